@@ -130,9 +130,9 @@ function migrate(database: Database, path: string, log: Logger): void {
 
 /**
  * SQLite ends a write-ahead log at its first fault and says nothing of the commits behind it, and forgets the log of an
- * empty file: it would go on with a state from before.
+ * empty file: it would go on with a state from before. Throws where it would. Only of a store that nobody has open.
  */
-function checkLog(path: string): void {
+export function checkLog(path: string): void {
   const log = `${path}-wal`;
   if (!existsSync(log) || statSync(log).size === 0) return;
   if (statSync(path).size === 0) throw new Damage('the file is empty');

@@ -1,7 +1,8 @@
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { lookIntoStore } from '../../src/store/lookIntoStore.js';
 import { PAGE_BYTES } from '../../src/store/salvage/pageBytesOf.js';
 import { walFrames } from '../../src/store/salvage/walFrames.js';
 import { type Database, openDatabase, openDurableDatabase } from '../../src/store/sqlite.js';
@@ -169,7 +170,118 @@ test.skipIf(!SmallDisk.canMount())(
   },
 );
 
+/** A store killed behind commits of a few pages, and one of many, which is the last. */
+function killedBehindWide(): string {
+  const { path, database } = opened();
+  for (const n of [0, 1, 2]) put(database, `put ${n}`);
+  const before = committed(path);
+  put(database, 'put 3', 40);
+  expect(committed(path)).toBeGreaterThan(before + 40);
+  return killed(path);
+}
+
+/** Writes over the log, from a byte to another. */
+function rewrite(path: string, from: number, to: number, before: (bytes: Buffer) => void): void {
+  const log = readFileSync(`${path}-wal`);
+  before(log.subarray(from, to));
+  writeFileSync(`${path}-wal`, log);
+}
+
+/** Blocks of a disk, in the middle of the commit of 40 pages. */
+function middleBlocks(path: string): { from: number; to: number } {
+  const from = Math.ceil((HEADER + (committed(path) - 30) * FRAME) / 4096) * 4096;
+  return { from, to: from + 2 * 4096 };
+}
+
+describe('a power cut during the last commit, of which only some blocks are on the disk', () => {
+  test('is no damage where the others are empty', () => {
+    const path = killedBehindWide();
+    const { from, to } = middleBlocks(path);
+    rmSync(`${path}-shm`);
+    rewrite(path, from, to, (bytes) => bytes.fill(0));
+    expect(walFrames(path, PAGE_BYTES)).toMatchObject({ damaged: false, isUncertain: false });
+    expect(start(path)).toBeUndefined();
+    expect(keys(path)).toEqual(['put 0', 'put 1', 'put 2']);
+  });
+
+  test('is no damage where the others have what the log held before it began again', () => {
+    const { path, database } = opened();
+    put(database, 'put 0', 80);
+    database.pragma('wal_checkpoint(RESTART)');
+    const earlier = readFileSync(`${path}-wal`);
+    put(database, 'put 1');
+    put(database, 'put 2', 40);
+    const copy = killed(path);
+    rmSync(`${copy}-shm`);
+    const { from, to } = middleBlocks(path);
+    rewrite(copy, from, to, (bytes) => void earlier.copy(bytes, 0, from, to));
+    expect(walFrames(copy, PAGE_BYTES)).toMatchObject({ damaged: false, isUncertain: false });
+    expect(start(copy)).toBeUndefined();
+    expect(keys(copy)).toEqual(['put 0', 'put 1']);
+  });
+
+  test('is told from blocks that were lost of a commit before the last one', () => {
+    const path = killedBehindWide();
+    const { from, to } = middleBlocks(path);
+    const other = openDatabase(path);
+    put(other, 'put 4', 3);
+    const log = readFileSync(`${path}-wal`);
+    other.close();
+    writeFileSync(`${path}-wal`, log);
+    rmSync(`${path}-shm`, { force: true });
+    rewrite(path, from, to, (bytes) => bytes.fill(0));
+    expect(walFrames(path, PAGE_BYTES).damaged).toBe(true);
+  });
+});
+
 describe('a log whose last commit cannot be read', () => {
+  test.each([
+    { what: 'the header of its last frame', from: 0, to: 24 },
+    { what: 'its last frame', from: 0, to: FRAME },
+    { what: 'the checksum of its last frame', from: 16, to: 24 },
+  ])('is called damaged where its index tells of that commit: $what is overwritten', ({ from, to }) => {
+    const { path, database } = opened();
+    for (const n of [0, 1, 2]) put(database, `put ${n}`, 4);
+    const copy = killed(path);
+    const at = HEADER + (committed(copy) - 1) * FRAME;
+    rewrite(copy, at + from, at + to, (bytes) => bytes.fill(0x5a));
+    expect(walFrames(copy, PAGE_BYTES)).toMatchObject({ damaged: true });
+    expect(start(copy)).toBeDefined();
+  });
+
+  test('is called damaged where its index tells of that commit, and it is cut off', () => {
+    const { path, database } = opened();
+    for (const n of [0, 1, 2]) put(database, `put ${n}`, 4);
+    const copy = killed(path);
+    truncateSync(`${copy}-wal`, HEADER + (committed(copy) - 2) * FRAME);
+    expect(walFrames(copy, PAGE_BYTES)).toMatchObject({ damaged: true, isUncertain: true });
+    expect(start(copy)).toBeDefined();
+  });
+
+  test('is not read by a look at the store, which would have its index forget that commit', () => {
+    const { path, database } = opened();
+    for (const n of [0, 1, 2]) put(database, `put ${n}`, 4);
+    const copy = killed(path);
+    const at = HEADER + (committed(copy) - 1) * FRAME;
+    rewrite(copy, at + 24, at + FRAME, (bytes) => bytes.fill(0x5a));
+    expect(lookIntoStore(copy, new FakeClock())).toBeUndefined();
+    expect(start(copy)).toBeDefined();
+  });
+
+  test('is called damaged without its index where what precedes its last frame is that of no frame', () => {
+    const { path, database } = opened();
+    for (const n of [0, 1, 2]) put(database, `put ${n}`, 4);
+    const before = committed(path);
+    database.prepare("UPDATE meta SET value = 'x' WHERE key = 'put 0'").run();
+    const copy = killed(path);
+    rmSync(`${copy}-shm`);
+    const end = committed(path);
+    const at = HEADER + (end - 2) * FRAME;
+    expect(end).toBeGreaterThan(before);
+    rewrite(copy, at, at + 24, (bytes) => bytes.fill(0x5a));
+    expect(walFrames(copy, PAGE_BYTES).damaged).toBe(true);
+  });
+
   test.each([0, 1])(
     'is called damaged where its index tells of that commit (%i frames before its end)',
     (back) => {

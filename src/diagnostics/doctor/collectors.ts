@@ -5,7 +5,8 @@ import { loggableUrl } from '../../config/backendUrls.js';
 import { SETTINGS_BY_KEY } from '../../config/settings.js';
 import { describeError } from '../../errors.js';
 import { maskHandle } from '../../logging/mask.js';
-import { openDatabase } from '../../store/sqlite.js';
+import { openToLook } from '../../store/lookIntoStore.js';
+import { type Database, openDatabase } from '../../store/sqlite.js';
 import { runProgram } from '../../system/runProgram.js';
 import type { CheckContext } from '../checks/check.js';
 import { readLaunchAgent } from '../checks/launchAgent.js';
@@ -64,8 +65,11 @@ export function collectors(options: CollectorOptions): readonly Collector[] {
         printed(context, context.programs.launchctl, ['print', `gui/${process.getuid?.()}/edge-agent`]),
     },
     { name: 'pmset.txt', collect: () => printed(context, context.programs.pmset, ['-g']) },
-    { name: 'chatdb.json', collect: () => databaseFacts(chatDbOf(context)) },
-    { name: 'store.json', collect: () => databaseFacts(inState('edge-agent.db')) },
+    {
+      name: 'chatdb.json',
+      collect: () => databaseFacts(chatDbOf(context), (path) => openDatabase(path, { readonly: true })),
+    },
+    { name: 'store.json', collect: () => databaseFacts(inState('edge-agent.db'), openToLook) },
     { name: 'files.json', collect: async () => files([stateOf(options), dirname(await logFile())]) },
     { name: 'selftest.json', collect: () => readFileSync(inState('selftest.json'), 'utf8') },
   ];
@@ -110,8 +114,8 @@ async function printed({ env, clock }: CheckContext, path: string, args: readonl
 }
 
 /** Names of tables and columns, and how far their row ids go; nothing of what is in them. */
-function databaseFacts(path: string): string {
-  const database = openDatabase(path, { readonly: true });
+function databaseFacts(path: string, open: (path: string) => Database): string {
+  const database = open(path);
   try {
     const names = database
       .prepare(

@@ -2,7 +2,7 @@ import { type Probe, probe } from '../../backend/probe.js';
 import { REGISTRATION_KEY } from '../../backend/Registration.js';
 import type { BackendSettings } from '../../backend/settings.js';
 import type { Config } from '../../config/schema.js';
-import { openDatabase } from '../../store/sqlite.js';
+import { openToLook } from '../../store/lookIntoStore.js';
 import { access } from '../checks/chatDatabase.js';
 import type { Check, ConfiguredBench } from '../checks/check.js';
 import { localNetwork } from '../checks/localNetwork.js';
@@ -81,7 +81,7 @@ export function doctorChecks({ version, template, backendSettings }: DoctorOptio
 /** What the store keeps of an earlier registration; undefined if there is none to be read. */
 function registrationIn(path: string): string | undefined {
   try {
-    const database = openDatabase(path, { readonly: true });
+    const database = openToLook(path);
     try {
       const found = database.prepare('SELECT value FROM meta WHERE key = ?').pluck().get(REGISTRATION_KEY);
       return typeof found === 'string' ? found : undefined;

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describeError } from '../../errors.js';
+import { openToLook } from '../../store/lookIntoStore.js';
 import { MIGRATIONS } from '../../store/schema.js';
-import { openDatabase } from '../../store/sqlite.js';
 import { isLoopback } from '../../system/loopback.js';
 import { type Check, type ConfiguredBench, fail, type Outcome, pass, skip, warn } from '../checks/check.js';
 import { logFileInForce } from '../checks/logFileInForce.js';
@@ -125,7 +125,7 @@ export function storePath({ config: { loaded } }: ConfiguredBench): string {
 }
 
 function soundness(path: string, bytes: number): Outcome {
-  const database = openDatabase(path, { readonly: true });
+  const database = openToLook(path);
   try {
     const version = Number(database.pragma('user_version', { simple: true }));
     if (version > MIGRATIONS.length) {

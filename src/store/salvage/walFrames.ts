@@ -33,27 +33,34 @@ interface Frame {
   sum: Sum;
 }
 
-/** Undefined: a frame of an earlier generation of the log, or one whose header cannot be read. */
-type Slots = readonly (Frame | undefined)[];
+/** A place for a frame. unwritten: empty, or of an earlier generation of the log. unreadable: its header is that of no frame. */
+type Slot = Frame | 'unwritten' | 'unreadable';
+
+interface Log {
+  /** What tells the frames of this generation of the log; undefined where its header cannot be read. */
+  salts: Buffer | undefined;
+  slots: readonly Slot[];
+}
 
 /** Reads the log of the store at `path`, with pages of this size; nothing if there is none. Throws what the file system throws. */
 export function walFrames(path: string, pageSize: number): WalFrames {
   const none = { damaged: false, offsets: new Map(), lost: new Set<number>(), isUncertain: false };
   const log = `${path}-wal`;
   if (!existsSync(log)) return none;
+  // Read first: what an index names was in the log before.
+  const index = indexHeader(`${path}-shm`);
   const file = openSync(log, 'r');
   try {
     const { size } = fstatSync(file);
     if (size < HEADER_BYTES + FRAME_HEADER_BYTES + pageSize) return none;
-    const { hasHeader, slots } = framesOf(file, size, pageSize);
-    const end = hasHeader ? slots.findIndex((frame) => frame?.proof !== 'sound') : 0;
-    return judge(slots, end < 0 ? slots.length : end, lastCommitOf(`${path}-shm`, slots));
+    const read = readLog(file, size, pageSize);
+    return judge(read, lastCommitOf(read, index));
   } finally {
     closeSync(file);
   }
 }
 
-function framesOf(file: number, size: number, pageSize: number): { hasHeader: boolean; slots: Slots } {
+function readLog(file: number, size: number, pageSize: number): Log {
   const header = Buffer.alloc(HEADER_BYTES);
   readSync(file, header, 0, HEADER_BYTES, 0);
   const magic = header.readUInt32BE(0);
@@ -63,16 +70,18 @@ function framesOf(file: number, size: number, pageSize: number): { hasHeader: bo
     (magic === LITTLE_ENDIAN || magic === BIG_ENDIAN) &&
     header.readUInt32BE(8) === pageSize &&
     isSame(sum, [header.readUInt32BE(24), header.readUInt32BE(28)]);
+  const generations = hasHeader ? header.readUInt32BE(12) : 0;
   // Without the header, the first frame says which generation of the log this is.
   let salts = hasHeader ? header.subarray(16, 24) : undefined;
   if (!hasHeader) sum = undefined;
-  const slots: (Frame | undefined)[] = [];
+  const slots: Slot[] = [];
   const frame = Buffer.alloc(FRAME_HEADER_BYTES + pageSize);
   for (let at = HEADER_BYTES; at + frame.length <= size; at += frame.length) {
     readSync(file, frame, 0, frame.length, at);
-    salts ??= Buffer.from(frame.subarray(8, 16));
-    if (!frame.subarray(8, 16).equals(salts)) {
-      slots.push(undefined);
+    const own = frame.subarray(8, 16);
+    salts ??= Buffer.from(own);
+    if (!own.equals(salts)) {
+      slots.push(isEarlier(own, salts, generations) ? 'unwritten' : 'unreadable');
       sum = undefined;
       continue;
     }
@@ -88,65 +97,91 @@ function framesOf(file: number, size: number, pageSize: number): { hasHeader: bo
     });
     sum = stored;
   }
-  return { hasHeader, slots };
+  return { salts: hasHeader ? salts : undefined, slots };
 }
 
-/** `end`: the slot at which SQLite stops reading. `lastCommit`: the slot of the newest commit, where that is known for certain, or -1. */
-function judge(slots: Slots, end: number, lastCommit: number): WalFrames {
+/**
+ * Whether a block that was never written to the disk may have left these salts: nothing, or those of one of so many generations before, whose
+ * first salt was less by one each. Where a frame lies across two blocks, one of them may be new.
+ */
+function isEarlier(salts: Buffer, now: Buffer, generations: number): boolean {
+  const first = salts.readUInt32BE(0);
+  return first === 0 || (now.readUInt32BE(0) - first) >>> 0 <= generations;
+}
+
+/** `lastCommit`: the slot of the newest commit, where that is known for certain, or -1. */
+function judge({ salts, slots }: Log, lastCommit: number): WalFrames {
   const result: WalFrames = { damaged: false, offsets: new Map(), lost: new Set(), isUncertain: false };
-  const written = Math.max(lastWrittenBehind(slots, end), lastCommit);
+  const stop = slots.findIndex((slot) => !isFrame(slot) || slot.proof !== 'sound');
+  // At which SQLite stops reading.
+  const end = salts === undefined ? 0 : stop < 0 ? slots.length : stop;
+  const written = Math.max(lastWrittenBehind(slots, end, salts !== undefined), lastCommit);
   result.damaged = written >= end;
-  const until = result.damaged ? written : slots.slice(0, end).findLastIndex((frame) => frame?.isCommit);
-  for (const frame of slots.slice(0, until + 1)) {
-    if (frame === undefined) result.isUncertain = true;
-    else if (frame.proof === 'bad') {
-      result.offsets.delete(frame.page);
-      result.lost.add(frame.page);
+  const until = result.damaged
+    ? written
+    : slots.slice(0, end).findLastIndex((slot) => isFrame(slot) && slot.isCommit);
+  if (until >= slots.length) result.isUncertain = true;
+  for (const slot of slots.slice(0, until + 1)) {
+    if (!isFrame(slot)) result.isUncertain = true;
+    else if (slot.proof === 'bad') {
+      result.offsets.delete(slot.page);
+      result.lost.add(slot.page);
     } else {
-      result.offsets.set(frame.page, frame.at);
-      result.lost.delete(frame.page);
+      result.offsets.set(slot.page, slot.at);
+      result.lost.delete(slot.page);
     }
   }
   return result;
 }
 
+function isFrame(slot: Slot | undefined): slot is Frame {
+  return typeof slot === 'object';
+}
+
 /**
- * The last commit that was written behind the frame at `end`; -1: none. A transaction is begun only when the one before is on the disk, so
- * a crash cuts off the last one and no other. One that failed may have written all of its frames: the next one begins where it had begun,
- * and what it does not reach stays behind it, from a frame whose checksum does not fit up to the one commit. So each such break
- * has one commit behind it, before the next break; whoever has a second one was written on.
+ * The last commit that was written behind the slot at `end`; -1: none. A transaction is begun only when the one before is on the disk, so
+ * a power cut costs blocks of the last one and of no other. One that failed may have written all of its frames: the next one begins where it
+ * had begun, and what it does not reach stays behind it, from a frame whose checksum does not fit up to the one commit. So each such break
+ * has one commit behind it, before the next break; whoever has a second one was written on. Neither leaves what is unreadable.
  */
-function lastWrittenBehind(slots: Slots, end: number): number {
+function lastWrittenBehind(slots: readonly Slot[], end: number, hasHeader: boolean): number {
   let last = -1;
-  let commits = 0;
-  for (const [index, frame] of slots.entries()) {
+  let commits = hasHeader ? 0 : 1;
+  for (const [index, slot] of slots.entries()) {
     if (index < end) continue;
-    // A break that is a commit itself has had its one; nothing of a failed transaction lies behind what is no frame of this log.
-    if (frame?.proof !== 'sound') commits = frame?.proof === 'bad' && !frame.isCommit ? 0 : 1;
-    else if (frame.isCommit && ++commits > 1) last = index;
+    if (!isFrame(slot)) commits = slot === 'unwritten' ? 0 : 1;
+    // A break that is a commit itself has had its one.
+    else if (slot.proof === 'bad') commits = slot.isCommit ? 1 : 0;
+    else if (slot.isCommit && ++commits > 1) last = index;
   }
   return last;
 }
 
-/**
- * The slot of the last commit that the store's index of its log names (sqlite.org/walformat.html, "The WAL-Index Header"), which lies in
- * memory that outlives a killed process; -1 where there is none, or it is not of this very log, as after a power cut.
- */
-function lastCommitOf(indexPath: string, slots: Slots): number {
-  if (!existsSync(indexPath)) return -1;
+/** The header of a store's index of its log (sqlite.org/walformat.html, "The WAL-Index Header"); undefined where there is none. */
+function indexHeader(path: string): Buffer | undefined {
+  if (!existsSync(path)) return undefined;
   const header = Buffer.alloc(INDEX_HEADER_BYTES);
-  const file = openSync(indexPath, 'r');
+  const file = openSync(path, 'r');
   try {
-    if (readSync(file, header, 0, header.length, 0) < header.length) return -1;
+    return readSync(file, header, 0, header.length, 0) < header.length ? undefined : header;
   } finally {
     closeSync(file);
   }
+}
+
+/**
+ * The slot of the last commit that the index names, which lies in memory that outlives a killed process, and is written once the commit is
+ * on the disk. -1 where it names none, or is not of this very log, as after a power cut.
+ */
+function lastCommitOf({ salts, slots }: Log, index: Buffer | undefined): number {
+  if (index === undefined) return -1;
   const isLittle = endianness() === 'LE';
-  const word = (at: number) => (isLittle ? header.readUInt32LE(at) : header.readUInt32BE(at));
-  const isWhole = isSame(checksum(header.subarray(0, 40), [0, 0], isLittle), [word(40), word(44)]);
+  const word = (at: number) => (isLittle ? index.readUInt32LE(at) : index.readUInt32BE(at));
+  if (!isSame(checksum(index.subarray(0, 40), [0, 0], isLittle), [word(40), word(44)])) return -1;
   const slot = word(16) - 1;
+  if (salts !== undefined) return index.subarray(32, 40).equals(salts) ? slot : -1;
   const frame = slots[slot];
-  return isWhole && frame?.isCommit && isSame(frame.sum, [word(24), word(28)]) ? slot : -1;
+  return isFrame(frame) && frame.isCommit && isSame(frame.sum, [word(24), word(28)]) ? slot : -1;
 }
 
 type Sum = readonly [number, number];

@@ -176,6 +176,7 @@ const faults: readonly (readonly [string, string, string | RegExp, (patient: Pat
     /not a database|malformed/,
     (p) => Object.assign(p.settings, { EDGE_STATE_DIRECTORY: damagedStore(p) }),
   ],
+  ['store', 'FAIL', 'log is damaged', (p) => spoilLog(p)],
   ['store', 'FAIL', 'newer edge-agent', (p) => userVersion(p, 10_000)],
   [
     'store',
@@ -313,6 +314,14 @@ function log(patient: Patient): string {
   const path = join(patient.state, 'edge-agent.log');
   writeFileSync(path, '', { mode: 0o600 });
   return path;
+}
+
+/** Its last commit cannot be read, so that SQLite takes the one before for the last. */
+function spoilLog(patient: Patient): void {
+  const path = join(patient.state, 'edge-agent.db-wal');
+  const log = readFileSync(path);
+  log.fill(0x5a, log.length - 100);
+  writeFileSync(path, log);
 }
 
 function damagedStore(patient: Patient): string {
