@@ -112,7 +112,7 @@ export class Scheduler {
     | { kind: 'tooLate'; byMs: number; goneOut: 'no' | 'unreadable' } {
     const { store, acks, settings } = this.options;
     const byMs = this.lateMs(text.sendAt);
-    const goneOut = this.mayJudge() ? this.goneOutIfLate(text, byMs) : 'maybe';
+    const goneOut = this.goneOutIfLate(text, byMs);
     if (goneOut !== 'maybe') return { kind: 'tooLate', byMs, goneOut };
     const scheduleId = freshId('sched');
     store.schedule.add({ ...text, scheduleId });
@@ -172,14 +172,17 @@ export class Scheduler {
 
   /** Sends a slice of what is due, and returns in how many ms there is more to do; undefined: nothing is scheduled. */
   private sendSlice(): number | undefined {
-    const { store, clock } = this.options;
-    const due = store.schedule.due(clock.now(), store.setAside.isWatching ? WATCHED_BATCH : BATCH);
+    const { store, clock, settings } = this.options;
+    const now = clock.now();
+    // What is too late by this clock alone waits, and holds up no other.
+    const from = this.mayJudge() ? Number.NEGATIVE_INFINITY : now - settings().maxLatenessMs;
+    const due = store.schedule.due(now, store.setAside.isWatching ? WATCHED_BATCH : BATCH, from);
     // Others get their turn between two slices, however many texts are due.
-    const ready = due.filter(({ sendAt }) => !this.isLate(this.lateMs(sendAt)) || this.mayJudge());
-    if (ready.length > 0) return this.sendAll(ready) ? 0 : STORE_RETRY_MS;
-    if (due.length > 0) return SECOND_CLOCK_LOOK_MS;
-    const next = store.schedule.nextDueAt();
-    return next === undefined ? undefined : Math.min(next - clock.now(), LOOK_EVERY_MS);
+    if (due.length > 0) return this.sendAll(due) ? 0 : STORE_RETRY_MS;
+    const first = store.schedule.nextDueAt();
+    if (first === undefined) return undefined;
+    const next = store.schedule.nextDueAt(from) ?? Number.POSITIVE_INFINITY;
+    return Math.min(next - now, first < from ? SECOND_CLOCK_LOOK_MS : LOOK_EVERY_MS);
   }
 
   /** By whichever clock it is less late: where they differ, nobody knows here which one is wrong. */
@@ -189,20 +192,16 @@ export class Scheduler {
     return Math.min(byThisClock, ageOf?.(sendAt) ?? byThisClock);
   }
 
-  private isLate(lateMs: number): boolean {
-    return lateMs > this.options.settings().maxLatenessMs;
-  }
-
   /** Whether a text may be called too late: this clock may have been wrong at the start, until the backend's is known. */
   private mayJudge(): boolean {
     const { clock, knowsBackendTime } = this.options;
     return (knowsBackendTime?.() ?? true) || clock.monotonic() - this.startedAt >= SECOND_CLOCK_MS;
   }
 
-  /** `maybe`: it is not too late, or what chat.db has of it tells how it ended. Else it is, and this is known of it. */
+  /** `maybe`: it is not too late as far as may be judged, or what chat.db has of it tells how it ended. Else it is, and this is known of it. */
   private goneOutIfLate(text: WantedText & { sendAt: number }, lateMs: number): GoneOut {
-    const { texts } = this.options;
-    if (!this.isLate(lateMs)) return 'maybe';
+    const { texts, settings } = this.options;
+    if (lateMs <= settings().maxLatenessMs || !this.mayJudge()) return 'maybe';
     return texts.mayHaveGoneOut(text, { at: text.sendAt, clock: 'own' });
   }
 

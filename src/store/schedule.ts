@@ -66,9 +66,11 @@ export class ScheduleTable {
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?)`,
     );
     this.selectDue = database.prepare(
-      `SELECT ${COLUMNS} FROM schedule WHERE state = 'pending' AND send_at <= ? ORDER BY send_at, seq LIMIT ?`,
+      `SELECT ${COLUMNS} FROM schedule WHERE state = 'pending' AND send_at BETWEEN ? AND ? ORDER BY send_at, seq LIMIT ?`,
     );
-    this.selectNext = database.prepare("SELECT min(send_at) FROM schedule WHERE state = 'pending'").pluck();
+    this.selectNext = database
+      .prepare("SELECT min(send_at) FROM schedule WHERE state = 'pending' AND send_at >= ?")
+      .pluck();
     this.selectByEitherId = database.prepare(
       `SELECT ${COLUMNS} FROM schedule WHERE schedule_id = @id UNION ALL
        SELECT ${COLUMNS} FROM schedule WHERE command_id = @id LIMIT 1`,
@@ -101,14 +103,14 @@ export class ScheduleTable {
     );
   }
 
-  /** Pending texts that are due at `now`, the longest due first. */
-  due(now: number, limit: number): ScheduledText[] {
-    return (this.selectDue.all(now, limit) as ScheduleRow[]).map(this.read);
+  /** Pending texts that are due at `now`, and not before `from`, the longest due first. */
+  due(now: number, limit: number, from = Number.NEGATIVE_INFINITY): ScheduledText[] {
+    return (this.selectDue.all(from, now, limit) as ScheduleRow[]).map(this.read);
   }
 
-  /** When the next pending text is due. */
-  nextDueAt(): number | undefined {
-    return (this.selectNext.get() as number | null) ?? undefined;
+  /** When the next pending text is due, of those that are not due before `from`. */
+  nextDueAt(from = Number.NEGATIVE_INFINITY): number | undefined {
+    return (this.selectNext.get(from) as number | null) ?? undefined;
   }
 
   /** By its own id, or by that of the command which scheduled it. */

@@ -120,6 +120,18 @@ describe('a scheduled text at a start by a clock that is two hours ahead', () =>
     expect(messages.texts).toEqual(['due by this clock too', 'due in truth']);
   });
 
+  test('holds up no other, however many wait so', async () => {
+    const { messages, clock, schedule } = await sending({ knowsBackendTime: () => false });
+    for (let n = 0; n < 101; n++) schedule(`late ${n}`, -2 * HOUR - n);
+    schedule('due', -1_000);
+    schedule('due soon', 500);
+    clock.advance(0);
+    expect(messages.texts).toEqual(['due']);
+    await messages.succeed();
+    clock.advance(500);
+    expect(messages.texts).toEqual(['due', 'due soon']);
+  });
+
   test('fails as too late where the backend says nothing for ten minutes', async () => {
     const { clock, messages, schedule, acks } = await sending({ knowsBackendTime: () => false });
     schedule('later', -2 * HOUR);
