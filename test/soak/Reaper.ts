@@ -59,28 +59,50 @@ export class Reaper {
     hooks.born(daemon);
     if (point !== undefined) this.onStep(point.step);
     const deadline = setTimeout(() => daemon.signal('SIGKILL'), lifeMs);
-    const { code, signal } = await daemon.exited;
+    const { signal } = await daemon.exited;
     clearTimeout(deadline);
-    if (signal !== 'SIGKILL' && code === 1 && hooks.mayRefuse(daemon)) {
-      this.deaths['did not start'] = (this.deaths['did not start'] ?? 0) + 1;
-      return;
-    }
     if (signal !== 'SIGKILL') {
-      const last = [...daemon.lines().slice(-10), daemon.complaints()].join('\n');
-      throw new Error(`it ended with ${signal ?? code}:\n${last}`);
+      await this.refused(daemon);
+      return;
     }
     const step = killedAt(world.place) ?? 'random';
     this.deaths[step] = (this.deaths[step] ?? 0) + 1;
     this.kills += 1;
   }
 
-  /** One life that lasts until `lived` resolves, and its end. Rejects when that does. */
+  /** One life that lasts until `lived` resolves, and its end. Rejects when that does, or as `reap` does. */
   async reapWhen(lived: () => Promise<void>): Promise<void> {
     await this.spare();
-    await lived();
+    const life = lived();
+    await Promise.race([life, this.outlast(life)]);
     await this.daemon?.kill('SIGKILL');
     this.deaths.random = (this.deaths.random ?? 0) + 1;
     this.kills += 1;
+  }
+
+  /** Starts another one, as launchd does, for each that does not start before that is over. Rejects if one ends otherwise. */
+  private async outlast(life: Promise<void>): Promise<void> {
+    let isOver = false;
+    const end = () => {
+      isOver = true;
+    };
+    void life.then(end, end);
+    for (let daemon = this.daemon; daemon !== undefined; daemon = this.daemon) {
+      await daemon.exited;
+      if (isOver) return;
+      await this.refused(daemon);
+      await this.spare();
+    }
+  }
+
+  /** One has ended by itself: counts it if it was right not to start, else rejects. */
+  private async refused(daemon: DaemonProcess): Promise<void> {
+    const { code, signal } = await daemon.exited;
+    if (signal !== null || code !== 1 || !this.hooks.mayRefuse(daemon)) {
+      const last = [...daemon.lines().slice(-10), daemon.complaints()].join('\n');
+      throw new Error(`it ended with ${signal ?? code}:\n${last}`);
+    }
+    this.deaths['did not start'] = (this.deaths['did not start'] ?? 0) + 1;
   }
 
   /** Starts one that is left alone. */
