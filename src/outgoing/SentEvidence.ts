@@ -123,7 +123,7 @@ export class SentEvidence {
     return before.kind === 'sent' && answer !== 'to_its_date' ? { kind: 'doubtful' } : before;
   }
 
-  /** In front of a message. Where iCloud wrote its row again, but nothing is dated after it, the clock was ahead: no date tells. */
+  /** In front of a message. Where iCloud wrote its row again, but nothing in its words is dated after it, the clock was ahead: no date tells. */
   private foundBefore(
     send: SendRecord,
     { rowId, at }: { rowId: number; at: number },
@@ -131,8 +131,9 @@ export class SentEvidence {
     gap: LedgerGap,
   ): Evidence {
     const before = this.foundSince(send, { kind: 'copied', rowId, at }, gap);
-    if (before.kind !== 'none' || answer !== 'to_its_date') return before;
+    if ((before.kind !== 'none' && before.kind !== 'answered') || answer !== 'to_its_date') return before;
     const ofAnyTime = this.foundSince(send, { kind: 'copied', rowId, at: gap.until - LOOK_BACK_MS }, gap);
+    if (ofAnyTime.kind === 'none') return before;
     return ofAnyTime.kind === 'sent' ? { kind: 'doubtful' } : ofAnyTime;
   }
 
@@ -168,7 +169,10 @@ export class SentEvidence {
       return candidate.isUndecided !== true;
     });
     if (row !== undefined && cause.kind === 'unknown') return { kind: 'doubtful' };
-    if (row !== undefined && open.length === 0) return { kind: 'sent', row };
+    if (row !== undefined && open.length === 0) {
+      const isFirst = !found.some((other) => isDatedBefore(other, row, cause) && this.isOf(send, other));
+      return isFirst ? { kind: 'sent', row } : { kind: 'doubtful' };
+    }
     const isBegun = this.store.lineage.isBegun(send, isOfTime(cause));
     if (row === undefined && isBegun && open.length > 0)
       return { kind: 'begun', firstRow: Math.min(...open.map(({ rowId }) => rowId)) };
@@ -449,6 +453,15 @@ export class SentEvidence {
     if (text === undefined || activeUntil === null || reason === 'replaced') return false;
     return text.createdAt <= until && text.sendAt <= activeUntil && text.createdAt <= activeUntil;
   }
+}
+
+/**
+ * Whether a row that may be the text's too is dated before the one that is first by its place: the clock was set back between them, or
+ * iCloud wrote the older one again behind the other. Whichever is taken, the next text in these words may need that one.
+ */
+function isDatedBefore(other: SentRow, first: SentRow, cause: Cause): boolean {
+  if (other.sentAt === null || first.sentAt === null || cause.kind === 'unknown') return false;
+  return other.sentAt >= cause.at && other.sentAt < first.sentAt;
 }
 
 /** Whether what was found in front of a message is older than the row that was found behind it. */

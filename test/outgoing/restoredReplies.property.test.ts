@@ -28,8 +28,13 @@ interface Written {
   ahead: number;
   /** iCloud wrote its row again, behind all that was there when its answer came, and the first one is gone. */
   isRewritten: boolean;
-  /** A command that was made right after it: done and forgotten, or never done. `isFirst`: it is offered again before any answer. */
-  command: { words: string; isDone: boolean; isFirst: boolean } | null;
+  /** iCloud wrote the row of its answer again, behind all others, and the first one is gone. */
+  isAnswerRewritten: boolean;
+  /**
+   * A command that was made right after it: done and forgotten, or never done. `isFirst`: it is offered again before any answer.
+   * `isRewritten`: as that of an answer.
+   */
+  command: { words: string; isDone: boolean; isFirst: boolean; isRewritten: boolean } | null;
 }
 
 interface History {
@@ -42,11 +47,13 @@ interface History {
   later: number;
 }
 
-const command = fc.record({
-  words: fc.constantFrom('ok', 'yes'),
-  isDone: fc.boolean(),
-  isFirst: fc.boolean(),
-});
+const commandsOf = (rewrites: boolean) =>
+  fc.record({
+    words: fc.constantFrom('ok', 'yes'),
+    isDone: fc.boolean(),
+    isFirst: fc.boolean(),
+    isRewritten: rewrites ? fc.boolean() : fc.constant(false),
+  });
 
 /** Not covered (docs/guarantees.md): by dates alone, an answer of a clock that was set right since is not told from a command's text. */
 const covered = ({ written, ...history }: History): History => {
@@ -67,7 +74,8 @@ const histories = (trouble: {
           delay: fc.nat(2),
           ahead: trouble.clock ? fc.constantFrom(0, 0, 0, HOUR_MS) : fc.constant(0),
           isRewritten: trouble.rewrites ? fc.boolean() : fc.constant(false),
-          command: trouble.commands ? fc.option(command) : fc.constant(null),
+          isAnswerRewritten: trouble.rewrites ? fc.boolean() : fc.constant(false),
+          command: trouble.commands ? fc.option(commandsOf(trouble.rewrites)) : fc.constant(null),
         }),
         { minLength: 1, maxLength: 6 },
       ),
@@ -122,6 +130,17 @@ async function play({ written, answered, isMoved, later }: History) {
   }
   const end = BEGAN_AT + written.length * STEP_MS;
   for (; next < done; next++) answer(next, end + next, 0);
+  const isOwnRewritten = (guid: string) =>
+    written.some((one, nth) =>
+      guid === `row-${nth}`
+        ? one.isAnswerRewritten
+        : guid === `row-of-${nth}` && one.command?.isRewritten === true,
+    );
+  for (const old of messages.rows.filter(({ guid }) => isOwnRewritten(guid))) {
+    rowId += 1;
+    messages.rows.splice(messages.rows.indexOf(old), 1);
+    messages.rows.push({ ...old, guid: `copy-of-${old.guid}`, rowId });
+  }
   clock.advance(end + STEP_MS + later - BEGAN_AT);
   const gap: LedgerGap = {
     ...{ reason: 'older', generation: 'g', afterRow: 0, from: BEGAN_AT - 1, until: clock.now() },
@@ -178,7 +197,7 @@ async function play({ written, answered, isMoved, later }: History) {
 }
 
 const written = (words: string, delay: number, more: Partial<Written> = {}): Written => {
-  return { words, delay, ahead: 0, isRewritten: false, command: null, ...more };
+  return { words, delay, ahead: 0, isRewritten: false, isAnswerRewritten: false, command: null, ...more };
 };
 const AHEAD = { ahead: HOUR_MS };
 const COPIED = { ahead: HOUR_MS, isRewritten: true };
@@ -191,9 +210,33 @@ const KNOWN: readonly (readonly Written[])[] = [
   [written('yes', 1, COPIED), written('ok', 0), written('yes', 0)],
   [written('ok', 1, COPIED)],
   [
-    written('ok', 0, { ...AHEAD, command: { words: 'yes', isDone: true, isFirst: true } }),
+    written('ok', 0, {
+      ...AHEAD,
+      command: { words: 'yes', isDone: true, isFirst: true, isRewritten: false },
+    }),
     written('yes', 1, AHEAD),
   ],
+];
+
+const DONE = { words: 'ok', isDone: true, isFirst: false, isRewritten: false };
+
+/** A command went out twice, as an answer had taken its row, or another command. */
+const KNOWN_HISTORIES: readonly History[] = [
+  {
+    written: [
+      written('ok', 1, { ...COPIED, command: { ...DONE, words: 'yes' } }),
+      written('yes', 0),
+      written('ok', 0, { command: DONE }),
+    ],
+    ...{ answered: 1, isMoved: false, later: 0 },
+  },
+  {
+    written: [
+      written('yes', 0, { command: { ...DONE, isRewritten: true } }),
+      written('ok', 0, { ...AHEAD, command: DONE }),
+    ],
+    ...{ answered: 2, isMoved: false, later: 0 },
+  },
 ];
 
 /** Each of the texts is one of those that were wanted. */
@@ -225,11 +268,10 @@ describe(`seed ${SEED}`, () => {
   ])(
     'nor does anything go out twice where %s, and of what does not go out as much is unknown',
     async (_, trouble) => {
-      const examples = [0, 2 * HOUR_MS].flatMap((later) =>
-        KNOWN.map((history): [History] => [
-          { written: history, answered: history.length, isMoved: false, later },
-        ]),
+      const answered = [0, 2 * HOUR_MS].flatMap((later) =>
+        KNOWN.map((history) => ({ written: history, answered: history.length, isMoved: false, later })),
       );
+      const examples = [...answered, ...KNOWN_HISTORIES].map((history): [History] => [history]);
       await fc.assert(
         fc.asyncProperty(histories(trouble), async (history) => {
           const { texts, open, states } = await play(history);

@@ -323,7 +323,7 @@ describe('after an older store was put back', () => {
 
   const HOUR_MS = 3_600_000;
 
-  test('of two rows in the same words the first one is that of the older text, though the clock was set back between them', async () => {
+  test('of two rows in the same words, between which the clock was set back, the older text takes none that the other one needs', async () => {
     const world = new World();
     const marks = marksOf({ guid: 'guid-2', sentAt: BEGAN_AT + HOUR_MS + 3_000 });
     world.messages.rows.push(row(1, 'yes', BEGAN_AT + HOUR_MS), row(3, 'yes', BEGAN_AT + 6_000));
@@ -337,7 +337,20 @@ describe('after an older store was put back', () => {
     world.offer('yes', null, { id: 'answer', role: 'first', answers: 'guid-2' });
     await world.outgoing.start();
     expect(world.messages.texts).toEqual([]);
-    expect([id, 'answer'].map((one) => world.store.sends.findById(one)?.guid)).toEqual(['row-1', 'row-3']);
+    expect([id, 'answer'].map((one) => stateOf(world, one))).toEqual(['unknown', 'sent']);
+    expect(world.store.sends.findById('answer')?.guid).toBe('row-3');
+    world.close();
+  });
+
+  test('the row of a command that iCloud wrote again behind that of a later one costs neither a second time', async () => {
+    const world = new World();
+    world.messages.rows.push(row(5, 'yes', BEGAN_AT + 20_000), row(9, 'yes', BEGAN_AT + 10_000));
+    world.at(BEGAN_AT + 30_000);
+    world.restore(0, BEGAN_AT + 30_000);
+    const ids = [5_000, 15_000].map((made) => `command:${world.offer('yes', BEGAN_AT + made)}`);
+    await world.outgoing.start();
+    expect(world.messages.texts).toEqual([]);
+    expect(ids.map((id) => stateOf(world, id))).toEqual(['unknown', 'sent']);
     world.close();
   });
 
