@@ -282,7 +282,7 @@ export class MessageDispatcher {
         store.tryWrite(() => store.incoming.postResent(record.seq));
       },
     });
-    this.flights.answered(record.seq, result.kind !== 'retry');
+    if (result.kind !== 'retry') this.flights.answered(record.seq);
     this.conclude(record, result);
   }
 
@@ -348,11 +348,13 @@ export class MessageDispatcher {
     const { store, log } = this.options;
     const trace = record.message.guid;
     const { conversation } = record.message;
-    const note = (isUsable: boolean) =>
+    const note = (isUsable: boolean) => {
+      if (result.kind === 'retry' || !isUsable) this.flights.failed();
       store.afterCommit(() => {
         this.history.note(conversation, result, isUsable);
         this.tellCircuit(conversation, result, isUsable);
       });
+    };
     if (result.kind !== 'answered') note(true);
     switch (result.kind) {
       case 'answered': {

@@ -116,18 +116,20 @@ export class PostsInFlight {
     flight.hasYielded = false;
   }
 
-  /**
-   * The backend answered, or failed (`isTaken` is false). `SOON.posts` that it answers soon allow one more fresh post; one that takes longer
-   * allows one less; one that fails, or has no answer within `OVERLAP_AFTER_MS`, brings back the least.
-   */
-  answered(seq: number, isTaken: boolean): void {
+  /** The backend answered. `SOON.posts` that it answers soon allow one more fresh post; one that takes longer allows one less. */
+  answered(seq: number): void {
     const flight = this.flights.get(seq);
     if (flight === undefined) return;
-    const isSoon = isTaken && this.clock.monotonic() - flight.begunAt <= SOON.ms;
+    const isSoon = this.clock.monotonic() - flight.begunAt <= SOON.ms;
     this.soon = isSoon ? this.soon + 1 : 0;
-    if (!isTaken) this.mostFresh = FRESH.least;
-    else if (!isSoon) this.mostFresh = Math.max(this.mostFresh - 1, FRESH.least);
+    if (!isSoon) this.mostFresh = Math.max(this.mostFresh - 1, FRESH.least);
     else if (this.soon % SOON.posts === 0) this.mostFresh = Math.min(this.mostFresh + 1, FRESH.most);
+  }
+
+  /** A post failed, or has no answer within `OVERLAP_AFTER_MS`: that brings back the least. */
+  failed(): void {
+    this.mostFresh = FRESH.least;
+    this.soon = 0;
   }
 
   /** What came in one turn of the loop was stored, and what follows from it was done, within so many ms. */
@@ -181,8 +183,7 @@ export class PostsInFlight {
     if (flight.isFresh) {
       flight.isFresh = false;
       this.fresh -= 1;
-      this.mostFresh = FRESH.least;
-      this.soon = 0;
+      this.failed();
     }
     if (flight.writtenAt !== undefined) {
       const left = flight.writtenAt + OVERLAP_AFTER_MS - this.clock.monotonic();

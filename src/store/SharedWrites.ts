@@ -2,7 +2,7 @@ import { diskFault } from './diskFault.js';
 
 /** A write that may be one commit with others. */
 export interface SharedWrite {
-  /** Inside the write; called again, alone, where that failed: it may have been for what came along. */
+  /** Inside the write; called again, with fewer others and alone at last, where that failed: it may have been for what came along. */
   take(): void;
   /** Called once. `refused`: the disk did not take it; `failed`: `take` threw, alone too. Nothing of it is stored then. */
   ended(end: SharedEnd): void;
@@ -21,8 +21,8 @@ interface Writer {
 /** The queue of writes that wait to be one commit with others, in the order in which they came. */
 export class SharedWrites {
   private readonly queue: SharedWrite[] = [];
-  /** So many of the first in the queue failed as one commit: each is taken once more, alone. */
-  private alone = 0;
+  /** How many of the first in the queue are a commit each, where more at a time failed. */
+  private readonly parts: number[] = [];
   /** What comes waits for others. */
   private isTogether = false;
 
@@ -66,15 +66,18 @@ export class SharedWrites {
     while (this.queue.length > 0) this.takeNext();
   }
 
-  /** Takes the whole queue as one commit, or the first of what failed, alone. */
+  /**
+   * Takes the whole queue as one commit. What fails is taken in halves, so that one that trips among many is found within a few commits, and
+   * alone at last.
+   */
   private takeNext(): void {
-    const isAlone = this.alone > 0;
-    const writes = this.queue.splice(0, isAlone ? 1 : this.queue.length);
-    if (isAlone) this.alone -= 1;
+    const part = this.parts.shift();
+    const writes = this.queue.splice(0, part ?? this.queue.length);
     const end = this.transact(writes);
-    if (end.kind === 'failed' && !isAlone) {
+    if (end.kind === 'failed' && part !== 1) {
+      const half = Math.ceil(writes.length / 2);
+      this.parts.unshift(...[half, writes.length - half].filter((size) => size > 0));
       this.queue.unshift(...writes);
-      this.alone = writes.length;
     } else for (const { ended } of writes) this.writer.follow(() => ended(end));
   }
 

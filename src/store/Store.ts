@@ -286,7 +286,7 @@ export class Store {
 
   /**
    * Makes a write which is one commit with what else is shared in the same `together`, in this order; outside of one, at once. Where
-   * that fails for no fault of the disk, each has a write of its own. Inside a write it is part of that, and its end is told with the
+   * that fails for no fault of the disk, it is made in halves, until one that fails is alone. Inside a write it is part of that, and its end is told with the
    * commit alone.
    */
   share(write: SharedWrite): void {

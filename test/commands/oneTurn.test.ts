@@ -97,6 +97,18 @@ test('a command that trips over a mistake of ours costs none beside it in its tu
   expect(new Set(handled)).toEqual(new Set(['a', 'b', 'c']));
 });
 
+test('nor does one among many have the agent make a commit for each of them', () => {
+  const { commits, store, handled, receive, end } = turn();
+  const ids = Array.from({ length: 300 }, (_, n) => (n === 123 ? 'poison' : `c${n}`));
+  const before = commits();
+  receive('websocket', ...ids);
+  end();
+  expect(commits() - before).toBeLessThan(20);
+  expect(store.commands.find('poison')?.ack).toMatchObject({ success: false });
+  const newest = [...new Set(handled.toReversed())].toReversed();
+  expect(newest).toEqual(ids.filter((id) => id !== 'poison'));
+});
+
 test('what the disk does not take is not acked, and logged', () => {
   const { store, log, receive, end, acked } = turn();
   receive('websocket', 'a');

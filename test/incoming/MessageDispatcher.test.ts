@@ -569,6 +569,17 @@ describe('many conversations', () => {
     expect(backend.posted.length).toBeLessThan(posted + 5);
   });
 
+  test('are no more than eight at a time for answers that nothing can be made of, however soon they come', async () => {
+    const { backend, arrive } = desk();
+    for (let person = 0; person < 200; person++) arrive(`m${person}`, `p${person}`);
+    let ended = 0;
+    while (backend.posted.length < 120) await backend.answer(`m${ended++}`, NO_REPLY);
+    await backend.answer(`m${ended++}`, { kind: 'answered', body: { error: 'out of order' } });
+    const posted = backend.posted.length;
+    while (posted - ended > 8) await backend.answer(`m${ended++}`, NO_REPLY);
+    expect(backend.posted.length).toBeLessThan(posted + 5);
+  });
+
   test('take turns: a deep backlog of eight does not hold up the ninth', async () => {
     const { backend, arrive } = desk();
     for (let person = 0; person < 8; person++)
