@@ -90,10 +90,10 @@ export class ChatDb {
     return this.read((open) => work(this.on(open).edited));
   }
 
-  /** What several reads find; undefined if one of them was not possible: then nothing may be concluded. */
+  /** What several reads find at one instant; undefined if one of them was not possible: then nothing may be concluded. */
   whole<T>(reads: () => T): T | undefined {
     const before = this.missed;
-    const found = reads();
+    const found = this.connection.atOneInstant(reads);
     return this.missed === before ? found : undefined;
   }
 

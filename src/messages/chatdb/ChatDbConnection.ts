@@ -18,6 +18,14 @@ export interface OpenChatDb {
   readonly generation: string;
 }
 
+interface Connection extends OpenChatDb {
+  readonly identity: string;
+  readonly version: Statement<unknown[]>;
+  readonly begin: Statement<unknown[]>;
+  readonly end: Statement<unknown[]>;
+  readonly absent: readonly string[];
+}
+
 /** `busy`: another program holds a lock; the next look will do. `closed`: see `access()`. */
 export type Reading<T> = { kind: 'read'; value: T } | { kind: 'busy' } | { kind: 'closed' };
 
@@ -40,9 +48,7 @@ const BUSY_CODES = /^SQLITE_(?:BUSY|LOCKED|PROTOCOL|SCHEMA|INTERRUPT|IOERR_SHORT
  * error ends here and becomes the access state; nothing is thrown but mistakes of ours.
  */
 export class ChatDbConnection {
-  private open:
-    | (OpenChatDb & { identity: string; version: Statement<unknown[]>; absent: readonly string[] })
-    | undefined;
+  private open: Connection | undefined;
   private problem: AccessProblem;
   private lastAttempt = Number.NEGATIVE_INFINITY;
   private busySince: number | undefined;
@@ -77,12 +83,32 @@ export class ChatDbConnection {
   read<T>(work: (db: OpenChatDb) => T): Reading<T> {
     const open = this.current();
     if (open === undefined) return { kind: 'closed' };
+    const isOutermost = !open.database.inTransaction;
     try {
-      const value = open.database.transaction(() => work(open))();
+      if (isOutermost) open.begin.run();
+      const value = work(open);
       this.busySince = undefined;
       return { kind: 'read', value };
     } catch (error) {
       return this.failed(error);
+    } finally {
+      if (isOutermost) endLook(open);
+    }
+  }
+
+  /** All that `reads` reads is of one instant. What of it cannot be read is said by each read alone. */
+  atOneInstant<T>(reads: () => T): T {
+    const open = this.current();
+    if (open === undefined || open.database.inTransaction) return reads();
+    try {
+      open.begin.run();
+    } catch (error) {
+      this.failed(error);
+    }
+    try {
+      return reads();
+    } finally {
+      endLook(open);
     }
   }
 
@@ -163,7 +189,7 @@ export class ChatDbConnection {
     if (made.kind === 'read' && made.value) this.drop();
   }
 
-  private current(): OpenChatDb | undefined {
+  private current(): Connection | undefined {
     if (this.open === undefined && !this.closed && this.clock.monotonic() - this.lastAttempt >= RETRY_MS) {
       this.tryToOpen();
       this.lastAttempt = this.clock.monotonic();
@@ -191,8 +217,11 @@ export class ChatDbConnection {
         this.problem = accessProblem(this.path, 'INCOMPLETE', detail);
         return;
       }
+      const { generation, identity } = file;
       const version = database.prepare<unknown[]>('PRAGMA data_version').pluck();
-      this.open = { database, schema, version, generation: file.generation, identity: file.identity, absent };
+      const begin = database.prepare<unknown[]>('BEGIN');
+      const end = database.prepare<unknown[]>('ROLLBACK');
+      this.open = { database, schema, version, begin, end, generation, identity, absent };
       this.lastVersion = -1;
       // Taken here, not at the first look: what happens in between must be seen too.
       this.companions = this.companionsNow();
@@ -224,6 +253,11 @@ export class ChatDbConnection {
     const file = probe(this.path);
     return file.ok ? accessProblem(this.path, error.code, `${error.message} (${error.code})`) : file;
   }
+}
+
+/** Ends what was begun, unless SQLite ended it, or it was closed. Nothing was written, so it is no loss. */
+function endLook({ database, end }: Connection): void {
+  if (database.open && database.inTransaction) end.run();
 }
 
 type AccessCode = Extract<

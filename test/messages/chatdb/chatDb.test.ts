@@ -1,5 +1,6 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import BetterSqlite3 from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { ChatDbWriter } from '../../../src/kit/messages/ChatDbWriter.js';
 import { ChatDb } from '../../../src/messages/chatdb/ChatDb.js';
@@ -114,6 +115,42 @@ test('a look sees one state of chat.db: ROWIDs given out anew meanwhile mix no r
   });
   expect(found).toMatchObject({ kind: 'read', value: [{ files: 0 }, { guid: photo.guid, files: 1 }] });
   expect(world.chatDb.readMessages((messages) => messages.rowIdOf(photo.guid))).toMatchObject({ value: 1 });
+});
+
+test('so does a look of several reads, as that for the row of a file that was sent', () => {
+  const world = new MessagesWorld();
+  const [words, photo] = ['words', 'a photo'].map((text, n) =>
+    world.receive({ from: PERSON, text, attachments: n === 0 ? [] : [{ name: 'a.jpeg' }] }),
+  );
+  const { chatDb } = world;
+  const rowIdOf = (guid = '') => chatDb.readMessages((messages) => messages.rowIdOf(guid));
+  const found = chatDb.whole(() => {
+    const before = rowIdOf(words?.guid);
+    world.writer.rewrites.rebuild((rowIds) => rowIds.toReversed());
+    return [before, rowIdOf(words?.guid), chatDb.readMessages((messages) => messages.attachments(1).length)];
+  });
+  expect(found).toMatchObject([{ value: 1 }, { value: 1 }, { value: 0 }]);
+  expect([rowIdOf(photo?.guid), rowIdOf(words?.guid)]).toMatchObject([{ value: 1 }, { value: 2 }]);
+});
+
+test('a look in which a read fails leaves nothing open, and what comes later is seen', () => {
+  const world = new MessagesWorld();
+  world.receive({ from: PERSON, text: 'before' });
+  const { chatDb } = world;
+  const fail = (code: string) => () => {
+    throw new BetterSqlite3.SqliteError('as the disk says', code);
+  };
+  for (const code of ['SQLITE_BUSY', 'SQLITE_IOERR_SHORT_READ']) {
+    expect(chatDb.whole(() => chatDb.readMessages(fail(code)).kind)).toBeUndefined();
+    expect(chatDb.readMessages(fail(code))).toEqual({ kind: 'busy' });
+  }
+  expect(() => chatDb.whole(() => JSON.parse('no'))).toThrow(SyntaxError);
+  const last = world.receive({ from: PERSON, text: 'later' });
+  expect(chatDb.readMessages((messages) => messages.rowIdOf(last.guid))).toMatchObject({ value: 2 });
+  expect(chatDb.whole(() => chatDb.readMessages(fail('SQLITE_CORRUPT')).kind)).toBeUndefined();
+  expect(chatDb.whole(() => chatDb.highestRowId())).toBeUndefined();
+  world.clock.advance(1_000);
+  expect(chatDb.whole(() => chatDb.highestRowId())).toBe(2);
 });
 
 describe('the name of a group', () => {
