@@ -164,14 +164,13 @@ export class SentEvidence {
     // A row of which it is not known whether it went out keeps its place: the next one is that of the next text in these words.
     const open: SentRow[] = [];
     const row = candidates.find((candidate) => {
-      if (!this.isOf(send, candidate)) return false;
+      if (!this.isOf(send, candidate) || this.isBrought(send, candidate, cause, gap)) return false;
       if (candidate.isUndecided === true) open.push(candidate);
       return candidate.isUndecided !== true;
     });
     if (row !== undefined && cause.kind === 'unknown') return { kind: 'doubtful' };
     if (row !== undefined && open.length === 0) {
-      const isFirst = !found.some((other) => isDatedBefore(other, row, cause) && this.isOf(send, other));
-      return isFirst ? { kind: 'sent', row } : { kind: 'doubtful' };
+      return this.isFirst(send, row, found, cause, gap) ? { kind: 'sent', row } : { kind: 'doubtful' };
     }
     const isBegun = this.store.lineage.isBegun(send, isOfTime(cause));
     if (row === undefined && isBegun && open.length > 0)
@@ -186,6 +185,31 @@ export class SentEvidence {
     if (isBegun) return { kind: 'begun', firstRow: null };
     if (this.isAnswered(send, found, gap)) return { kind: 'answered' };
     return this.fellDueAtWork(send, gap) ? { kind: 'withheld' } : NONE;
+  }
+
+  /**
+   * Whether the row that is first by its place is the text's for sure, and none of the others in its words. One that is misplaced is so only
+   * if the store had the text before it knew the row.
+   */
+  private isFirst(send: SendRecord, row: SentRow, found: readonly SentRow[], cause: Cause, gap: LedgerGap) {
+    if (!this.isMisplaced(row, cause, gap))
+      return !found.some((other) => isDatedBefore(other, row, cause) && this.isOf(send, other));
+    return this.mayBeOf(send.seq, row.guid) === 'surely';
+  }
+
+  /**
+   * Whether a row behind a message is dated before that and before the copy was last at work: the clock was behind, or iCloud brought an
+   * old row, or wrote one again that the store had known by another guid. So its place may tell nothing.
+   */
+  private isMisplaced({ guid, sentAt }: SentRow, cause: Cause, { copiedAt }: LedgerGap): boolean {
+    if (cause.kind !== 'row' || sentAt === null || sentAt >= cause.at) return false;
+    return this.store.lineage.gapRow(guid)?.isBackdated ?? (copiedAt !== null && sentAt < copiedAt);
+  }
+
+  /** Such a row that was not there when the gap was found: iCloud has written it since. */
+  private isBrought({ seq }: SendRecord, row: SentRow, cause: Cause, gap: LedgerGap): boolean {
+    if (row.isUndecided === true || !this.isMisplaced(row, cause, gap)) return false;
+    return this.mayBeOf(seq, row.guid) === 'no' && (gap.untilRow === null || row.rowId > gap.untilRow);
   }
 
   /**

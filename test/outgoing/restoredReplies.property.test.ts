@@ -19,6 +19,7 @@ const PERSON = '+13105551234';
 const BEGAN_AT = Date.UTC(2026, 10, 29);
 const STEP_MS = 3_000;
 const HOUR_MS = 3_600_000;
+const YEARS_MS = 2 * 365 * 86_400_000;
 
 interface Written {
   words: string;
@@ -30,6 +31,8 @@ interface Written {
   isRewritten: boolean;
   /** iCloud wrote the row of its answer again, behind all others, and the first one is gone. */
   isAnswerRewritten: boolean;
+  /** iCloud brought an old row of ours behind it, in the words of its answer. */
+  hasOldBehind: boolean;
   /**
    * A command that was made right after it: done and forgotten, or never done. `isFirst`: it is offered again before any answer.
    * `isRewritten`: as that of an answer.
@@ -75,6 +78,7 @@ const histories = (trouble: {
           ahead: trouble.clock ? fc.constantFrom(0, 0, 0, HOUR_MS) : fc.constant(0),
           isRewritten: trouble.rewrites ? fc.boolean() : fc.constant(false),
           isAnswerRewritten: trouble.rewrites ? fc.boolean() : fc.constant(false),
+          hasOldBehind: trouble.rewrites ? fc.constantFrom(false, false, true) : fc.constant(false),
           command: trouble.commands ? fc.option(commandsOf(trouble.rewrites)) : fc.constant(null),
         }),
         { minLength: 1, maxLength: 6 },
@@ -120,6 +124,8 @@ async function play({ written, answered, isMoved, later }: History) {
   for (const [nth, message] of received.entries()) {
     rowId += 1;
     message.rowId = rowId;
+    if (written[nth]?.hasOldBehind === true)
+      wrote(`old-${nth}`, written[nth]?.words ?? '', BEGAN_AT - YEARS_MS + nth);
     const made = written[nth]?.command;
     if (made?.isDone === true)
       wrote(`row-of-${nth}`, made.words, BEGAN_AT + nth * STEP_MS + 500 + message.ahead);
@@ -197,7 +203,16 @@ async function play({ written, answered, isMoved, later }: History) {
 }
 
 const written = (words: string, delay: number, more: Partial<Written> = {}): Written => {
-  return { words, delay, ahead: 0, isRewritten: false, isAnswerRewritten: false, command: null, ...more };
+  return {
+    words,
+    delay,
+    ahead: 0,
+    isRewritten: false,
+    isAnswerRewritten: false,
+    hasOldBehind: false,
+    command: null,
+    ...more,
+  };
 };
 const AHEAD = { ahead: HOUR_MS };
 const COPIED = { ahead: HOUR_MS, isRewritten: true };

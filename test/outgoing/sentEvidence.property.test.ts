@@ -342,6 +342,42 @@ describe('after an older store was put back', () => {
     world.close();
   });
 
+  const YEARS_MS = 2 * 365 * 86_400_000;
+
+  test.each([
+    ['was there when the gap was found, is a doubt', YEARS_MS, true, 'unknown'],
+    ['came later, is none', YEARS_MS, false, 'attempting'],
+    ['was known, and has another guid since, is a doubt', 600_000, true, 'unknown'],
+  ])(
+    'an old row in the words of a reply that iCloud wrote behind its message, and that %s',
+    async (_, ageMs, isNoted, state) => {
+      const world = restored('hello', BEGAN_AT + 10_000, { answered: [] });
+      const old = row(9, 'fine', BEGAN_AT - ageMs);
+      world.messages.rows.push(old);
+      if (isNoted) world.store.write(() => world.store.lineage.noteGapRows([old]));
+      received(world, 'guid-1', 5, BEGAN_AT + 5_000);
+      world.offer('fine', null, { id: 'answer', role: 'first', answers: 'guid-1' });
+      await world.outgoing.start();
+      expect(stateOf(world, 'answer')).toBe(state);
+      world.close();
+    },
+  );
+
+  test('a row of an earlier gap proves the answer to a message that its sender dated ahead, though it is dated before the newest copy', async () => {
+    const world = restored('hello', BEGAN_AT + 5_000, { answered: null });
+    const answer = row(9, 'fine', BEGAN_AT + 10_000);
+    world.messages.rows.push(answer);
+    world.store.write(() => world.store.lineage.noteGapRows([answer]));
+    world.restore(0, BEGAN_AT + 21_000, {
+      copiedAt: BEGAN_AT + 20_500,
+    });
+    received(world, 'guid-1', 5, BEGAN_AT + 15_000);
+    world.offer('fine', null, { id: 'answer', role: 'first', answers: 'guid-1' });
+    await world.outgoing.start();
+    expect(stateOf(world, 'answer')).toBe('sent');
+    world.close();
+  });
+
   test('the row of a command that iCloud wrote again behind that of a later one costs neither a second time', async () => {
     const world = new World();
     world.messages.rows.push(row(5, 'yes', BEGAN_AT + 20_000), row(9, 'yes', BEGAN_AT + 10_000));
