@@ -207,4 +207,11 @@ describe('the judge of a soak', () => {
     expect(judge(intents, told, false)).not.toEqual([]);
     expect(judge(intents, doubtful, true)).not.toEqual([]);
   });
+
+  test('waits for no text whose outcome is unknown: its words may come later', () => {
+    const { intents, evidence } = flawless(['one', 'two', 'later', 'bubble', 'reflex']);
+    const told = { ...evidence, unknown: [{ id: 'reply:m1:0', text: 'reflex', error: '' }] };
+    expect(judge(intents, told, true)).toEqual([]);
+    expect(judge(intents, told, false)).toContainEqual(expect.stringContaining('order: “bubble”'));
+  });
 });

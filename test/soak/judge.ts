@@ -11,22 +11,17 @@ const IN_FLIGHT = 3;
 export function judge(intents: Intents, evidence: Evidence, mayDoubt: boolean): string[] {
   // A state that was put back may know too little of what was under way to tell its end.
   const unknownAllowed = mayDoubt || evidence.restores.length > 0;
+  const unknown = tally(unknownAllowed ? evidence.unknown.map(({ text }) => text) : []);
   return [
-    ...judgeTexts(intents, evidence, unknownAllowed),
+    ...judgeCounts(expectedTexts(intents, evidence), evidence.sent, unknown),
     ...judgeAcks(intents, evidence),
     ...judgeMessages(intents, evidence),
-    ...judgeOrder(intents, evidence),
+    ...judgeOrder(intents, evidence, unknown),
     ...judgeEvents(evidence),
     ...judgePauses(evidence),
     ...judgeStore(evidence, unknownAllowed),
     ...judgeForms(intents, evidence),
   ];
-}
-
-/** No text twice, none lost but those whose outcome is told as unknown, none that nobody asked for. */
-function judgeTexts(intents: Intents, evidence: Evidence, unknownAllowed: boolean): string[] {
-  const unknown = tally(unknownAllowed ? evidence.unknown.map(({ text }) => text) : []);
-  return judgeCounts(expectedTexts(intents, evidence), evidence.sent, unknown);
 }
 
 /** Every command is acked, with the truth, and an ack that comes again says the same. */
@@ -101,13 +96,17 @@ function judgeMessages({ messages }: Intents, { journal, incoming }: Evidence): 
 }
 
 /** Texts of a conversation go out in the order of their commands, bubbles of a reply in theirs, a reflex before them. */
-function judgeOrder({ commands }: Intents, evidence: Evidence): string[] {
+function judgeOrder(
+  { commands }: Intents,
+  evidence: Evidence,
+  unknown: ReadonlyMap<string, number>,
+): string[] {
   const sends = commands.filter((intent) => intent.kind === 'send');
   const lanes = [
     ...conversationsOf(sends).map((lane) => lane.map(({ text }) => text)),
     ...answersIn(evidence).map(({ texts }) => texts),
   ];
-  return judgeLanes(lanes, evidence.sent);
+  return judgeLanes(lanes, evidence.sent, unknown);
 }
 
 /** The backend is told of every text that went out, under one id each. */

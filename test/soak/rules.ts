@@ -31,12 +31,19 @@ export function judgeCounts(
   });
 }
 
-/** Of each of these lists the texts that went out once did so in their order. */
-export function judgeLanes(lanes: readonly (readonly string[])[], sent: readonly string[]): string[] {
+/**
+ * Of each of these lists the texts that went out once did so in their order. Of one that is told as unknown nobody waits: it may come later, or
+ * by another command that wants the same words.
+ */
+export function judgeLanes(
+  lanes: readonly (readonly string[])[],
+  sent: readonly string[],
+  unknown: ReadonlyMap<string, number> = new Map(),
+): string[] {
   const counts = tally(sent);
   const place = new Map(sent.map((text, index) => [text, index]));
   return lanes.flatMap((texts) => {
-    const once = texts.filter((text) => counts.get(text) === 1);
+    const once = texts.filter((text) => counts.get(text) === 1 && !unknown.has(text));
     return once.flatMap((text, index) => {
       const before = once[index - 1];
       const isWrong = before !== undefined && (place.get(before) ?? 0) > (place.get(text) ?? 0);
