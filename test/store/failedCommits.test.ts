@@ -119,6 +119,14 @@ describe('a log in which commits failed and were overwritten in part by shorter 
     expect(start(path)).toBeDefined();
   });
 
+  test('is not read behind a last commit that cannot be read, where its index is there', () => {
+    const path = overwritten();
+    const end = committed(path);
+    rewrite(path, HEADER + (end - 1) * FRAME, HEADER + end * FRAME, (bytes) => bytes.fill(0x5a));
+    expect(walFrames(path, PAGE_BYTES).damaged).toBe(true);
+    expect(newest(path)).toBeLessThan(end);
+  });
+
   test.skipIf(!SmallDisk.canMount())(
     'as its index could not grow on a full disk, costs nothing after a kill',
     () => {

@@ -48,19 +48,19 @@ export function walFrames(path: string, pageSize: number): WalFrames {
   const log = `${path}-wal`;
   if (!existsSync(log)) return none;
   // Read first: what an index names was in the log before.
-  const index = indexHeader(`${path}-shm`);
+  const index = readIndex(`${path}-shm`);
   const file = openSync(log, 'r');
   try {
     const { size } = fstatSync(file);
     if (size < HEADER_BYTES + FRAME_HEADER_BYTES + pageSize) return none;
-    const read = readLog(file, size, pageSize);
+    const read = readLog(file, size, pageSize, index);
     return judge(read, lastCommitOf(read, index));
   } finally {
     closeSync(file);
   }
 }
 
-function readLog(file: number, size: number, pageSize: number): Log {
+function readLog(file: number, size: number, pageSize: number, index: Index | undefined): Log {
   const header = Buffer.alloc(HEADER_BYTES);
   readSync(file, header, 0, HEADER_BYTES, 0);
   const magic = header.readUInt32BE(0);
@@ -80,6 +80,8 @@ function readLog(file: number, size: number, pageSize: number): Log {
     readSync(file, frame, 0, frame.length, at);
     const own = frame.subarray(8, 16);
     salts ??= Buffer.from(own);
+    // From here on it can be told again what belongs to the commit that the index names.
+    if (hasHeader && slots.length === index?.frames && index.salts.equals(salts)) sum = index.sum;
     if (!own.equals(salts)) {
       slots.push(isEarlier(own, salts, generations) ? 'unwritten' : 'unreadable');
       sum = undefined;
@@ -157,31 +159,42 @@ function lastWrittenBehind(slots: readonly Slot[], end: number, hasHeader: boole
   return last;
 }
 
-/** The header of a store's index of its log (sqlite.org/walformat.html, "The WAL-Index Header"); undefined where there is none. */
-function indexHeader(path: string): Buffer | undefined {
+/** What the index of a log says of the last commit. */
+interface Index {
+  /** How many frames the log has up to it; never 0. */
+  frames: number;
+  salts: Buffer;
+  /** The checksum of the last of them. */
+  sum: Sum;
+}
+
+/**
+ * Reads the index of a store's log (sqlite.org/walformat.html, "The WAL-Index Header"), which lies in memory that outlives a killed process,
+ * and is written once the commit is on the disk. Undefined where there is none, or it names no commit.
+ */
+function readIndex(path: string): Index | undefined {
   if (!existsSync(path)) return undefined;
   const header = Buffer.alloc(INDEX_HEADER_BYTES);
   const file = openSync(path, 'r');
   try {
-    return readSync(file, header, 0, header.length, 0) < header.length ? undefined : header;
+    if (readSync(file, header, 0, header.length, 0) < header.length) return undefined;
   } finally {
     closeSync(file);
   }
+  const isLittle = endianness() === 'LE';
+  const word = (at: number) => (isLittle ? header.readUInt32LE(at) : header.readUInt32BE(at));
+  const isWhole = isSame(checksum(header.subarray(0, 40), [0, 0], isLittle), [word(40), word(44)]);
+  if (!isWhole || word(16) === 0) return undefined;
+  return { frames: word(16), salts: header.subarray(32, 40), sum: [word(24), word(28)] };
 }
 
-/**
- * The slot of the last commit that the index names, which lies in memory that outlives a killed process, and is written once the commit is
- * on the disk. -1 where it names none, or is not of this very log, as after a power cut.
- */
-function lastCommitOf({ salts, slots }: Log, index: Buffer | undefined): number {
+/** The slot of the last commit that the index names; -1 where it is not of this very log, as after a power cut. */
+function lastCommitOf({ salts, slots }: Log, index: Index | undefined): number {
   if (index === undefined) return -1;
-  const isLittle = endianness() === 'LE';
-  const word = (at: number) => (isLittle ? index.readUInt32LE(at) : index.readUInt32BE(at));
-  if (!isSame(checksum(index.subarray(0, 40), [0, 0], isLittle), [word(40), word(44)])) return -1;
-  const slot = word(16) - 1;
-  if (salts !== undefined) return index.subarray(32, 40).equals(salts) ? slot : -1;
+  const slot = index.frames - 1;
+  if (salts !== undefined) return index.salts.equals(salts) ? slot : -1;
   const frame = slots[slot];
-  return isFrame(frame) && frame.isCommit && isSame(frame.sum, [word(24), word(28)]) ? slot : -1;
+  return isFrame(frame) && frame.isCommit && isSame(frame.sum, index.sum) ? slot : -1;
 }
 
 type Sum = readonly [number, number];
