@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -25,9 +25,10 @@ export function setup(): () => void {
   const clear = (): string[] => {
     const left = readdirSync(place);
     const litter = left.filter((name) => !EVIDENCE.test(name));
+    const named = litter.filter((name) => name !== COMPILED).map((name) => withContents(place, name));
     for (const name of litter) rmSync(join(place, name), { recursive: true, force: true });
     if (litter.length === left.length) rmSync(place, { recursive: true, force: true });
-    return litter.filter((name) => name !== COMPILED);
+    return named;
   };
   // A run that is interrupted is not torn down.
   process.once('exit', clear);
@@ -41,6 +42,13 @@ export function setup(): () => void {
     // An error of a teardown is only printed.
     process.exitCode = 1;
   };
+}
+
+/** With a few of the files in it, which tell whose it is. */
+function withContents(place: string, name: string): string {
+  if (!statSync(join(place, name)).isDirectory()) return name;
+  const inside = readdirSync(join(place, name), { recursive: true, encoding: 'utf8' });
+  return `${name} (${inside.length === 0 ? 'empty' : inside.slice(0, 8).join(', ')})`;
 }
 
 /** Undefined where there is no such place, too little room in it (as in most containers), or nothing may be executed. */
