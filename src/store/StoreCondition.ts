@@ -91,6 +91,8 @@ export class StoreCondition {
       for (const hook of this.damaged) hook();
       this.damaged.clear();
     }
+    // That code says the least: what is found out later takes its place.
+    if (this.refused?.code === 'state_unwritable') this.refused = { ...fault, since: this.refused.since };
     this.refused ??= { ...fault, since: this.clock.now() };
   }
 

@@ -1,3 +1,4 @@
+import BetterSqlite3 from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
 import { noteGap } from '../../src/daemon/gapRows.js';
 import { IncomingReader } from '../../src/messages/chatdb/IncomingReader.js';
@@ -38,17 +39,18 @@ function restored() {
 }
 
 test('a gap is noted at the next look where chat.db is busy for the look at its rows alone', () => {
-  const { world, store, messages, sent } = restored();
+  const { world, store, sent } = restored();
   const { chatDb, clock } = world;
   const busy = {
     generation: () => chatDb.generation(),
     highestRowId: () => chatDb.highestRowId(),
     whole: <T>(reads: () => T) => chatDb.whole(reads),
-    rowsOfSendsSince(since: number, limit: number) {
-      messages.exec('BEGIN EXCLUSIVE');
-      const rows = chatDb.rowsOfSendsSince(since, limit);
-      messages.exec('ROLLBACK');
-      return rows;
+    // Nobody else can lock it once this look has begun.
+    rowsOfSendsSince() {
+      chatDb.readMessages(() => {
+        throw new BetterSqlite3.SqliteError('database is locked', 'SQLITE_BUSY');
+      });
+      return [];
     },
   };
   expect(noteGap(store, busy, clock)).toBe(false);

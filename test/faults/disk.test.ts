@@ -107,6 +107,18 @@ describe('a full disk', { concurrent: true }, () => {
   });
 });
 
+test('a full disk is named once it shows, though the disk first gave an error that says less', () => {
+  const store = temporaryStore(new FakeClock());
+  const failWith = (code: string) =>
+    store.tryWrite(() => {
+      throw Object.assign(new Error('no'), { code });
+    });
+  failWith('SQLITE_IOERR_WRITE');
+  expect(store.fault()).toMatchObject({ code: 'state_unwritable' });
+  failWith('SQLITE_FULL');
+  expect(store.fault()).toMatchObject({ code: 'disk_full' });
+});
+
 describe('a store whose file may not grow', () => {
   test('refuses the whole batch, acks nothing of it, and takes it once it may grow again', () => {
     const clock = new FakeClock();
