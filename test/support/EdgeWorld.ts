@@ -1,14 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { echo, type Persona } from '../../src/kit/backend/persona.js';
@@ -254,7 +247,8 @@ export class EdgeWorld {
       endServing(this.messages.osascriptDirectory);
       this.messages.close();
     }
-    rmSync(this.directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+    // Who served osascript may still write there.
+    await rm(this.directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   }
 }
 
