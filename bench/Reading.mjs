@@ -44,14 +44,14 @@ export class Reading {
 
   /** How many rows a second are read while `rows` of them, the newest, are caught up with. */
   async catchUp(rows) {
-    const rowId = this.raw.prepare('SELECT max(ROWID) - ? FROM message').pluck().get(rows);
+    const newest = this.raw.prepare('SELECT max(ROWID) FROM message').pluck().get();
+    const rowId = newest - rows;
     const guid = this.raw.prepare('SELECT guid FROM message WHERE ROWID = ?').pluck().get(rowId);
     this.position = { ...this.position, rowId, guid };
-    const until = this.found + rows;
     const began = process.hrtime.bigint();
     this.reader.scan();
-    // It goes on by itself, in slices.
-    while (this.found < until) await new Promise((resolve) => setImmediate(resolve));
+    // It goes on by itself, in slices. Of what was there when the reading began, the newest rows are known already.
+    while (this.position.rowId < newest) await new Promise((resolve) => setImmediate(resolve));
     return (rows / Number(process.hrtime.bigint() - began)) * 1e9;
   }
 

@@ -19,7 +19,7 @@ const KIB = 1024;
  */
 export async function run() {
   const measured = [];
-  for (const burst of BURSTS) measured.push(await sent(burst));
+  for (const burst of BURSTS) measured.push({ ...burst, ...(await sent(burst)) });
   const [first, few, many] = measured;
   const name = ({ texts, people }) => `${texts} texts to ${people} people`;
   return [
