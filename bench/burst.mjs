@@ -12,6 +12,8 @@ const BURSTS = [
   { texts: 3000, people: 3000 },
 ];
 const KIB = 1024;
+/** A text of the first seconds of a store may be of before it, and is compared with all that went out since. */
+const FIRST_SECONDS_MS = 6_000;
 
 /**
  * Commands for many texts come at once: what each costs the daemon, from the frame until its ack is cleared. Each text gets its row in
@@ -76,6 +78,7 @@ export async function sent({ texts, people }) {
       command_type: 'send_message_now',
       payload: { thread_id: person(number), text: `Number ${number} of many, as it is` },
     });
+  await new Promise((resolve) => setTimeout(resolve, FIRST_SECONDS_MS));
   for (let number = 0; number < WARM_UP; number++) push(number);
   await backend.until(() => ended(backend) >= WARM_UP);
   const before = await world.usage();
