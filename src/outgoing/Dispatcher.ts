@@ -6,7 +6,6 @@ import type { Store } from '../store/Store.js';
 import { orderOf } from '../store/seenRows.js';
 import { rowWatchedMs, sendTrace } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
-
 import { randomHex } from '../system/random.js';
 import type { ConversationQueues, NextSend } from './ConversationQueues.js';
 import { saidMeanwhile } from './DuplicatePairing.js';

@@ -71,8 +71,9 @@ export function cancelScheduled(
 }
 
 /**
- * Sends texts at their time, by this machine's wall clock: sleep and clock changes can only delay them. Survives restarts; a
- * text overdue by more than the operator allows, by the backend's clock too, which is waited for 10 min after a start, fails instead of surprising somebody.
+ * Sends texts at their time, by this machine's wall clock: sleep and clock changes can only delay them. Survives restarts. A text overdue
+ * by more than the operator allows fails instead of surprising somebody, if it is overdue by the backend's clock too. After a start it waits
+ * up to 10 min until that is known.
  */
 export class Scheduler {
   private timer: Timer | undefined;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type SentFileFate, StagedFiles, StagingArea } from '../../src/attachments/StagedFiles.js';
 import { FakeClock } from '../support/FakeClock.js';
+import { queuedText } from '../support/queuedText.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js';
 
@@ -26,11 +27,7 @@ function room() {
   const send = (id: string, end: End, guid: string | null = null) => {
     const file = staging.put(id, Buffer.from(id));
     store.write(() => {
-      const sent = store.sends.add({
-        ...{ id, conversation: 'a', threadId: 'a', text: '', role: 'message', priority: 2, pauseMs: 0, file },
-        ...{ commandId: null, scheduleId: null, answers: null, twinKey: null, twin: null, state: 'queued' },
-        ...{ errorCode: null, error: null },
-      });
+      const sent = store.sends.add(queuedText({ id, conversation: 'a', text: '', file }));
       if (end !== 'queued' && sent !== undefined) store.sends.settle(sent.seq, { state: end, guid });
     });
     return file;

@@ -20,6 +20,7 @@ import { InstanceLock } from '../../src/store/InstanceLock.js';
 import type { Store } from '../../src/store/Store.js';
 import { Witness } from '../../src/store/Witness.js';
 import { FakeClock } from '../support/FakeClock.js';
+import { queuedText } from '../support/queuedText.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { openTestStore, temporaryDirectory } from '../support/temporaryStore.js';
 
@@ -175,18 +176,7 @@ describe('where the lock on chat.db is removed while the agent is at work', () =
 });
 
 describe('the texts that an agent had begun to send when it was killed', () => {
-  const text = (words: string) => ({
-    ...({
-      id: words,
-      conversation: 'ann',
-      threadId: 'ann',
-      text: words,
-      role: 'message',
-      priority: 2,
-    } as const),
-    ...{ pauseMs: 0, commandId: null, scheduleId: null, answers: null, twinKey: null, twin: null },
-    ...({ state: 'queued', errorCode: null, error: null } as const),
-  });
+  const text = (words: string) => queuedText({ id: words, conversation: 'ann', text: words });
   /** Begins one, and is killed. */
   const killedWith = (mac: Mac, words: string) =>
     mac.run((store) => {

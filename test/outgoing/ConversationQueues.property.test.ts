@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { ConversationQueues, type NextSend } from '../../src/outgoing/ConversationQueues.js';
 import { FakeClock } from '../support/FakeClock.js';
+import { queuedText } from '../support/queuedText.js';
 import { seeded } from '../support/seeded.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
@@ -37,11 +38,8 @@ function playedThrough(random: () => number): void {
   const pick = <T>(items: readonly T[]) => items[Math.floor(random() * items.length)];
   let count = 0;
   const add = (conversation: string) => {
-    const send = sends.add({
-      ...{ id: `${++count}`, conversation, threadId: conversation, text: 'hi', role: 'message' },
-      ...{ priority: Math.floor(random() * 5), pauseMs: 0, commandId: null, scheduleId: null, answers: null },
-      ...{ twinKey: null, twin: null, state: 'queued', errorCode: null, error: null },
-    });
+    const priority = Math.floor(random() * 5);
+    const send = sends.add(queuedText({ id: `${++count}`, conversation, text: 'hi', priority }));
     if (send !== undefined) queues.appended(send);
   };
   const steps: readonly ((conversation: string) => void)[] = [

@@ -3,6 +3,7 @@ import type { TextRequest } from '../../src/model/sending.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
 import { outgoingOn } from '../support/outgoingOn.js';
+import { queuedText } from '../support/queuedText.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
 const ANN = '+13105551234';
@@ -219,19 +220,8 @@ describe('however many texts are followed', () => {
     store.write(() => {
       for (let number = 1; number <= count; number++) {
         messages.addRow(ANN, `text ${number}`);
-        const send = store.sends.add({
-          ...{ id: `t${number}`, conversation: ANN, threadId: ANN, text: `text ${number}`, role: 'message' },
-          ...{
-            priority: 2,
-            pauseMs: 0,
-            commandId: null,
-            scheduleId: null,
-            answers: null,
-            twinKey: null,
-            twin: null,
-          },
-          ...{ state: 'failed', errorCode: null, error: null },
-        });
+        const known = { id: `t${number}`, conversation: ANN, text: `text ${number}` };
+        const send = store.sends.add(queuedText({ ...known, state: 'failed' }));
         const guid = messages.rows.at(-1)?.guid ?? null;
         store.sends.settle(send?.seq ?? 0, { state: 'sent', guid });
         store.sends.setReported(send?.seq ?? 0, 0, clock.now() + 48 * 3600_000);

@@ -4,6 +4,7 @@ import { type KnownRows, knownRows, matchRows } from '../../src/outgoing/SendVer
 import type { Store } from '../../src/store/Store.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
+import { queuedText } from '../support/queuedText.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
 const ANN = '+13105551234';
@@ -12,11 +13,7 @@ const NOTHING_KNOWN: KnownRows = { isClaimed: () => false, isPersons: () => fals
 /** A text that was tried when the newest row was 100. */
 function tried(store: Store, text = 'omw', id = text): SendRecord {
   return store.write(() => {
-    const send = store.sends.add({
-      ...{ id, conversation: ANN, threadId: ANN, text, role: 'message', priority: 2, pauseMs: 0 },
-      ...{ commandId: null, scheduleId: null, answers: null, twinKey: null, twin: null, state: 'queued' },
-      ...{ errorCode: null, error: null },
-    });
+    const send = store.sends.add(queuedText({ id, conversation: ANN, text }));
     if (send === undefined) throw new Error('the id is known');
     store.sends.begin(send.seq, { tag: id, generation: 'g', afterRow: 100 });
     const begun = store.sends.get(send.seq);

@@ -8,6 +8,7 @@ import type { LedgerGap } from '../../src/store/ledgerGap.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
 import { outgoingOn } from '../support/outgoingOn.js';
+import { queuedText } from '../support/queuedText.js';
 import { sized } from '../support/size.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
@@ -138,18 +139,7 @@ class World {
 
   private claim({ guid, text }: SentRow): void {
     this.store.write(() => {
-      const known = this.store.sends.add({
-        ...{
-          id: `known:${guid}`,
-          conversation: PERSON,
-          threadId: PERSON,
-          text,
-          role: 'message',
-          priority: 2,
-        },
-        ...{ pauseMs: 0, commandId: null, scheduleId: null, answers: null, twinKey: null, twin: null },
-        ...{ state: 'queued', errorCode: null, error: null },
-      });
+      const known = this.store.sends.add(queuedText({ id: `known:${guid}`, conversation: PERSON, text }));
       if (known !== undefined) this.store.sends.settle(known.seq, { state: 'sent', guid });
     });
   }

@@ -3,15 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Witness } from '../../src/store/Witness.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
-
-const WITNESS = {
-  store: 'store_1',
-  counter: 5,
-  aliveAt: 1_000,
-  directory: '/state',
-  revisions: 0,
-  begun: [],
-};
+import { WITNESS } from '../support/witnessNote.js';
 
 describe('a witness', () => {
   test('tells what was recorded last, also to another process', () => {

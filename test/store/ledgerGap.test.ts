@@ -1,15 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { isInGap, type LedgerGap, standingOf } from '../../src/store/ledgerGap.js';
+import { WITNESS } from '../support/witnessNote.js';
 
 const OWN = { id: 'store_1', file: '10:1', counter: 5 };
-const WITNESS = {
-  store: 'store_1',
-  counter: 5,
-  aliveAt: 1_000,
-  directory: '/state',
-  revisions: 0,
-  begun: [],
-};
 const SEEN = { own: OWN, file: '10:1', witness: WITNESS, isEmpty: false, isRebuilt: false };
 
 describe('a store', () => {

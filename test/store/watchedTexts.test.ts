@@ -1,27 +1,14 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { NewSend } from '../../src/model/sending.js';
 import type { Store } from '../../src/store/Store.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { FakeClock } from '../support/FakeClock.js';
+import { queuedText } from '../support/queuedText.js';
 import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js';
 
-const TEXT: Omit<NewSend, 'id'> = {
-  conversation: 'ann',
-  threadId: 'ann',
-  text: 'hi',
-  role: 'reflex',
-  priority: 2,
-  pauseMs: 0,
-  commandId: null,
-  scheduleId: null,
-  answers: null,
-  twinKey: null,
-  twin: null,
-  state: 'queued',
-  errorCode: null,
-  error: null,
-};
+function reflex(id: string, answers: string | null = null) {
+  return queuedText({ id, conversation: 'ann', text: 'hi', role: 'reflex', answers });
+}
 
 /** Each way in which a text of the ledger changes. */
 const CHANGES: Readonly<Record<string, (store: Store, seq: number) => void>> = {
@@ -61,7 +48,7 @@ test.each(Object.keys(CHANGES))('what is watched is as the ledger has it after: 
     return rows;
   };
   store.write(() => {
-    for (const id of ['a', 'b']) store.sends.add({ ...TEXT, id, answers: id === 'a' ? 'copy' : null });
+    for (const id of ['a', 'b']) store.sends.add(reflex(id, id === 'a' ? 'copy' : null));
     for (const seq of [1, 2]) {
       store.sends.begin(seq, { tag: `t${seq}`, generation: null, afterRow: 1 });
       store.sends.ended(seq, 10 + seq, null);
@@ -107,7 +94,7 @@ test.each(Object.keys(CHANGES))('what is watched is as the ledger has it after: 
 test('what is watched is not asked of the store again while nothing of it changes', () => {
   const store = temporaryStore(new FakeClock());
   store.write(() => {
-    for (const id of ['a', 'b']) store.sends.add({ ...TEXT, id });
+    for (const id of ['a', 'b']) store.sends.add(reflex(id));
     store.sends.begin(1, { tag: 't', generation: null, afterRow: 1 });
     store.sends.ended(1, 11, null);
   });

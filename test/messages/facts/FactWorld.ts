@@ -15,6 +15,7 @@ import type { IncomingMessage } from '../../../src/model/incoming.js';
 import type { NewSend } from '../../../src/model/sending.js';
 import type { Store } from '../../../src/store/Store.js';
 import { FakeClock } from '../../support/FakeClock.js';
+import { queuedText } from '../../support/queuedText.js';
 import { RecordingLog } from '../../support/RecordingLog.js';
 import { openTestStore } from '../../support/temporaryStore.js';
 
@@ -146,28 +147,8 @@ export class FactWorld {
   send(conversation: string, text: string, more: Partial<NewSend> = {}): number {
     const { store, chatDb } = this;
     return store.write(() => {
-      const send = store.sends.add({
-        id: `send:${conversation}:${text}:${store.sends.newest()}`,
-        conversation,
-        threadId: conversation,
-        text,
-        role: 'message',
-        priority: 2,
-        pauseMs: 0,
-        commandId: null,
-        scheduleId: null,
-        answers: null,
-        twinKey: null,
-        twin: null,
-        state: 'queued',
-        errorCode: null,
-        error: null,
-        partOf: null,
-        part: 0,
-        file: null,
-        source: null,
-        ...more,
-      });
+      const id = `send:${conversation}:${text}:${store.sends.newest()}`;
+      const send = store.sends.add(queuedText({ id, conversation, text, ...more }));
       if (send === undefined) throw new Error('the id is known');
       const attempt = { tag: send.id, generation: chatDb.generation(), afterRow: chatDb.highestRowId() };
       store.sends.begin(send.seq, attempt);
