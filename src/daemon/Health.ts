@@ -100,7 +100,7 @@ export class Health {
     this.updates.start();
     if (!config().health.enabled) return;
     try {
-      await this.measure();
+      await this.startMetrics();
     } catch (error) {
       log.warn('Health is not served', { cause: describeError(error) });
     }
@@ -142,7 +142,7 @@ export class Health {
     this.metrics?.stop();
   }
 
-  private async measure(): Promise<void> {
+  private async startMetrics(): Promise<void> {
     const { Metrics } = await import('../health/Metrics.js');
     const types = [...this.options.components.commandTypes, UNKNOWN_TYPE];
     const metrics = new Metrics(() => reading(this.options), types);
