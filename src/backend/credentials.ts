@@ -7,7 +7,7 @@ import type { ErrorCode } from '../model/errorCodes.js';
 import type { Problem } from '../model/problem.js';
 import type { Circuit } from '../system/Circuit.js';
 import type { Clock } from '../system/clock.js';
-import { isLoopback } from '../system/loopback.js';
+import { isLoopback } from '../system/network.js';
 import { iso } from '../system/time.js';
 import type { BackendOptions } from './BackendOptions.js';
 import { BackendTime } from './BackendTime.js';

@@ -1,5 +1,5 @@
 import type { Problem } from '../model/problem.js';
-import { ALLOW_LOCAL_NETWORK, isKeptFromLocalNetwork } from '../system/localNetwork.js';
+import { ALLOW_LOCAL_NETWORK, isKeptFromLocalNetwork } from '../system/network.js';
 import { iso } from '../system/time.js';
 import type { LinkHistory } from './LinkHistory.js';
 import { isLive } from './linkState.js';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { kindOf } from '../system/plainIssues.js';
-import { sendableText } from '../system/sendableText.js';
+import { sendableText } from '../system/utf8.js';
 
 /** The other names under which a field of a payload may come, by the name that we use. */
 export type Aliases = Readonly<Record<string, readonly string[]>>;

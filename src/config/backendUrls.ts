@@ -1,4 +1,4 @@
-import { isLoopback } from '../system/loopback.js';
+import { isLoopback } from '../system/network.js';
 
 /** The part of the configuration that says where the backend is. */
 interface BackendPlace {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { EdgeError } from '../errors.js';
-import { redactor } from '../logging/redact.js';
+import { redactor } from '../logging/formatLine.js';
 import type { Network } from '../system/network.js';
 import { weakenedTls } from '../system/verifiedTls.js';
 import { assembleConfig, settled } from './assembleConfig.js';

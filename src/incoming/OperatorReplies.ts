@@ -1,8 +1,7 @@
 import type { SendRecord } from '../model/sending.js';
 import type { Store } from '../store/Store.js';
 import { isOfAttempt, type Kinship, kinshipOf, orderOf } from '../store/seenRows.js';
-import type { Clock } from '../system/clock.js';
-import { SteadyTime } from '../system/SteadyTime.js';
+import { type Clock, SteadyTime } from '../system/clock.js';
 
 /** A message that went out from this account, as chat.db has it. `text` is empty for one of files alone. */
 export interface OwnAccountRow {

@@ -3,7 +3,7 @@ import type { IncomingMessage } from '../model/incoming.js';
 import type { TextRequest } from '../model/sending.js';
 import { backendWords } from '../system/backendWords.js';
 import { INPUT_LIMITS } from '../system/inputLimits.js';
-import { sendableText } from '../system/sendableText.js';
+import { sendableText } from '../system/utf8.js';
 
 /** A backend's answer to a message: texts to send in this order, `delayMs` apart where it says so. */
 export interface Reply {

@@ -1,9 +1,25 @@
-import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  fchmodSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { pino } from 'pino';
 import { describeError, EdgeError } from '../errors.js';
 import type { Clock } from '../system/clock.js';
-import { LogRotation, type RotationLimits } from './LogRotation.js';
+import { isMissing } from '../system/missingFile.js';
 
 /** While the file takes nothing (disk full), so many bytes of lines are kept for later; more are counted as lost. */
 const HELD_BACK_BYTES = 256 * 1024;
@@ -151,5 +167,211 @@ function openDestination(path: string) {
       'Make its directory writable for this user, or name another file as logging.file (EDGE_LOGGING_FILE).',
       { cause: thrown },
     );
+  }
+}
+
+/** When a log is rotated, and how much stays: at most `maxBytes` and one line in each of `keep` + 1 files. */
+export interface RotationLimits {
+  readonly maxBytes: number;
+  /** The oldest line of a log may be so old; 0: any age. */
+  readonly maxAgeMs: number;
+  /** At least 1. */
+  readonly keep: number;
+}
+
+/** After a rotation failed (no room for the copy), so long until the next one is tried. */
+const RETRY_MS = 60_000;
+
+/**
+ * Decides, before each line, whether the log is to be rotated first. By size and age; the age is that of the oldest line in
+ * it, so it counts over restarts. Nothing is looked at before the first line: until then another agent may own the file.
+ */
+class LogRotation {
+  private size = 0;
+  private begunAt = 0;
+  private begun = false;
+  private notBefore = 0;
+
+  constructor(
+    private readonly path: string,
+    private limits: RotationLimits,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Takes effect with the next line. */
+  setLimits(limits: RotationLimits): void {
+    if (limits.keep < this.limits.keep) this.begun = false;
+    this.limits = limits;
+  }
+
+  /** The file at the path is another one now. */
+  startAnew(): void {
+    this.begun = false;
+  }
+
+  /** To be called before so many bytes are written. Returns why the log could not be rotated, if it was due. */
+  before(bytes: number): string | undefined {
+    try {
+      if (!this.begun) this.begin();
+      if (!this.isDue(bytes) || this.clock.monotonic() < this.notBefore) return undefined;
+      this.notBefore = this.clock.monotonic() + RETRY_MS;
+      rotateLog(this.path, this.limits.keep);
+      this.notBefore = 0;
+      this.size = 0;
+      this.begunAt = this.clock.now();
+      return undefined;
+    } catch (error) {
+      return describeError(error);
+    }
+  }
+
+  /** So many bytes have reached the file. */
+  wrote(bytes: number): void {
+    this.size += bytes;
+  }
+
+  private isDue(bytes: number): boolean {
+    if (this.size === 0) {
+      this.begunAt = this.clock.now();
+      return false;
+    }
+    const { maxBytes, maxAgeMs } = this.limits;
+    return this.size + bytes > maxBytes || (maxAgeMs > 0 && this.clock.now() - this.begunAt > maxAgeMs);
+  }
+
+  private begin(): void {
+    this.begun = true;
+    try {
+      if (statSync(this.path).isFile()) finishRotation(this.path, this.limits.keep);
+    } catch (error) {
+      this.notBefore = this.clock.monotonic() + RETRY_MS;
+      throw error;
+    } finally {
+      const { size, mtimeMs } = statSync(this.path);
+      this.size = size;
+      this.begunAt = firstTime(this.path) ?? mtimeMs;
+    }
+  }
+}
+
+const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/;
+
+/** When the first line of a log was written, in either format; undefined if it does not say. */
+function firstTime(path: string): number | undefined {
+  const file = openSync(path, 'r');
+  try {
+    const head = Buffer.alloc(64);
+    const [time] = TIME.exec(head.toString('latin1', 0, readSync(file, head, 0, head.length, 0))) ?? [];
+    return time === undefined ? undefined : Date.parse(time);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/**
+ * Moves the lines of a log to `<path>.1`, and what was there to `.2` and so on; at most `keep` such files stay. The log
+ * itself keeps its name and its inode, so that `tail -f` and whoever has it open for appending go on with it. At every
+ * instant each line is in at least one file: a crash may leave lines in two of them, see `finishRotation`. Throws if
+ * there is no room for the copy; then nothing has changed.
+ */
+function rotateLog(path: string, keep: number): void {
+  const copy = temporaryOf(path);
+  try {
+    copyFileSync(path, copy, constants.COPYFILE_FICLONE);
+    secure(copy);
+  } catch (error) {
+    rmSync(copy, { force: true });
+    throw error;
+  }
+  shift(path, keep);
+  renameSync(copy, `${path}.1`);
+  syncDirectory(dirname(path));
+  truncateSync(path);
+}
+
+/**
+ * Ends what a crash interrupted: half a copy is removed; a log whose lines have all been moved already is emptied.
+ * Removes the files beyond `keep`. To be called before the first line is written, by the only writer.
+ */
+function finishRotation(path: string, keep: number): void {
+  rmSync(temporaryOf(path), { force: true });
+  const rotated = logFiles(path).slice(0, -1);
+  for (const old of rotated) if (Number(old.slice(path.length + 1)) > keep) rmSync(old, { force: true });
+  if (isSame(path, `${path}.1`)) truncateSync(path);
+}
+
+function temporaryOf(path: string): string {
+  return `${path}.rotating`;
+}
+
+/** Only up to the first gap, which a crash between two renames may have left: nothing is dropped without need. */
+function shift(path: string, keep: number): void {
+  let free = 1;
+  while (free < keep && existsSync(`${path}.${free}`)) free += 1;
+  for (let number = free; number > 1; number -= 1) {
+    renameSync(`${path}.${number - 1}`, `${path}.${number}`);
+  }
+}
+
+function secure(path: string): void {
+  const file = openSync(path, 'r+');
+  try {
+    fchmodSync(file, 0o600);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** The new name is on the disk before the lines leave the old one. */
+function syncDirectory(path: string): void {
+  const directory = openSync(path, 'r');
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+const CHUNK = 1024 * 1024;
+
+function isSame(one: string, other: string): boolean {
+  const size = sizeOf(one);
+  if (size === 0 || size !== sizeOf(other)) return false;
+  const files = [openSync(one, 'r'), openSync(other, 'r')] as const;
+  try {
+    const [a, b] = [Buffer.alloc(CHUNK), Buffer.alloc(CHUNK)];
+    for (let at = 0; at < size; at += CHUNK) {
+      const length = readSync(files[0], a, 0, CHUNK, at);
+      if (readSync(files[1], b, 0, CHUNK, at) !== length) return false;
+      if (!a.subarray(0, length).equals(b.subarray(0, length))) return false;
+    }
+    return true;
+  } finally {
+    for (const file of files) closeSync(file);
+  }
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** The files of a log that are there: the rotated ones (`.9` … `.1`), oldest first, and the current one last. */
+export function logFiles(current: string): string[] {
+  const name = basename(current);
+  const numbers = entriesOf(dirname(current))
+    .filter((entry) => entry.startsWith(`${name}.`))
+    .map((entry) => entry.slice(name.length + 1))
+    .filter((ending) => /^[1-9]\d{0,5}$/.test(ending));
+  const rotated = numbers.map(Number).toSorted((a, b) => b - a);
+  return [...rotated.map((number) => `${current}.${number}`), current];
+}
+
+function entriesOf(directory: string): string[] {
+  try {
+    return readdirSync(join(directory));
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
   }
 }

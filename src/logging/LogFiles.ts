@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { isMissing } from '../system/missingFile.js';
-import { logFiles } from './LogRotation.js';
+import { logFiles } from './LineFile.js';
 
 const CHUNK_BYTES = 256 * 1024;
 /** What is no line of a log may lie between two events; more of it is given in pieces. */

@@ -1,8 +1,7 @@
 import type { SendRecord } from '../model/sending.js';
 import type { SendTable } from '../store/sends.js';
-import type { Clock } from '../system/clock.js';
+import { type Clock, SteadyTime } from '../system/clock.js';
 import { PriorityHeap } from '../system/PriorityHeap.js';
-import { SteadyTime } from '../system/SteadyTime.js';
 
 interface Lane {
   conversation: string;

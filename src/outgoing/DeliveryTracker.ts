@@ -3,8 +3,7 @@ import type { RowState, SendRecord, SentRows } from '../model/sending.js';
 import type { Store } from '../store/Store.js';
 import { LIFE } from '../store/sendRecord.js';
 import type { LivePlace, LiveText } from '../store/sends.js';
-import type { Clock, Timer } from '../system/clock.js';
-import { SteadyTime } from '../system/SteadyTime.js';
+import { type Clock, SteadyTime, type Timer } from '../system/clock.js';
 
 /** What became of a text after it was sent. */
 export type DeliveryEvent =

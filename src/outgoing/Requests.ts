@@ -1,7 +1,7 @@
 import type { OutgoingFile, SendRole, TextRequest } from '../model/sending.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
-import { sendableText } from '../system/sendableText.js';
+import { sendableText } from '../system/utf8.js';
 import type { ConversationQueues } from './ConversationQueues.js';
 import { DuplicatePairing, type PairingDecision, wordsKey } from './DuplicatePairing.js';
 import { endOfDuplicate, type OutcomeRecorder, outcomeOf, type SendOutcome } from './OutcomeRecorder.js';

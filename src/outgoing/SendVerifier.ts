@@ -6,8 +6,7 @@ import type { SendRecord, SentFile, SentRow, SentRows } from '../model/sending.j
 import type { Store } from '../store/Store.js';
 import { beganAt, isMoved, isOfAttempt, kinshipOf, orderOf } from '../store/seenRows.js';
 import { rowWatchedMs, sendTrace } from '../store/sendRecord.js';
-import type { Clock, Timer } from '../system/clock.js';
-import { SteadyTime } from '../system/SteadyTime.js';
+import { type Clock, SteadyTime, type Timer } from '../system/clock.js';
 import type { OutcomeRecorder } from './OutcomeRecorder.js';
 import { notDelivered } from './OutcomeRecorder.js';
 

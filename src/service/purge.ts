@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { keptConfigs } from '../config/replaceConfig.js';
 import { behindLinks } from '../config/replaceFile.js';
 import { SCHEMA_FILE } from '../config/starterFiles.js';
-import { logFiles } from '../logging/LogRotation.js';
+import { logFiles } from '../logging/LineFile.js';
 import { InstanceLock } from '../store/InstanceLock.js';
 import type { ServicePlaces } from './servicePlaces.js';
 

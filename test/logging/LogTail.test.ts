@@ -1,7 +1,7 @@
 import { appendFileSync, copyFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { logFiles } from '../../src/logging/LogRotation.js';
+import { logFiles } from '../../src/logging/LineFile.js';
 import { LogTail } from '../../src/logging/LogTail.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
 

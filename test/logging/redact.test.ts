@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { redactor } from '../../src/logging/redact.js';
+import { redactor } from '../../src/logging/formatLine.js';
 
 test('a short secret garbles no words', () => {
   expect(redactor(['edge'])('edge-agent on the edge')).toBe('edge-agent on the edge');

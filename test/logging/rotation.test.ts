@@ -15,7 +15,7 @@ import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createLogger } from '../../src/logging/createLogger.js';
-import type { RotationLimits } from '../../src/logging/LogRotation.js';
+import type { RotationLimits } from '../../src/logging/LineFile.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { PATIENCE_MS } from '../support/patience.js';
 import { until } from '../support/until.js';

@@ -25,7 +25,7 @@ import type { AutomationAnswered } from '../../src/model/operatorApi.js';
 import type { Problem } from '../../src/model/problem.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { systemClock } from '../../src/system/clock.js';
-import { ALLOW_LOCAL_NETWORK } from '../../src/system/localNetwork.js';
+import { ALLOW_LOCAL_NETWORK } from '../../src/system/network.js';
 import { inspectProgram, programs } from '../../src/system/programs.js';
 import { ROOT } from '../docs/page.js';
 import type { Cleanup } from '../support/EdgeWorld.js';

@@ -6,7 +6,7 @@ import {
   CLOSED,
   circuitWait,
   nextCircuit,
-} from '../../src/system/circuitState.js';
+} from '../../src/system/Circuit.js';
 
 const SEED = 20261130;
 const WAITS = { firstMs: 1_000, longestMs: 5_000 };

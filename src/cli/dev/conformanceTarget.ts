@@ -3,7 +3,7 @@ import { edge } from '../../config/sections/connection.js';
 import { EdgeError } from '../../errors.js';
 import type { ConformanceTarget, PlayedIdentity } from '../../kit/conformance/ConformanceRun.js';
 import { agentIdOf } from '../../model/agentId.js';
-import { isLoopback } from '../../system/loopback.js';
+import { isLoopback } from '../../system/network.js';
 import { secretFor } from '../config/secretFile.js';
 
 export interface ConformanceFlags {

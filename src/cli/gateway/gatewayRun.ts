@@ -14,7 +14,7 @@ import type { ErrorCode } from '../../model/errorCodes.js';
 import { StatusServer } from '../../operator/StatusServer.js';
 import { systemClock } from '../../system/clock.js';
 import { environment } from '../../system/environment.js';
-import { isLoopback } from '../../system/loopback.js';
+import { isLoopback } from '../../system/network.js';
 import { systemRandom } from '../../system/random.js';
 import { EXIT } from '../exitCodes.js';
 import { complain, complainOf } from '../print.js';

@@ -10,7 +10,7 @@ import { collectors } from '../../diagnostics/doctor/collectors.js';
 import { doctorChecks } from '../../diagnostics/doctor/doctorChecks.js';
 import { saveReport } from '../../diagnostics/selftest/saveReport.js';
 import { describeError, EdgeError } from '../../errors.js';
-import { redactor } from '../../logging/redact.js';
+import { redactor } from '../../logging/formatLine.js';
 import type { SettingInForce } from '../../model/operatorApi.js';
 import { PACKAGE_ROOT } from '../../system/packageRoot.js';
 import { packageVersion } from '../../system/version.js';

@@ -1,5 +1,5 @@
+import { redactor } from '../../logging/formatLine.js';
 import { maskContacts, maskHandle } from '../../logging/mask.js';
-import { redactor } from '../../logging/redact.js';
 
 /** An agent id is made of the digits of a phone. */
 const AGENT_ID = /\bedge_(\d{7,15})\b/g;

@@ -1,7 +1,5 @@
 import { lookup } from 'node:dns/promises';
-import { isInLocalNetwork } from '../../system/localNetwork.js';
-import { isLoopback } from '../../system/loopback.js';
-import { proxyFor } from '../../system/network.js';
+import { isInLocalNetwork, isLoopback, proxyFor } from '../../system/network.js';
 import { type Check, fail, pass, skip, warn } from './check.js';
 
 /** macOS 15 and later keep programs that launchd starts from the local network, and let terminals through: only the agent can tell. */

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { describeError } from '../../errors.js';
 import { openToLook } from '../../store/lookIntoStore.js';
 import { MIGRATIONS } from '../../store/schema.js';
-import { isLoopback } from '../../system/loopback.js';
+import { isLoopback } from '../../system/network.js';
 import { type Check, type ConfiguredBench, fail, type Outcome, pass, skip, warn } from '../checks/check.js';
 import { logFileInForce } from '../checks/logFileInForce.js';
 

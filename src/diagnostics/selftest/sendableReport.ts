@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { describeError, EdgeError } from '../../errors.js';
-import { isLoopback } from '../../system/loopback.js';
+import { isLoopback } from '../../system/network.js';
 import { writeNewFile } from '../../system/writeNewFile.js';
 import type { CheckContext } from '../checks/check.js';
 import { concealer } from '../checks/concealer.js';

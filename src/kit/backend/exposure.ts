@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { EdgeError } from '../../errors.js';
-import { isLoopback } from '../../system/loopback.js';
+import { isLoopback } from '../../system/network.js';
 
 /** The secret of a backend that nobody gave one. Good on one machine alone. */
 export const DEV_SECRET = 'dev-secret';

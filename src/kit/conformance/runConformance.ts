@@ -1,5 +1,5 @@
 import { describeError } from '../../errors.js';
-import { redactor } from '../../logging/redact.js';
+import { redactor } from '../../logging/formatLine.js';
 import type { Clock } from '../../system/clock.js';
 import {
   type ConformancePatience,

@@ -1,8 +1,7 @@
 import { CLOCK_BEHIND_MS, LONGEST_LOOK_MS, type ReadingState, readsFrom } from '../../store/cursor.js';
 import { diskFault } from '../../store/diskFault.js';
 import type { SeenRow } from '../../store/seenRows.js';
-import type { Clock } from '../../system/clock.js';
-import type { SteadyTime } from '../../system/SteadyTime.js';
+import type { Clock, SteadyTime } from '../../system/clock.js';
 import { SEEDS, type Seed } from './ChatDb.js';
 import { LOOK_AGAIN_MS } from './DateLook.js';
 import type { Attempt, PendingRow } from './incomingBatch.js';

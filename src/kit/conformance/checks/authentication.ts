@@ -1,4 +1,4 @@
-import { isLoopback } from '../../../system/loopback.js';
+import { isLoopback } from '../../../system/network.js';
 import type { ConformanceRun, PlayedCredentials } from '../ConformanceRun.js';
 import { type ConformanceCheck, type ConformanceOutcome, judge, missing, skip } from '../check.js';
 import { type Dial, describeDial } from '../ProbeSocket.js';
