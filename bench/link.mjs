@@ -114,7 +114,7 @@ function hanging({ dials, ends }) {
   const [first] = deadlines;
   return {
     measured: `deadlines ${seconds(deadlines)}; ${dials.length} tries`,
-    budget: `first ${FIRST_DEADLINE_MS / 1_000} s, growing, tries on`,
+    budget: `first ${FIRST_DEADLINE_MS / 1_000} s, growing, retries`,
     within:
       Math.abs(first - FIRST_DEADLINE_MS) < 250 &&
       dials.length >= 3 &&

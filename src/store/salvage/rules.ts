@@ -26,7 +26,7 @@ export const SALVAGE_RULES: Readonly<Record<string, SalvageRule>> = {
   chatdb_reading: { json: ['samples'], lost: 'chat.db is read again, by date.' },
   seen_rows: {
     json: [],
-    lost: 'What was processed is read again from chat.db; a copy of a message written by iCloud may be taken for a new message.',
+    lost: 'What was processed is read again from chat.db; a copy of a message that iCloud wrote may count as a new message.',
   },
   chatdb_pending: { json: [], lost: 'chat.db is read again, by date.' },
   sends: {
@@ -42,11 +42,11 @@ export const SALVAGE_RULES: Readonly<Record<string, SalvageRule>> = {
   uploads: { json: ['message'], lost: 'Queued again from the message, unless it was done.' },
   contexts: {
     json: ['body'],
-    lost: 'Counted in the event `store_damaged`, upon which the backend can set them again.',
+    lost: 'Counted in the event `store_damaged`; the backend can then set them again.',
   },
   pauses: {
     json: [],
-    lost: 'Taken from its index, which has all of it. Where that is lost too, everything is paused until the operator resumes it.',
+    lost: 'Taken from its index, which has all of it. If that is lost too, everything is paused until the operator resumes it.',
   },
   trials: { json: [], lost: 'Counting begins again.' },
   set_aside: { json: [], lost: 'Set aside as before, by what its index has; the reason is lost.' },
@@ -56,7 +56,7 @@ export const SALVAGE_RULES: Readonly<Record<string, SalvageRule>> = {
   },
   conversation_aliases: {
     json: [],
-    lost: 'Taken from its index, which has all of it. Where that is lost too, a group may be taken for a new one.',
+    lost: 'Taken from its index, which has all of it. If that is lost too, a group may count as a new one.',
   },
   told: { json: [], lost: 'Taken from its index; if that is lost too, an event may be reported twice.' },
   outages: { json: [], lost: 'Counted in the log; a message may be considered older than it is.' },
