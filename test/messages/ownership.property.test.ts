@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Columns } from '../../src/kit/messages/AppleDatabase.js';
 import type { FirstState } from '../../src/kit/messages/SimulatedSent.js';
-import { sentRows } from '../../src/messages/chatdb/rowsOfSends.js';
+import { sentRows } from '../../src/messages/chatdb/ChatDb.js';
 import { conversationKey } from '../../src/messages/conversationId.js';
 import { knownRows, matchRows } from '../../src/outgoing/SendVerifier.js';
 import { sized } from '../support/size.js';

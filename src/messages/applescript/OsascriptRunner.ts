@@ -8,9 +8,14 @@ import type { Clock, Timer } from '../../system/clock.js';
 import { exhaustion, type MachineFault, ownFileFault, systemCode } from '../../system/failures.js';
 import { isMissing } from '../../system/missingFile.js';
 import { APPLESCRIPT_FAULTS, errorNumber, OTHER_FAULT } from './errors.js';
-import { killProcessGroup } from './killProcessGroup.js';
 import { isTag, PrivateFiles } from './PrivateFiles.js';
-import { type EndOfRun, type RunInspection, RunRecovery, type WaitOptions } from './RunRecovery.js';
+import {
+  type EndOfRun,
+  killProcessGroup,
+  type RunInspection,
+  RunRecovery,
+  type WaitOptions,
+} from './RunRecovery.js';
 import type { ScriptName, TargetForm } from './scripts.js';
 import type { NotStarted, SendResult, UnknownReason } from './sendResult.js';
 

@@ -2,8 +2,27 @@ import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { SYSTEM_PATH } from '../../system/childEnvironment.js';
 import type { Clock } from '../../system/clock.js';
-import { killProcessGroup } from './killProcessGroup.js';
 import type { PrivateFiles } from './PrivateFiles.js';
+
+/**
+ * Ends a run of osascript and whatever it started, by SIGKILL. `pid` must be that of a living process of
+ * ours. It is the leader of its group, because it was spawned detached; if it is not (a stand-in that forked),
+ * it alone is ended. A process that has ended meanwhile is fine.
+ */
+export function killProcessGroup(pid: number): void {
+  if (!signal(-pid)) signal(pid);
+}
+
+/** False if there is nothing to signal, or nothing we may signal. */
+function signal(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ESRCH' || code === 'EPERM') return false;
+    throw error;
+  }
+}
 
 /**
  * What can be known of a run that is not our child. `marker: false` together with `running: false` is proof

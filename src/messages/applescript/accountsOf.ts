@@ -1,7 +1,7 @@
 import type { AccountsFound } from '../../model/operatorApi.js';
 import type { Clock } from '../../system/clock.js';
 import { runProgram } from '../../system/runProgram.js';
-import { askAutomation } from './askAutomation.js';
+import { askAutomation } from './Automation.js';
 
 interface AccountsOptions {
   readonly osascriptPath: string;

@@ -3,8 +3,8 @@ import { closeSync } from 'node:fs';
 import type { MarkerProof } from '../../model/operatorApi.js';
 import { type Clock, sleep } from '../../system/clock.js';
 import { randomHex } from '../../system/random.js';
-import { killProcessGroup } from './killProcessGroup.js';
 import { PrivateFiles } from './PrivateFiles.js';
+import { killProcessGroup } from './RunRecovery.js';
 import { DISPATCH_MARKER } from './scripts.js';
 
 interface ProofOptions {

@@ -1,15 +1,21 @@
 import type { Logger } from '../../logging/Logger.js';
-import type { RowState } from '../../model/sending.js';
+import type { RowState, SentRow, SentRows } from '../../model/sending.js';
 import type { Clock } from '../../system/clock.js';
 import { type ChatDbAccess, ChatDbConnection, type OpenChatDb, type Reading } from './ChatDbConnection.js';
+import { type GroupNames, type GroupTie, GroupTies, OWN_NAMES } from './ConversationNames.js';
 import type { AttachmentRow, ChatRow } from './chatRow.js';
-import type { DateLook, DatePage, LookState } from './DateLook.js';
 import { EditedRows } from './EditWatch.js';
-import { type GroupNames, type GroupTie, GroupTies, OWN_NAMES } from './groupTies.js';
 import { type Gathered, gather, type PendingRow } from './incomingBatch.js';
 import { directionOf } from './ownership.js';
-import { type Anchor, anchor, type ReadingPosition } from './readingPosition.js';
-import { bodyOf, readableText } from './rowBody.js';
+import {
+  type Anchor,
+  anchor,
+  type DateLook,
+  type DatePage,
+  type LookState,
+  type ReadingPosition,
+} from './readingPosition.js';
+import { bodyOf, normalisedText, readableText } from './rowBody.js';
 import { MessageRows, type RowPosition } from './rows.js';
 import { type ChatDbSentRow, ChatDbSentRows, type ChatTarget } from './sentRows.js';
 
@@ -299,4 +305,63 @@ export function findText(chatDb: Pick<ChatDb, 'readMessages'>, text: string, aft
     };
   });
   return reading.kind === 'read' ? reading.value : { sent: false, received: false };
+}
+
+/** Rows looked at in one go; outgoing rows after an attempt are few. */
+const MOST_SENT_ROWS = 1000;
+
+/** chat.db for the outgoing room: the rows that prove what was sent, and what became of it. */
+export function sentRows(
+  chatDb: ChatDb,
+  conversationOf: (address: string) => string,
+  /** When ROWIDs were last found given out anew (Unix ms). */
+  movedAt: () => number | null = () => null,
+): SentRows {
+  const read = (row: ChatDbSentRow): SentRow => {
+    const byHandle = row.handle === null ? null : conversationOf(row.handle);
+    const isEmpty = row.isEmpty || row.text === '';
+    return {
+      rowId: row.rowId,
+      guid: row.guid,
+      sentAt: row.sentAt,
+      conversation: row.conversationKey ?? (isEmpty ? null : byHandle),
+      text: row.text,
+      service: row.service === '' ? null : row.service,
+      error: row.error,
+      isSent: row.isSent,
+      isDelivered: row.isDelivered,
+      isRead: row.isRead,
+      wasDowngraded: row.wasDowngraded,
+      ...(row.isUndecided === true ? { isUndecided: true } : {}),
+      ghostOf: isEmpty && !row.joined && row.isUndecided !== true ? byHandle : null,
+    };
+  };
+  return {
+    position() {
+      const generation = chatDb.generation();
+      const rowId = chatDb.highestRowId();
+      return generation === null || rowId === null ? undefined : { generation, rowId, movedAt: movedAt() };
+    },
+    filesOf(rowId) {
+      const reading = chatDb.readMessages((rows) => rows.attachments(rowId));
+      if (reading.kind !== 'read') return [];
+      return reading.value.map(({ filename, path, sizeBytes }) => ({
+        name: filename ?? path?.split('/').at(-1) ?? null,
+        sizeBytes,
+      }));
+    },
+    after: (rowId) => chatDb.rowsOfSendsAfter(rowId, MOST_SENT_ROWS).map(read),
+    since: (sentAt) => chatDb.rowsOfSendsSince(sentAt, MOST_SENT_ROWS).map(read),
+    rowIdOf(guid) {
+      const reading = chatDb.readMessages((rows) => rows.rowIdOf(guid));
+      return reading.kind === 'read' ? reading.value : undefined;
+    },
+    find(guid) {
+      const row = chatDb.sentRow(guid);
+      return row === undefined ? undefined : read(row);
+    },
+    statesOf: (guids) => chatDb.sentStates(guids),
+    whole: (reads) => chatDb.whole(reads),
+    normalise: normalisedText,
+  };
 }

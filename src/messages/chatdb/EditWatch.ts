@@ -4,7 +4,6 @@ import { textOf } from '../../store/incomingRecord.js';
 import type { Clock, Timer } from '../../system/clock.js';
 import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import type { OpenChatDb, Reading } from './ChatDbConnection.js';
-import { summaryColumn } from './changeColumns.js';
 import type { AttachmentRow } from './chatRow.js';
 import {
   bodyOf,
@@ -18,7 +17,7 @@ import {
   transcriptions,
   underSubject,
 } from './rowBody.js';
-import { attachmentColumns } from './rows.js';
+import { attachmentColumns, summaryColumn } from './rows.js';
 import { APPLE_EPOCH_MS } from './schema.js';
 
 interface EditWatchOptions {

@@ -7,17 +7,19 @@ import type { SharedEnd } from '../../store/SharedWrites.js';
 import { type Clock, SteadyTime, type Timer } from '../../system/clock.js';
 import { lookForRows, type Seed } from './ChatDb.js';
 import type { Reading } from './ChatDbConnection.js';
-import { DateLook, type DatePage } from './DateLook.js';
-import { type ForwardRules, MESSAGES_ALONE } from './forwardRules.js';
-import { type Attempt, type Gathered, type Judged, judge, type PendingRow } from './incomingBatch.js';
-import type { SkipReason } from './judgeRow.js';
-import { OwnTraffic } from './OwnTraffic.js';
-import type { ReaderStore, RowForwarding } from './ports.js';
-import { ReadingPlace } from './ReadingPlace.js';
-import { RowRests } from './RowRests.js';
-import type { Anchor, ReadingPosition } from './readingPosition.js';
+import {
+  type Attempt,
+  type Gathered,
+  type Judged,
+  judge,
+  type PendingRow,
+  RowRests,
+} from './incomingBatch.js';
+import { type ForwardRules, MESSAGES_ALONE, type SkipReason } from './judgeRow.js';
+import { OwnTraffic } from './ownership.js';
+import { type ReaderStore, ReadingPlace, type RowForwarding, storeBatch } from './ReaderStore.js';
+import { type Anchor, DateLook, type DatePage, type ReadingPosition } from './readingPosition.js';
 import type { MessageRows, RowPosition } from './rows.js';
-import { storeBatch } from './storeBatch.js';
 
 interface IncomingReaderOptions {
   chatDb: {

@@ -1,10 +1,189 @@
 import { INPUT_LIMITS } from '../../system/inputLimits.js';
-import { BodyShapes } from './BodyShapes.js';
 import { Kind } from './ObjectTable.js';
-import { beforeBinary } from './plainWords.js';
 import { DamagedStream } from './StreamBytes.js';
 import { TypedStreamReader } from './TypedStreamReader.js';
-import type { RunAttributes, TextRun, TypedStream } from './textRuns.js';
+
+/** What we want to know of a run's attributes; others (effects, data detectors, sizes) are read and left. */
+interface RunAttributes {
+  readonly messagePart: number | null;
+  /** `attachment.guid` of the file whose place is this run's U+FFFC. */
+  readonly transferGuid: string | null;
+  /** The handle of a person who is mentioned. */
+  readonly mention: string | null;
+  readonly link: string | null;
+  /** What was said in the audio file whose place this is, as far as a device wrote it down. */
+  readonly transcription: string | null;
+  readonly oneTimeCode: boolean;
+}
+
+/** A stretch of the text; `start` and `length` count UTF-16 code units, as JavaScript does. */
+export interface TextRun {
+  start: number;
+  length: number;
+  attributes: RunAttributes;
+}
+
+type TypedStream = { kind: 'text'; text: string; runs: TextRun[] } | { kind: 'damaged'; reason: string };
+
+/** U+FFFC stands for a file, U+FFFD for an app's balloon and for bytes that are no text. */
+const PLACEHOLDERS = /[\ufffc\ufffd]/g;
+
+/** Half a character of UTF-16, which nothing can show and JSON readers refuse. */
+const LONE_SURROGATE = /\p{Surrogate}/gu;
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+const LINE_ENDS = /\r\n?|[\x0b\x0c\u0085]/g;
+/** The control characters of ASCII and Latin-1 but those that end a line, and tab. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+const CONTROLS = /[\0-\x08\x0b-\x1f\x7f-\x9f]/g;
+/** Anything of all this: most texts have none of it. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+const ANY = /[\0-\x08\x0b-\x1f\x7f-\x9f\ufffc\ufffd\p{Surrogate}]|\$\(kIM/u;
+/** Where the text of a damaged body ends: at a control byte, or at two bytes in a row that are no UTF-8. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+const BINARY = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\ufffd{2}/;
+
+/**
+ * Names that Messages replaces when it shows an app's line, as
+ * `$(kIMTranscriptPluginBreadcrumbTextReceiverIdentifier) closed all three rings` (imessage-exporter, platform-imessage). Apple's
+ * constants begin with kIM and a capital: `$(kim)` is something that a person typed.
+ */
+const MACRO = /\$\(kIM[A-Z]\w*\)?/g;
+const APP_LINE = /^[\s\ufffc\ufffd]*\$\(kIM[A-Z]\w*/;
+
+/**
+ * What a person reads of a text of chat.db: without the places of files and balloons, control characters, halves of characters
+ * and names that only Messages can fill in. Empty for a line that an app wrote. Every text of chat.db that leaves the Mac or is
+ * compared with one goes through here.
+ */
+export function plainWords(text: string | null): string {
+  if (text === null) return '';
+  if (!ANY.test(text)) return text.trim();
+  if (isAppLine(text)) return '';
+  return text
+    .replace(MACRO, '')
+    .replace(LINE_ENDS, '\n')
+    .replace(CONTROLS, '')
+    .replace(PLACEHOLDERS, '')
+    .replace(LONE_SURROGATE, '')
+    .trim();
+}
+
+/** Whether a text begins with a name that Messages fills in: an app's line about somebody, which no person wrote. */
+export function isAppLine(text: string | null): boolean {
+  return text !== null && APP_LINE.test(text);
+}
+
+/** So many bytes of a damaged body are read at first. */
+const FIRST_LOOK = 1024;
+/** The end of a stretch of bytes may cut a character in two, which is this many others then. */
+const CUT_IN_TWO = 3;
+
+/**
+ * The text at the start of these bytes of a damaged body: its declared length may reach into the bytes behind the text, which
+ * begin with bytes that are no UTF-8. Null if there is none. Only about as much is decoded as is kept.
+ */
+export function beforeBinary(bytes: Buffer, from: number, to: number): string | null {
+  for (let size = FIRST_LOOK; ; size *= 4) {
+    const end = Math.min(from + size, to);
+    const text = bytes.toString('utf8', from, end);
+    const binary = text.search(BINARY);
+    const isKnown = binary >= 0 && binary + 2 <= text.length - CUT_IN_TWO;
+    if (end < to && !isKnown) continue;
+    const words = (binary < 0 ? text : text.slice(0, binary)).replace(/\ufffd$/, '');
+    return words === '' ? null : words;
+  }
+}
+
+/** A body with one run: all its bytes but the text, the text's length and the run's length. */
+interface Shape {
+  beforeText: Buffer;
+  afterText: Buffer;
+  afterRun: Buffer;
+  attributes: RunAttributes;
+}
+
+const KEPT = 6;
+/** A body whose frame is longer holds something particular that will not come again. */
+const LONGEST_FRAME = 1024;
+
+/**
+ * Nearly all bodies of one Mac differ in nothing but their text. What the parser made of one is true of every
+ * other with the same bytes around the text: its state before and after the text depends on those bytes alone.
+ * So a known frame is compared instead of parsed, in a third of the time.
+ */
+class BodyShapes {
+  private readonly shapes: Shape[] = [];
+  private oldest = 0;
+
+  /** What the parser would answer, or null if no frame fits: then ask the parser. */
+  read(blob: Buffer): TypedStream | null {
+    for (let i = 0; i < this.shapes.length; i++) {
+      const shape = this.shapes[i];
+      const read = shape === undefined ? null : readAs(shape, blob);
+      if (read !== null) return read;
+    }
+    return null;
+  }
+
+  /** Remembers the frame of a blob that was parsed to one run. Offsets are of the text and of the run's length. */
+  learn(blob: Buffer, textAt: number, textLength: number, runAt: number, attributes: RunAttributes): void {
+    if (blob.length - textLength > LONGEST_FRAME) return;
+    const before = textAt - lengthSize(textLength);
+    const text = unsignedAt(blob, before);
+    const run = unsignedAt(blob, runAt);
+    if (text !== textLength || run < 0) return;
+    this.shapes[this.oldest] = {
+      beforeText: Buffer.from(blob.subarray(0, before)),
+      afterText: Buffer.from(blob.subarray(textAt + textLength, runAt)),
+      afterRun: Buffer.from(blob.subarray(runAt + lengthSize(run))),
+      attributes,
+    };
+    this.oldest = (this.oldest + 1) % KEPT;
+  }
+}
+
+function readAs(shape: Shape, blob: Buffer): TypedStream | null {
+  const { beforeText, afterText, afterRun } = shape;
+  const textLength = unsignedAt(blob, beforeText.length);
+  if (textLength < 0) return null;
+  const textAt = beforeText.length + lengthSize(textLength);
+  const runAt = textAt + textLength + afterText.length;
+  const run = unsignedAt(blob, runAt);
+  if (run < 0) return null;
+  const tailAt = runAt + lengthSize(run);
+  if (blob.length !== tailAt + afterRun.length) return null;
+  if (!same(blob, tailAt, afterRun) || !same(blob, runAt - afterText.length, afterText)) return null;
+  if (!same(blob, 0, beforeText)) return null;
+  const text = blob.toString('utf8', textAt, textAt + textLength);
+  if (text.length !== run) return null;
+  return { kind: 'text', text, runs: [{ start: 0, length: run, attributes: shape.attributes }] };
+}
+
+/** An unsigned in its shortest form; -1 if there is none, or in a longer form: then the parser decides. */
+function unsignedAt(blob: Buffer, at: number): number {
+  const tag = blob[at];
+  if (tag === undefined) return -1;
+  if (tag <= 0x7f) return tag;
+  if (tag === 0x81 && at + 3 <= blob.length) {
+    const value = (blob[at + 1] ?? 0) | ((blob[at + 2] ?? 0) << 8);
+    return value > 0x7f ? value : -1;
+  }
+  if (tag === 0x82 && at + 5 <= blob.length) {
+    const value = blob.readUInt32LE(at + 1);
+    return value > 0xffff ? value : -1;
+  }
+  return -1;
+}
+
+function lengthSize(length: number): number {
+  return length <= 0x7f ? 1 : length <= 0xffff ? 3 : 5;
+}
+
+function same(blob: Buffer, from: number, bytes: Buffer): boolean {
+  for (let i = bytes.length - 1; i >= 0; i--) if (blob[from + i] !== bytes[i]) return false;
+  return true;
+}
 
 /** `text` is null where nothing could be read. `fallback`: the blob was damaged and `text` is what could be saved. */
 export interface DecodedBody {

@@ -2,9 +2,77 @@ import type { EventType } from '../../model/events.js';
 import type { IncomingMessage } from '../../model/incoming.js';
 import type { NewEvent } from '../../store/outbox.js';
 import { canonicalAddress } from '../conversationId.js';
-import type { ChatRow } from './chatRow.js';
-import type { Refusal } from './forwardRules.js';
-import { plainWords } from './plainWords.js';
+import { plainWords } from './attributedBody.js';
+import type { AttachmentRow, ChatRow } from './chatRow.js';
+import type { LinkNeighbour } from './links.js';
+
+/** A row as far as it is decided by whom and what it is of whether the backend may see it. Addresses are canonical. */
+interface ForwardSubject {
+  conversation: string;
+  /** Null: nobody, or ourselves. */
+  sender: string | null;
+  /** Messages keeps the chat apart, as of unknown senders or junk. */
+  isFiltered: boolean;
+  /** Something was sent from here in this chat. True where nobody asks. */
+  isAcquainted: boolean;
+  /** Null while it does not matter or is not known. */
+  text: string | null;
+  /** Messages itself marked a code for signing in. */
+  hasOneTimeCode: boolean;
+}
+
+type Refusal = 'ignored' | 'not_allowed' | 'unknown_sender' | 'one_time_code';
+
+/** A message that went out from this account. `text` is empty for one of files alone. */
+interface OwnRow {
+  guid: string;
+  rowId: number;
+  conversation: string;
+  text: string;
+  /** Unix ms. */
+  sentAt: number | null;
+}
+
+/** `ours`: we sent it, or it is none of our business. `undecided`: a text of ours may yet turn out to be this. */
+type OwnRowVerdict = 'ours' | 'undecided' | 'operator';
+
+/**
+ * Whether a row of which chat.db does not say whether it went out may be a text of ours. `underWay`: one that is looked for has
+ * these words, here or (Messages may choose another chat) elsewhere. `lost`: one of this conversation was lately given up
+ * without a row.
+ */
+type MayBeOurs = 'underWay' | 'lost' | 'no';
+
+/** What of chat.db becomes known beyond messages, and what is kept from the backend. */
+export interface ForwardRules {
+  reactions: boolean;
+  groupEvents: boolean;
+  /** Whether it is told that a message was kept back for what it is. */
+  filtered: boolean;
+  /** Whether `ForwardSubject.isAcquainted` has to be found out. */
+  asksAcquaintance: boolean;
+  /** Why the backend may not see it; null: it may. */
+  refusal(subject: ForwardSubject): Refusal | null;
+  ownRow(row: OwnRow): OwnRowVerdict;
+  mayBeOurs(row: OwnRow & { isFinished: boolean }): MayBeOurs;
+  /** Whether it is a text of ours, and no person's from another device. */
+  isOurText(row: OwnRow): boolean;
+  /** The id of a text that no row proves, of these words, that went out to this conversation in this stretch (Unix ms). */
+  unprovenText(said: { conversation: string; text: string; from: number; to: number }): string | undefined;
+}
+
+/** Messages of everybody and nothing else. */
+export const MESSAGES_ALONE: ForwardRules = {
+  reactions: false,
+  groupEvents: false,
+  filtered: false,
+  asksAcquaintance: false,
+  refusal: () => null,
+  ownRow: () => 'ours',
+  mayBeOurs: () => 'no',
+  isOurText: () => false,
+  unprovenText: () => undefined,
+};
 
 /**
  * What of a row has not arrived yet; Messages writes a message in several commits. group: the chat of a row that may be
@@ -93,7 +161,7 @@ export interface RowEvent extends NewEvent {
 }
 
 /** What is known of the row when its event is made. `by` is canonical; null: nobody, or ourselves. */
-export interface EventPlace {
+interface EventPlace {
   conversation: string;
   by: string | null;
   isGroup: boolean;
@@ -207,4 +275,65 @@ function eventOf(
       sent_at: new Date(place.sentAt).toISOString(),
     },
   };
+}
+
+/** A message of ours of which another may be the echo or the preview. Addresses are canonical; times are Unix ms. */
+export interface OwnMessage extends LinkNeighbour {
+  chatRowId: number | null;
+  /** What it was sent from, as far as the row tells. */
+  from: readonly string[];
+}
+
+/** What stands beside the row, as far as it matters for this one. */
+export interface RowNeighbours {
+  /** For the preview of a link: other messages of its sender of about the same time, links among them. */
+  companions: readonly LinkNeighbour[];
+  /** For a direct message to us: what was sent from here in its chat lately. */
+  ownMessages: readonly OwnMessage[];
+  isAcquainted: boolean;
+  isDeleted: boolean;
+  /** For a message without a chat: chat.db names a group that it could be of. */
+  mayBeOfGroup: boolean;
+}
+
+/** What `classify` is told beside the row. */
+export interface RowFacts {
+  region: string;
+  /** Canonical. */
+  ownAddresses: ReadonlySet<string>;
+  /** Whether a message sent then (Unix ms) is still worth an answer. */
+  worthAnswering(sentAt: number): boolean;
+  /** When the row was first seen (Unix ms); stands in for a date it has not. */
+  seenAt: number;
+  /** What this row has waited long enough for: it is taken without it. */
+  waitedFor(awaited: Awaited): boolean;
+  /** Handles of the row's chat, as written; of a group only. */
+  participants: readonly string[];
+  /** The files joined so far. */
+  attachments: readonly AttachmentRow[];
+  neighbours: RowNeighbours;
+  /** Whether what came from this address last was what we had just sent there. */
+  hasEchoed(address: string): boolean;
+  /** Whether several texts came back from this address, and nothing else since: it counts as ours until it says another word. */
+  onlyEchoes(address: string): boolean;
+  rules: ForwardRules;
+}
+
+/** A row of which the sender and the conversation are known. */
+export interface Placed extends EventPlace {
+  row: ChatRow;
+  facts: RowFacts;
+}
+
+/** Why the backend may not see this row; `text` is null while only the people matter. */
+export function refusal(placed: Placed, text: string | null, hasOneTimeCode: boolean): Refusal | null {
+  const { row, facts, conversation, by } = placed;
+  return facts.rules.refusal({
+    conversation,
+    sender: by,
+    isFiltered: (row.chatIsFiltered ?? 0) > 0,
+    isAcquainted: facts.neighbours.isAcquainted,
+    text,
+    hasOneTimeCode,
+  });
 }

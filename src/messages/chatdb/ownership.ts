@@ -1,22 +1,112 @@
 import type { MessagePart } from '../../model/incoming.js';
 import { textOf } from '../../store/incomingRecord.js';
+import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import { canonicalAddress, isPersonAddress } from '../conversationId.js';
 import type { ChatRow } from './chatRow.js';
-import type { Awaited, EchoOf } from './judgeRow.js';
-import { isAboutAnother } from './judgeRow.js';
-import { linkOf, roleOfLink, URL_BALLOON } from './links.js';
-import { bodyOf, bodyParts, countedParts, expectsFiles, type RowBody, underSubject } from './rowBody.js';
-import type { Placed, RowFacts } from './rowFacts.js';
-import type { Schema } from './schema.js';
 import {
-  accountAddress,
-  isEcho,
-  isTelling,
-  isToItsSender,
-  namesUs,
-  repeatable,
-  repeatedOf,
-} from './selfChat.js';
+  type Awaited,
+  type EchoOf,
+  isAboutAnother,
+  type OwnMessage,
+  type Placed,
+  type RowFacts,
+} from './judgeRow.js';
+import { linkOf, NEIGHBOURS_WITHIN_MS, roleOfLink, URL_BALLOON } from './links.js';
+import {
+  bodyOf,
+  bodyParts,
+  countedParts,
+  expectsFiles,
+  normalisedText,
+  type RowBody,
+  underSubject,
+} from './rowBody.js';
+import type { Schema } from './schema.js';
+
+/** Where no row tells what our message was sent from, an echo follows it so soon. */
+const AT_ONCE_MS = 2000;
+/** It comes back at once, or when a slow send is through: Messages has been seen to take 124 s. */
+const WITHIN_MS = 180_000;
+/** Clocks of a server and a Mac differ. */
+const BEFORE_MS = 2000;
+
+/** So soon a second row comes of which only its words tell what it is (docs/facts.md#order-of-writes). */
+const REPEATED_WITHIN_MS = 15_000;
+/** With shorter texts, "ok" or "thank you", people do answer the same. */
+const TELLING_LENGTH = 12;
+
+/** `message.account` without its `E:` or `P:`, as an address; null if there is none. */
+export function accountAddress(account: string | null, region: string): string | null {
+  const written = (account ?? '').replace(/^[ep]:/i, '').trim();
+  return written === '' ? null : canonicalAddress(written, region);
+}
+
+/**
+ * Whether `account` and `destination_caller_id` of a row name addresses of ours. Of an SMS another device may have written them,
+ * with numbers that are not ours (claude-code #62022): a person's, taken for ours, would never be heard again.
+ */
+function namesUs({ service }: Pick<ChatRow, 'service'>): boolean {
+  return service?.toLowerCase() === 'imessage';
+}
+
+/** Whether a message came to the very address that it came from: the person here writes to themself. */
+function isToItsSender(
+  row: Pick<ChatRow, 'service' | 'account' | 'ownAddress'>,
+  sender: string,
+  region: string,
+): boolean {
+  if (!namesUs(row)) return false;
+  return [row.account, row.ownAddress].some((address) => accountAddress(address, region) === sender);
+}
+
+/**
+ * Whether a message is the second row of one that was sent from here to an address of ours (docs/facts.md#order-of-writes): in the same
+ * chat, and sent from the address that this one comes from. Where rows do not tell what ours was sent from: in a chat with
+ * ourselves, of the same text as Messages keeps it, right after it. Elsewhere that is a person who answers with our words.
+ */
+function isEcho(
+  { text, sender, sentAt, isOwnChat }: { text: string; sender: string; sentAt: number; isOwnChat: boolean },
+  ownMessages: readonly OwnMessage[],
+): boolean {
+  return ownMessages.some((own) => {
+    const laterBy = sentAt - (own.sentAt ?? Number.NEGATIVE_INFINITY);
+    if (laterBy < -BEFORE_MS || laterBy > WITHIN_MS) return false;
+    if (own.from.length > 0) return own.from.includes(sender);
+    if (!isOwnChat || laterBy < 0 || laterBy > AT_ONCE_MS || text === '') return false;
+    return keptOf(own.text) === normalisedText(text);
+  });
+}
+
+/**
+ * When a text of ours went out (Unix ms) that a message of `sentAt` says again: right before it; or within minutes, where the
+ * sender is one from whom only texts of ours come.
+ */
+function repeatable(sentAt: number, onlyEchoes: boolean): { from: number; to: number } {
+  return { from: sentAt - (onlyEchoes ? WITHIN_MS : REPEATED_WITHIN_MS), to: sentAt + BEFORE_MS };
+}
+
+/** The message of ours that one says again, as Messages keeps a text. */
+function repeatedOf(
+  text: string,
+  { from, to }: { from: number; to: number },
+  ownMessages: readonly OwnMessage[],
+): OwnMessage | undefined {
+  const said = normalisedText(text);
+  if (said === '') return undefined;
+  return ownMessages.find(
+    ({ sentAt, text: own }) => sentAt !== null && sentAt >= from && sentAt <= to && keptOf(own) === said,
+  );
+}
+
+/** A text of ours as far as it would be read if it came back. */
+function keptOf(own: string): string {
+  return normalisedText(own.slice(0, INPUT_LIMITS.messageText));
+}
+
+/** Whether nobody says just this by chance. */
+export function isTelling(text: string): boolean {
+  return [...normalisedText(text).slice(0, 2 * TELLING_LENGTH)].length >= TELLING_LENGTH;
+}
 
 /** What a row says: `words` as they were typed, `text` and `parts` with the subject above them. */
 export interface Said {
@@ -223,4 +313,101 @@ export function writtenTo(
     if (isTrusted || ownAddresses.has(address)) return address;
   }
   return null;
+}
+
+/** What somebody wrote to us. `echoOf`: the text of ours that it was, though nothing but its words tells; null: it was another's. */
+export interface Voice {
+  address: string;
+  echoOf: string | null;
+}
+
+/** So many of the newest are remembered; an echo follows within minutes. */
+const REMEMBERED = 100;
+/** So many texts of ours that came back, and not a word of its own between them, and an address counts as ours. */
+const ECHOES_OF_OURS = 2;
+
+/**
+ * What lately went out from this account, noted as its rows are read, so that no query has to ask for it. The addresses
+ * of the accounts are known with the very first row that was sent from them.
+ */
+export class OwnTraffic {
+  private readonly messages = new Map<number, OwnMessage>();
+  private readonly accounts = new Set<string>();
+  private readonly echoes = new Map<string, ReadonlySet<string>>();
+  private generation: string | undefined;
+
+  constructor(private readonly region: () => string) {}
+
+  /** Where ROWIDs are given out anew nothing that was noted holds. True if so, and at first: then note what is recent. */
+  startsOver(generation: string): boolean {
+    if (generation === this.generation) return false;
+    this.generation = generation;
+    this.messages.clear();
+    return true;
+  }
+
+  /** ROWIDs were given out anew in the same file. */
+  forget(): void {
+    this.generation = undefined;
+  }
+
+  /** Notes a row, as it stands now; rows that are not ours are passed over. */
+  note(row: ChatRow): void {
+    if (row.isFromMe !== 1) return;
+    const region = this.region();
+    const isTrusted = namesUs(row);
+    const account = isTrusted ? accountAddress(row.account, region) : null;
+    const caller = isTrusted ? accountAddress(row.ownAddress, region) : null;
+    if (account !== null) this.accounts.add(account);
+    const from = [account, caller].flatMap((address) => address ?? []);
+    const { rowId, guid, chatRowId, sentAt } = row;
+    this.messages.delete(rowId);
+    const isPreview = row.balloonBundleId === URL_BALLOON;
+    const text = saidIn(row).words;
+    this.messages.set(rowId, { rowId, guid, chatRowId, sentAt, from, text, isPreview });
+    const [oldest] = this.messages.keys();
+    if (this.messages.size > REMEMBERED && oldest !== undefined) this.messages.delete(oldest);
+  }
+
+  /** What was sent from here in this chat lately. */
+  inChat(chatRowId: number): OwnMessage[] {
+    return [...this.messages.values()].filter((message) => message.chatRowId === chatRowId);
+  }
+
+  /** What else was sent from here in the chat of this row, at about the same time. */
+  beside({ rowId, chatRowId, sentAt }: ChatRow): OwnMessage[] {
+    if (chatRowId === null || sentAt === null) return [];
+    const isNear = (at: number | null) => at !== null && Math.abs(at - sentAt) <= NEIGHBOURS_WITHIN_MS;
+    return this.inChat(chatRowId).filter((own) => own.rowId !== rowId && isNear(own.sentAt));
+  }
+
+  /** Notes whose words a message was. Answers in words for the log if its sender counts as another from now on. */
+  heard({ address, echoOf }: Voice): string | undefined {
+    const wasOurs = this.onlyEchoes(address);
+    if (echoOf === null) this.echoes.delete(address);
+    else this.echoes.set(address, new Set([...(this.echoes.get(address) ?? []), echoOf]));
+    const isOurs = this.onlyEchoes(address);
+    if (isOurs === wasOurs) return undefined;
+    return isOurs
+      ? 'Messages to this address echo back; treating it as our own'
+      : 'An address treated as our own sends messages of its own; forwarding it again';
+  }
+
+  /** Whether what came from this address last was an echo. */
+  hasEchoed(address: string): boolean {
+    return this.echoes.has(address);
+  }
+
+  /** Whether an address counts as ours, for several texts came back from there and nothing else has since. */
+  onlyEchoes(address: string): boolean {
+    return (this.echoes.get(address)?.size ?? 0) >= ECHOES_OF_OURS;
+  }
+
+  /** These addresses, and those of our accounts as far as rows have told. */
+  with(addresses: ReadonlySet<string>): ReadonlySet<string> {
+    const learned = [...this.accounts];
+    return learned.every((address) => addresses.has(address))
+      ? addresses
+      : new Set([...addresses, ...learned]);
+  }
 }

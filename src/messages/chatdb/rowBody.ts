@@ -1,11 +1,9 @@
 import type { IncomingAttachment, MessagePart } from '../../model/incoming.js';
 import { textOf } from '../../store/incomingRecord.js';
 import { INPUT_LIMITS } from '../../system/inputLimits.js';
-import { type DecodedBody, decodeAttributedBody } from './attributedBody.js';
+import { type DecodedBody, decodeAttributedBody, plainWords, type TextRun } from './attributedBody.js';
 import type { AttachmentRow, ChatRow } from './chatRow.js';
 import { bodyFromHistory, type MessageSummary, readMessageSummary, UNCHANGED } from './messageSummary.js';
-import { plainWords } from './plainWords.js';
-import type { TextRun } from './textRuns.js';
 
 /** What a row says now, and what of it was taken back. */
 export interface RowBody extends DecodedBody {

@@ -2,7 +2,7 @@ import type { IncomingAttachment, IncomingMessage } from '../../model/incoming.j
 import { storedParts, textOf, textsIn } from '../../store/incomingRecord.js';
 import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import { canonicalAddress } from '../conversationId.js';
-import type { DecodedBody } from './attributedBody.js';
+import { type DecodedBody, isAppLine } from './attributedBody.js';
 import type { AttachmentRow, ChatRow } from './chatRow.js';
 import {
   type Awaited,
@@ -10,15 +10,16 @@ import {
   groupEvent,
   isAboutAnother,
   operatorEvent,
+  type Placed,
+  type RowFacts,
   type RowVerdict,
   reactionEvent,
+  refusal,
   type SkipReason,
   skipped,
 } from './judgeRow.js';
 import { roleOfLink, URL_BALLOON } from './links.js';
 import { directionAwaited, type Owner, ownerOf, type Said, saidIn, writtenTo } from './ownership.js';
-import { placementOf, senderOf } from './placement.js';
-import { isAppLine } from './plainWords.js';
 import {
   changedAt,
   expectsFiles,
@@ -28,7 +29,7 @@ import {
   shownFiles,
   transcriptions,
 } from './rowBody.js';
-import { type Placed, type RowFacts, refusal } from './rowFacts.js';
+import { placementOf, senderOf } from './rowIdentity.js';
 
 /**
  * What a row of `message` is to the agent. Pure: the same row and facts give the same verdict. What can never become

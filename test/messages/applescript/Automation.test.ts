@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { Automation } from '../../../src/messages/applescript/Automation.js';
-import type { AutomationAnswer } from '../../../src/messages/applescript/askAutomation.js';
+import { Automation, type AutomationAnswer } from '../../../src/messages/applescript/Automation.js';
 import { notStarted } from '../../../src/messages/applescript/OsascriptRunner.js';
 import { FakeClock } from '../../support/FakeClock.js';
 import { FakeMessages } from '../../support/FakeMessages.js';

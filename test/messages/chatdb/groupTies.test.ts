@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { AppleVersion } from '../../../src/kit/messages/appleSchema.js';
 import { ChatDbWriter } from '../../../src/kit/messages/ChatDbWriter.js';
 import { ChatDb } from '../../../src/messages/chatdb/ChatDb.js';
-import type { GroupNames } from '../../../src/messages/chatdb/groupTies.js';
+import type { GroupNames } from '../../../src/messages/chatdb/ConversationNames.js';
 import { openDatabase } from '../../../src/store/sqlite.js';
 import { FakeClock } from '../../support/FakeClock.js';
 import { RecordingLog } from '../../support/RecordingLog.js';

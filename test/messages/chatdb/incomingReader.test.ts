@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Columns } from '../../../src/kit/messages/AppleDatabase.js';
 import { ChatDbWriter } from '../../../src/kit/messages/ChatDbWriter.js';
-import type { ReaderStore } from '../../../src/messages/chatdb/ports.js';
+import type { ReaderStore } from '../../../src/messages/chatdb/ReaderStore.js';
 import { MessagesWorld, OTHER, OWN, PERSON, VERSIONS } from './messagesWorld.js';
 
 /** A world whose reader has been started on an empty chat.db. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Columns } from '../../../src/kit/messages/AppleDatabase.js';
-import { MESSAGES_ALONE } from '../../../src/messages/chatdb/forwardRules.js';
 import { IncomingReader } from '../../../src/messages/chatdb/IncomingReader.js';
-import type { ReaderStore } from '../../../src/messages/chatdb/ports.js';
+import { MESSAGES_ALONE } from '../../../src/messages/chatdb/judgeRow.js';
+import type { ReaderStore } from '../../../src/messages/chatdb/ReaderStore.js';
 import { MessagesWorld, OTHER, PERSON, VERSIONS } from './messagesWorld.js';
 
 /** A world whose reader has been started on an empty chat.db. */

@@ -8,10 +8,10 @@ import { EdgeError } from '../../../src/errors.js';
 import { isOneTimeCode } from '../../../src/incoming/ForwardPolicy.js';
 import { filteredTogether, privacyFilter } from '../../../src/incoming/privacy.js';
 import { PRIVATE_KINDS } from '../../../src/incoming/privacyDetectors.js';
-import type { DecodedBody } from '../../../src/messages/chatdb/attributedBody.js';
+import { type DecodedBody, plainWords } from '../../../src/messages/chatdb/attributedBody.js';
 import { mentionsAnyLink } from '../../../src/messages/chatdb/links.js';
 import { readMessageSummary } from '../../../src/messages/chatdb/messageSummary.js';
-import { plainWords } from '../../../src/messages/chatdb/plainWords.js';
+import { isTelling } from '../../../src/messages/chatdb/ownership.js';
 import {
   bodyParts,
   filesLeft,
@@ -20,7 +20,6 @@ import {
   bodyOf as rowBodyOf,
   transcriptions,
 } from '../../../src/messages/chatdb/rowBody.js';
-import { isTelling } from '../../../src/messages/chatdb/selfChat.js';
 import { MonitorSecret } from '../../../src/monitor/MonitorSecret.js';
 import { MonitorServer } from '../../../src/monitor/MonitorServer.js';
 import { makeToken } from '../../../src/monitor/tokens.js';

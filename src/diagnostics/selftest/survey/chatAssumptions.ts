@@ -1,4 +1,4 @@
-import { accountAddress } from '../../../messages/chatdb/selfChat.js';
+import { accountAddress } from '../../../messages/chatdb/ownership.js';
 import { isPersonAddress } from '../../../messages/conversationId.js';
 import { cameByIMessage } from './rowAssumptions.js';
 import { type Assumption, countOf, isIMessage, type Survey, type SurveyedChat, tally } from './Survey.js';

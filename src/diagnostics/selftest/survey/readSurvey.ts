@@ -1,16 +1,12 @@
-import { decodeAttributedBody } from '../../../messages/chatdb/attributedBody.js';
+import { decodeAttributedBody, isAppLine, type TextRun } from '../../../messages/chatdb/attributedBody.js';
 import type { OpenChatDb } from '../../../messages/chatdb/ChatDbConnection.js';
 import type { ChatRow } from '../../../messages/chatdb/chatRow.js';
 import { bodyFromHistory, readMessageSummary } from '../../../messages/chatdb/messageSummary.js';
-import { saidIn } from '../../../messages/chatdb/ownership.js';
-import { senderOf } from '../../../messages/chatdb/placement.js';
-import { isAppLine } from '../../../messages/chatdb/plainWords.js';
+import { accountAddress, saidIn } from '../../../messages/chatdb/ownership.js';
 import { isTakenBack, readableText } from '../../../messages/chatdb/rowBody.js';
-import { identityOf } from '../../../messages/chatdb/rowIdentity.js';
+import { identityOf, senderOf } from '../../../messages/chatdb/rowIdentity.js';
 import { MessageRows } from '../../../messages/chatdb/rows.js';
 import { GROUP_STYLE, hasTable, mimeTypeColumn } from '../../../messages/chatdb/schema.js';
-import { accountAddress } from '../../../messages/chatdb/selfChat.js';
-import type { TextRun } from '../../../messages/chatdb/textRuns.js';
 import { canonicalAddress } from '../../../messages/conversationId.js';
 import type { Clock } from '../../../system/clock.js';
 import {

@@ -1,5 +1,4 @@
-import { directionOf, isAnonymous } from '../../../messages/chatdb/ownership.js';
-import { isTelling } from '../../../messages/chatdb/selfChat.js';
+import { directionOf, isAnonymous, isTelling } from '../../../messages/chatdb/ownership.js';
 import {
   type Assumption,
   countOf,

@@ -1,17 +1,17 @@
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { ChatDbWriter } from '../../src/kit/messages/ChatDbWriter.js';
-import { ConversationNames } from '../../src/messages/ConversationNames.js';
-import { ChatDb } from '../../src/messages/chatdb/ChatDb.js';
-import type { IncomingMessage } from '../../src/model/incoming.js';
-import type { NewSend } from '../../src/model/sending.js';
-import { wordsKey } from '../../src/outgoing/DuplicatePairing.js';
-import { ConversationKeys } from '../../src/store/conversations.js';
-import { Store } from '../../src/store/Store.js';
-import { openDatabase } from '../../src/store/sqlite.js';
-import { FakeClock } from '../support/FakeClock.js';
-import { RecordingLog } from '../support/RecordingLog.js';
-import { openTestStore, temporaryDirectory } from '../support/temporaryStore.js';
+import { ChatDbWriter } from '../../../src/kit/messages/ChatDbWriter.js';
+import { ChatDb } from '../../../src/messages/chatdb/ChatDb.js';
+import { ConversationNames } from '../../../src/messages/chatdb/ConversationNames.js';
+import type { IncomingMessage } from '../../../src/model/incoming.js';
+import type { NewSend } from '../../../src/model/sending.js';
+import { wordsKey } from '../../../src/outgoing/DuplicatePairing.js';
+import { ConversationKeys } from '../../../src/store/conversations.js';
+import { Store } from '../../../src/store/Store.js';
+import { openDatabase } from '../../../src/store/sqlite.js';
+import { FakeClock } from '../../support/FakeClock.js';
+import { RecordingLog } from '../../support/RecordingLog.js';
+import { openTestStore, temporaryDirectory } from '../../support/temporaryStore.js';
 
 const [OLD, NEW] = ['447967960994', '+447967960994'];
 
