@@ -1,8 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FrameReader } from '../dist/backend/FrameReader.js';
 import { parseFrame } from '../dist/backend/protocol.js';
+import { FrameReader } from '../dist/backend/WebSocketClient.js';
 import { Acks } from '../dist/commands/Acks.js';
 import { Commands } from '../dist/commands/Commands.js';
 import { sendMessage } from '../dist/commands/handlers/sendMessage.js';

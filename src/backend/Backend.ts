@@ -1,26 +1,22 @@
 import type { Photo, PhotoResult, PostResult } from '../model/incoming.js';
 import { AckDelivery, AckPost } from './AckDelivery.js';
-import type { BackendOptions } from './BackendOptions.js';
 import { Access } from './credentials.js';
-import { FrameReader } from './FrameReader.js';
-import type { HttpProgress } from './HttpClient.js';
+import { type HttpProgress, postMessage, uploadPhoto } from './HttpClient.js';
 import { HttpPoller } from './HttpPoller.js';
-import { Link } from './Link.js';
-import { LinkHistory } from './LinkHistory.js';
+import { Link, LinkHistory } from './Link.js';
 import { LinkLog } from './LinkLog.js';
-import { LostConnectionDetector } from './LostConnectionDetector.js';
 import { acksGoByHttp, isLive, pollerMode } from './linkState.js';
 import type { LinkState, Loss } from './linkTypes.js';
 import { Outboxes } from './Outboxes.js';
-import { postMessage, uploadPhoto } from './posts.js';
 import { linkProblems } from './problems.js';
 import type { BackendNotification } from './protocol.js';
 import type { HttpReport } from './Reachability.js';
 import { RefusedItems, refusedEvent } from './RefusedItems.js';
 import { StatusReporter } from './StatusReporter.js';
 import { SyncExchange } from './SyncExchange.js';
-import { DEFAULT_TIMINGS, linkRules, type Timings } from './settings.js';
+import { type BackendOptions, DEFAULT_TIMINGS, linkRules, type Timings } from './settings.js';
 import type { LinkView } from './view.js';
+import { FrameReader, LostConnectionDetector } from './WebSocketClient.js';
 
 /**
  * The line to the backend: the link, the poller that stands in for it, the acks and events that go out, the messages

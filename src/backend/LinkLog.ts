@@ -1,9 +1,7 @@
 import { loggableUrl } from '../config/backendUrls.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock } from '../system/clock.js';
-import type { LinkState, Loss } from './linkTypes.js';
-import { describeLoss } from './linkTypes.js';
-import { lossWords } from './lossWords.js';
+import { describeLoss, type LinkState, type Loss, lossWords } from './linkTypes.js';
 
 /** Failures in a row that are told in full. */
 const LOGGED_IN_FULL = 5;

@@ -2,7 +2,6 @@ import type { Logger } from '../logging/Logger.js';
 import type { Command } from '../model/command.js';
 import { type Clock, sleep } from '../system/clock.js';
 import { type HttpOutcome, NO_SUCH_ENDPOINT } from './HttpClient.js';
-import type { LostConnectionDetector } from './LostConnectionDetector.js';
 import { asObject, parseSyncReply, syncBody } from './protocol.js';
 import {
   type ItemName,
@@ -12,6 +11,7 @@ import {
   refusedEvent,
 } from './RefusedItems.js';
 import { type BackendStore, type QueuedAck, type QueuedEvent, wireEvent } from './settings.js';
+import type { LostConnectionDetector } from './WebSocketClient.js';
 
 const META_LAST_COMMAND = 'backend.last_command_id';
 /** Commands stored in one commit; between two of them the rest of the agent gets its turn. */

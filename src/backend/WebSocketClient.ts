@@ -1,12 +1,17 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import WebSocket, { type ClientOptions } from 'ws';
+import type { ClientOptions } from 'ws';
+import WebSocket from 'ws';
+import { describeError } from '../errors.js';
+import type { Logger } from '../logging/Logger.js';
+import type { Command } from '../model/command.js';
+import type { Clock, Timer } from '../system/clock.js';
 import { INPUT_LIMITS } from '../system/inputLimits.js';
 import type { Outbound } from '../system/Outbound.js';
 import { decodeUtf8 } from '../system/utf8.js';
 import type { DatedHeaders } from './BackendTime.js';
 import { dateOf, describeNetworkError, parseRetryAfter, redirectHost } from './HttpClient.js';
 import type { Loss } from './linkTypes.js';
-import { MAX_FRAME_BYTES } from './protocol.js';
+import { type BackendNotification, type Frame, MAX_FRAME_BYTES } from './protocol.js';
 
 interface SocketRequest {
   readonly url: string;
@@ -163,4 +168,162 @@ export class WebSocketClient {
 /** The socket's end is told by `lost` alone; what a doomed send or a detached socket says adds nothing. */
 function ignoreFailure(): void {
   return;
+}
+
+interface ReaderPorts {
+  readonly log: Logger;
+  /** Synchronous and durable, or durable by the end of this turn of the loop (see BackendOptions); may throw when it cannot store. */
+  readonly receive: (commands: readonly Command[]) => void;
+  readonly onConfigUpdate: (settings: Record<string, unknown>) => void;
+  readonly onNotification: (notification: BackendNotification) => void;
+  readonly onAccepts: (accepts: readonly string[]) => void;
+}
+
+/**
+ * Takes the parsed frames of the socket. Commands that came in one chunk are handed on as one batch, so that one commit
+ * stores them. What cannot be used is logged; nothing here ends the connection.
+ */
+export class FrameReader {
+  private batch: Command[] = [];
+  private closed = false;
+
+  constructor(private readonly ports: ReaderPorts) {}
+
+  /** From now on commands are left to the backend, which offers unacked ones again. */
+  stopIntake(): void {
+    this.flush();
+    this.closed = true;
+  }
+
+  get intakeStopped(): boolean {
+    return this.closed;
+  }
+
+  take(frame: Frame): void {
+    const { log } = this.ports;
+    switch (frame.type) {
+      case 'command':
+        if (this.closed) return;
+        this.batch.push(frame.command);
+        // The frames of one chunk are emitted in one go; a microtask runs right after the last of them.
+        if (this.batch.length === 1) queueMicrotask(() => this.flush());
+        break;
+      case 'config_update':
+        this.guarded('config_update', () => this.ports.onConfigUpdate(frame.settings));
+        break;
+      case 'connected':
+        log.debug('The backend greeted us');
+        if (frame.accepts) this.ports.onAccepts(frame.accepts);
+        break;
+      case 'notification':
+        log.info('Backend sent notification', { level: frame.level, length: frame.message.length });
+        log.debug(`Backend sent notification: ${frame.message}`);
+        if (frame.message !== '') this.ports.onNotification({ level: frame.level, message: frame.message });
+        break;
+      case 'notice':
+        log.warn(`Backend sent ${frame.name}`, { length: frame.text.length });
+        log.debug(`Backend sent ${frame.name}: ${frame.text}`);
+        break;
+      case 'unknown':
+        log.warn('Ignored a frame of unknown type', { type: frame.name });
+        break;
+      case 'malformed':
+        log.warn('Ignored a malformed frame', { reason: frame.reason });
+        break;
+      default:
+        break;
+    }
+  }
+
+  binary(bytes: number): void {
+    this.ports.log.warn('Ignored a binary frame', { bytes });
+  }
+
+  private flush(): void {
+    const batch = this.batch;
+    if (batch.length === 0) return;
+    this.batch = [];
+    this.guarded('commands', () => this.ports.receive(batch));
+  }
+
+  /** A failing store must not end the socket: unacked commands come again. */
+  private guarded(what: string, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      const cause = describeError(error);
+      this.ports.log.error(`Could not store ${what}; none of it was acked`, { cause });
+    }
+  }
+}
+
+/** Ids remembered at most; commands beyond that are long settled. */
+const REMEMBERED = 10_000;
+/** A command pushed at the moment of the sync is on its way by the socket too: it gets this long to arrive. */
+const GRACE_MS = 2_000;
+
+interface LostConnectionPorts {
+  readonly clock: Clock;
+  /** The backend's clock minus ours, ms. */
+  readonly skewMs: () => number;
+  /** Commands waited at the backend although our socket was open: it has lost us. */
+  readonly onStranded: (count: number) => void;
+}
+
+/**
+ * Finds out that a backend dropped us from its registry while its pongs go on: a sync beside the live socket brings
+ * commands that were queued after the socket opened and never came by it.
+ */
+export class LostConnectionDetector {
+  private seen = new Set<string>();
+  private openedAt = 0;
+  private timer: Timer | null = null;
+  private suspects: readonly string[] = [];
+
+  constructor(private readonly ports: LostConnectionPorts) {}
+
+  /** A socket became live, now. */
+  opened(): void {
+    this.openedAt = this.ports.clock.now();
+  }
+
+  bySocket(commands: readonly Command[]): void {
+    for (const { commandId } of commands) this.remember(commandId);
+    if (this.timer)
+      this.suspects = this.suspects.filter((id) => !commands.some((one) => one.commandId === id));
+  }
+
+  /** `startedAt`: when the sync left, Unix ms. One that left before this socket opened tells nothing about it. */
+  bySync(commands: readonly Command[], startedAt: number, besideSocket: boolean): void {
+    const late = commands.filter(
+      (command) => !this.seen.has(command.commandId) && this.shouldHaveCome(command, startedAt),
+    );
+    for (const { commandId } of commands) this.remember(commandId);
+    if (!besideSocket || startedAt < this.openedAt || late.length === 0 || this.timer) return;
+    this.suspects = late.map((command) => command.commandId);
+    const socket = this.openedAt;
+    this.timer = this.ports.clock.after(GRACE_MS, () => {
+      this.timer = null;
+      if (this.suspects.length > 0 && socket === this.openedAt) this.ports.onStranded(this.suspects.length);
+    });
+  }
+
+  stop(): void {
+    this.timer?.cancel();
+    this.timer = null;
+  }
+
+  private shouldHaveCome(command: Command, startedAt: number): boolean {
+    if (command.timestamp === null) return true;
+    const queuedAt = command.timestamp - this.ports.skewMs();
+    return queuedAt > this.openedAt && queuedAt < startedAt;
+  }
+
+  private remember(id: string): void {
+    this.seen.delete(id);
+    this.seen.add(id);
+    if (this.seen.size <= REMEMBERED) return;
+    const oldest = this.seen.values().next().value;
+    if (oldest !== undefined) this.seen.delete(oldest);
+  }
 }

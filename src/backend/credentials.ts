@@ -9,16 +9,20 @@ import type { Circuit } from '../system/Circuit.js';
 import type { Clock } from '../system/clock.js';
 import { isLoopback } from '../system/network.js';
 import { iso } from '../system/time.js';
-import type { BackendOptions } from './BackendOptions.js';
 import { BackendTime } from './BackendTime.js';
 import { HttpClient, type HttpOutcome, NO_SUCH_ENDPOINT } from './HttpClient.js';
 import type { DialTarget } from './Link.js';
-import type { Loss } from './linkTypes.js';
-import { lossWords } from './lossWords.js';
+import { type Loss, lossWords } from './linkTypes.js';
 import { asObject } from './protocol.js';
 import { Reachability } from './Reachability.js';
 import { Registration } from './Registration.js';
-import { type BackendSecrets, type BackendSettings, backendSettings, type Timings } from './settings.js';
+import {
+  type BackendOptions,
+  type BackendSecrets,
+  type BackendSettings,
+  backendSettings,
+  type Timings,
+} from './settings.js';
 
 /** What to put behind `Authorization: Bearer`, or why there is nothing that may be put there. */
 export type Credentials =

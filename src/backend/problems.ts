@@ -1,10 +1,9 @@
 import type { Problem } from '../model/problem.js';
 import { ALLOW_LOCAL_NETWORK, isKeptFromLocalNetwork } from '../system/network.js';
 import { iso } from '../system/time.js';
-import type { LinkHistory } from './LinkHistory.js';
+import type { LinkHistory } from './Link.js';
 import { isLive } from './linkState.js';
-import type { LinkState } from './linkTypes.js';
-import { lossWords } from './lossWords.js';
+import { type LinkState, lossWords } from './linkTypes.js';
 import type { Reachability } from './Reachability.js';
 import type { BackendSettings } from './settings.js';
 

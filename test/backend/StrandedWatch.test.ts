@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { LostConnectionDetector } from '../../src/backend/LostConnectionDetector.js';
 import { parseCommand } from '../../src/backend/protocol.js';
+import { LostConnectionDetector } from '../../src/backend/WebSocketClient.js';
 import type { Command } from '../../src/model/command.js';
 import { FakeClock } from '../support/FakeClock.js';
 

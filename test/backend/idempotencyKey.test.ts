@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { idempotencyKey } from '../../src/backend/posts.js';
+import { idempotencyKey } from '../../src/backend/HttpClient.js';
 
 test.each([
   ['GUID-1', 'GUID-1'],

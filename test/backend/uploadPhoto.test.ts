@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
-import { multipart } from '../../src/backend/posts.js';
+import { multipart } from '../../src/backend/HttpClient.js';
 import { silent } from '../../src/kit/backend/persona.js';
 import { SimulatedBackend } from '../../src/kit/backend/SimulatedBackend.js';
 import type { PhotoFields } from '../../src/model/agentBodies.js';

@@ -1,8 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BackendOptions } from '../../src/backend/BackendOptions.js';
-import type { BackendSettings, Timings } from '../../src/backend/settings.js';
+import type { BackendOptions, BackendSettings, Timings } from '../../src/backend/settings.js';
 import { Acks } from '../../src/commands/Acks.js';
 import { Commands } from '../../src/commands/Commands.js';
 import type { Handler } from '../../src/commands/Handler.js';

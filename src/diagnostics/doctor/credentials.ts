@@ -1,7 +1,6 @@
 import { tokenExpiry } from '../../backend/credentials.js';
 import { type HttpOutcome, NO_SUCH_ENDPOINT } from '../../backend/HttpClient.js';
-import type { Loss } from '../../backend/linkTypes.js';
-import { lossWords } from '../../backend/lossWords.js';
+import { type Loss, lossWords } from '../../backend/linkTypes.js';
 import type { Probe } from '../../backend/probe.js';
 import type { StatusSnapshot } from '../../model/status.js';
 import { ago, iso, since } from '../../system/time.js';
