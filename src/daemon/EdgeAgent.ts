@@ -25,16 +25,14 @@ import { systemRandom } from '../system/random.js';
 import { restartWords } from '../system/restartWords.js';
 import { packageVersion } from '../system/version.js';
 import { waitFor } from '../system/waitFor.js';
-import { ChatDbWatch } from './ChatDbWatch.js';
-import { ConfigReload } from './ConfigReload.js';
 import { Continuity, sharedPlaces } from './Continuity.js';
-import { settingsChanged } from './componentSettings.js';
+import { logSettings, settingsChanged } from './componentSettings.js';
 import { type Components, compose } from './compose.js';
+import { ChatDbWatch } from './composeReader.js';
 import { Downtime } from './Downtime.js';
 import { Health } from './Health.js';
-import { LiveConfig } from './LiveConfig.js';
+import { ConfigReload, LiveConfig } from './LiveConfig.js';
 import { type LocalChannel, localChannel } from './LocalChannel.js';
-import { logSettings } from './logSettings.js';
 import { Monitoring } from './Monitoring.js';
 import {
   makeStateDirectory,

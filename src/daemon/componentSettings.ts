@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema.js';
+import type { LogSettings } from '../logging/createLogger.js';
 
 /** Settings in the words and units of the components that use them: milliseconds, not seconds. */
 
@@ -63,4 +64,19 @@ export function settingsChanged(
   if (keys.some((key) => key.startsWith('health.'))) health.heartbeatChanged();
   if (keys.some((key) => key.startsWith('alerts.'))) health.alertsChanged();
   if (keys.some((key) => key.startsWith('updates.'))) health.updatesChanged();
+}
+
+const DAY_MS = 86_400_000;
+
+/** The configuration as the log wants it. */
+export function logSettings({ logging }: Config): LogSettings {
+  return {
+    level: logging.level,
+    format: logging.format,
+    rotate: {
+      maxBytes: logging.max_bytes,
+      maxAgeMs: logging.max_age_days * DAY_MS,
+      keep: logging.keep,
+    },
+  };
 }

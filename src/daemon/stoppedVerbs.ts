@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { Acks } from '../commands/Acks.js';
+import { Acks } from '../commands/Commands.js';
 import type { Config } from '../config/schema.js';
 import { EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';

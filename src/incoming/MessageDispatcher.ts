@@ -10,14 +10,19 @@ import { Circuit } from '../system/Circuit.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { steadyNow } from '../system/clock.js';
 import type { Random } from '../system/random.js';
-import { HeldReplies } from './HeldReplies.js';
 import { messageBody } from './messageBody.js';
-import { PostHistory } from './PostHistory.js';
-import { isDue, LONGEST_WAIT_AT_START_MS, PostsInFlight, WaitingConversations } from './PostsInFlight.js';
 import type { MessagePosting } from './ports.js';
-import { AnswersToOthers, retryOf } from './postRetry.js';
+import {
+  AnswersToOthers,
+  isDue,
+  LONGEST_WAIT_AT_START_MS,
+  PostHistory,
+  PostsInFlight,
+  retryOf,
+  WaitingConversations,
+} from './posts.js';
 import type { PrivacyFilter } from './privacy.js';
-import { parseReply, type Reply, textsOf } from './reply.js';
+import { HeldReplies, parseReply, type Reply, textsOf } from './reply.js';
 
 const STORE_RETRY_MS = 2_000;
 

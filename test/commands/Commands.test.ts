@@ -1,13 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { Acks } from '../../src/commands/Acks.js';
-import { Commands } from '../../src/commands/Commands.js';
+import { Acks, Commands } from '../../src/commands/Commands.js';
 import { cancelScheduled } from '../../src/commands/handlers/cancelScheduled.js';
 import { contextReset, contextUpdate } from '../../src/commands/handlers/contexts.js';
 import { emitEvent } from '../../src/commands/handlers/emitEvent.js';
 import { listScheduled } from '../../src/commands/handlers/listScheduled.js';
 import { scheduleMessage } from '../../src/commands/handlers/scheduleMessage.js';
-import { sendMessage } from '../../src/commands/handlers/sendMessage.js';
-import { requestVerdict } from '../../src/commands/sendVerdict.js';
+import { requestVerdict, sendMessage } from '../../src/commands/handlers/sendMessage.js';
 import type { AckBody } from '../../src/model/agentBodies.js';
 import type { ReceivedCommand } from '../../src/model/command.js';
 import { Scheduler } from '../../src/outgoing/Scheduler.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { numberOf } from '../../src/commands/Acks.js';
-import { sendVerdict } from '../../src/commands/sendVerdict.js';
+import { numberOf } from '../../src/commands/Commands.js';
+import { sendVerdict } from '../../src/commands/handlers/sendMessage.js';
 import type { Verdict } from '../../src/model/command.js';
 import type { GapReason } from '../../src/store/ledgerGap.js';
 

@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { BackendTime } from '../../src/backend/BackendTime.js';
-import { Acks } from '../../src/commands/Acks.js';
-import { Commands } from '../../src/commands/Commands.js';
+import { Acks, Commands } from '../../src/commands/Commands.js';
 import { FORGOTTEN_COMMANDS } from '../../src/store/commands.js';
 import type { LedgerGap } from '../../src/store/ledgerGap.js';
 import { Store } from '../../src/store/Store.js';

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { Outboxes } from '../../src/backend/Outboxes.js';
-import { Acks } from '../../src/commands/Acks.js';
-import { Commands } from '../../src/commands/Commands.js';
+import { Acks, Commands } from '../../src/commands/Commands.js';
 import type { HandlerResult } from '../../src/model/command.js';
 import { countCommits } from '../support/countCommits.js';
 import { FakeClock } from '../support/FakeClock.js';

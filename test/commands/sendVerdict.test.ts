@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { requestVerdict, type TextOutcome } from '../../src/commands/sendVerdict.js';
+import { requestVerdict, type TextOutcome } from '../../src/commands/handlers/sendMessage.js';
 
 const sent = (late: boolean): TextOutcome => ({
   kind: 'sent',

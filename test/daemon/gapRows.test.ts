@@ -1,6 +1,6 @@
 import BetterSqlite3 from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
-import { noteGap } from '../../src/daemon/gapRows.js';
+import { noteGap } from '../../src/daemon/composeReader.js';
 import { IncomingReader } from '../../src/messages/chatdb/IncomingReader.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { MessagesWorld, PERSON } from '../messages/chatdb/messagesWorld.js';

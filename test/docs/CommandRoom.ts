@@ -1,6 +1,5 @@
 import { expect } from 'vitest';
-import { Acks } from '../../src/commands/Acks.js';
-import { Commands } from '../../src/commands/Commands.js';
+import { Acks, Commands } from '../../src/commands/Commands.js';
 import { judgeRemote } from '../../src/config/remoteSettings.js';
 import { commandHandlers } from '../../src/daemon/commandHandlers.js';
 import type { ReceivedCommand } from '../../src/model/command.js';

@@ -10,7 +10,7 @@ import {
   parseSyncReply,
   syncBody,
 } from '../../src/backend/protocol.js';
-import { sendVerdict } from '../../src/commands/sendVerdict.js';
+import { sendVerdict } from '../../src/commands/handlers/sendMessage.js';
 import { judgeRemote } from '../../src/config/remoteSettings.js';
 import { parseAgentFrame } from '../../src/gateway/agents/frames.js';
 import { messageBody } from '../../src/incoming/messageBody.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isWorthAnswering } from '../../src/incoming/ForwardPolicy.js';
+import { isWorthAnswering } from '../../src/incoming/forwarding.js';
 import { MessageDispatcher } from '../../src/incoming/MessageDispatcher.js';
 import type { Persona } from '../../src/kit/backend/persona.js';
 import type { PostResult } from '../../src/model/incoming.js';

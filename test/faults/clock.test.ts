@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { Acks } from '../../src/commands/Acks.js';
-import { sendVerdict } from '../../src/commands/sendVerdict.js';
-import { isWorthAnswering } from '../../src/incoming/ForwardPolicy.js';
+import { Acks } from '../../src/commands/Commands.js';
+import { sendVerdict } from '../../src/commands/handlers/sendMessage.js';
+import { isWorthAnswering } from '../../src/incoming/forwarding.js';
 import { MessageDispatcher } from '../../src/incoming/MessageDispatcher.js';
 import type { PostResult } from '../../src/model/incoming.js';
 import { Scheduler } from '../../src/outgoing/Scheduler.js';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ForwardPolicy, type ForwardSettings, type Subject } from '../../src/incoming/ForwardPolicy.js';
+import { ForwardPolicy, type ForwardSettings, type Subject } from '../../src/incoming/forwarding.js';
 
 const ANN = '+13105551234';
 const BOB = '+13105559876';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { PostHistory } from '../../src/incoming/PostHistory.js';
+import { PostHistory } from '../../src/incoming/posts.js';
 import type { PostResult } from '../../src/model/incoming.js';
 import { FakeClock } from '../support/FakeClock.js';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isWorthAnswering } from '../../src/incoming/ForwardPolicy.js';
+import { isWorthAnswering } from '../../src/incoming/forwarding.js';
 
 const HOUR = 3600_000;
 const limits = { maxAgeMs: 6 * HOUR, catchUpMs: 24 * HOUR };

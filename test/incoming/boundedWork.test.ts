@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isOneTimeCode } from '../../src/incoming/ForwardPolicy.js';
+import { isOneTimeCode } from '../../src/incoming/forwarding.js';
 import { filteredTogether, privacyFilter } from '../../src/incoming/privacy.js';
 import { PRIVATE_KINDS } from '../../src/incoming/privacyDetectors.js';
 import { maskHandle } from '../../src/logging/mask.js';

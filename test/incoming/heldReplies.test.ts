@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { HeldReplies } from '../../src/incoming/HeldReplies.js';
+import { HeldReplies } from '../../src/incoming/reply.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 

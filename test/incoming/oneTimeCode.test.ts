@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isOneTimeCode } from '../../src/incoming/ForwardPolicy.js';
+import { isOneTimeCode } from '../../src/incoming/forwarding.js';
 
 test.each([
   ['72000', 'Your code is 482913'],

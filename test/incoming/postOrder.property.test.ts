@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { LONGEST_HOLD_MS, repliesToRelease } from '../../src/incoming/HeldReplies.js';
 import { MessageDispatcher } from '../../src/incoming/MessageDispatcher.js';
 import type { MessagePosting } from '../../src/incoming/ports.js';
+import { LONGEST_HOLD_MS, repliesToRelease } from '../../src/incoming/reply.js';
 import type { PostResult } from '../../src/model/incoming.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { AnswersToOthers, LEAST_STRIKES, retryOf } from '../../src/incoming/postRetry.js';
+import { AnswersToOthers, LEAST_STRIKES, retryOf } from '../../src/incoming/posts.js';
 import type { PostResult } from '../../src/model/incoming.js';
 
 const SEED = 20261213;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { numberOf } from '../../src/commands/Acks.js';
-import { sendVerdict } from '../../src/commands/sendVerdict.js';
+import { numberOf } from '../../src/commands/Commands.js';
+import { sendVerdict } from '../../src/commands/handlers/sendMessage.js';
 import type { SentRow } from '../../src/model/sending.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';

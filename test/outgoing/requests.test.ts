@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { requestVerdict } from '../../src/commands/sendVerdict.js';
+import { requestVerdict } from '../../src/commands/handlers/sendMessage.js';
 import type { TextRequest } from '../../src/model/sending.js';
 import type { RequestEnd } from '../../src/outgoing/OutcomeRecorder.js';
 import type { OutgoingSettings } from '../../src/outgoing/Outgoing.js';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Acks } from '../../src/commands/Acks.js';
+import { Acks } from '../../src/commands/Commands.js';
 import { Scheduler } from '../../src/outgoing/Scheduler.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { FakeClock } from '../support/FakeClock.js';

@@ -11,11 +11,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { Acks } from '../../src/commands/Acks.js';
-import { Commands } from '../../src/commands/Commands.js';
+import { Acks, Commands } from '../../src/commands/Commands.js';
 import { scheduleMessage } from '../../src/commands/handlers/scheduleMessage.js';
-import { sendMessage } from '../../src/commands/handlers/sendMessage.js';
-import { requestVerdict } from '../../src/commands/sendVerdict.js';
+import { requestVerdict, sendMessage } from '../../src/commands/handlers/sendMessage.js';
 import { textsOf } from '../../src/incoming/reply.js';
 import type { AckBody } from '../../src/model/agentBodies.js';
 import type { ReceivedCommand } from '../../src/model/command.js';

@@ -1,4 +1,4 @@
-import { AnswersToOthers, retryOf } from '../../src/incoming/postRetry.js';
+import { AnswersToOthers, retryOf } from '../../src/incoming/posts.js';
 import type { Others } from '../../src/store/incomingRecord.js';
 
 /** Posts under way at a time. */

@@ -1,4 +1,4 @@
-import { requestVerdict } from '../../src/commands/sendVerdict.js';
+import { requestVerdict } from '../../src/commands/handlers/sendMessage.js';
 import type { AttemptResult } from '../../src/model/sending.js';
 import type { SendOutcome } from '../../src/outgoing/OutcomeRecorder.js';
 import type { OutgoingSettings } from '../../src/outgoing/Outgoing.js';

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { type Handler, handlerOf } from '../Handler.js';
-import { filled } from '../payload.js';
+import { filled, type Handler, handlerOf } from '../Handler.js';
 import type { TextSchedule } from '../ports.js';
 
 const schema = z.object({

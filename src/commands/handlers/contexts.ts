@@ -1,10 +1,8 @@
 import { z } from 'zod';
 import type { ReceivedCommand } from '../../model/command.js';
 import type { TextQueue } from '../../model/sending.js';
-import { type Handler, handlerOf } from '../Handler.js';
-import { filled } from '../payload.js';
+import { filled, type Handler, handlerOf, THREAD_ALIASES, threadId } from '../Handler.js';
 import { type ConversationKeyOf, PRIORITY_RANK } from '../ports.js';
-import { THREAD_ALIASES, threadId } from './fields.js';
 
 /** What the backend keeps with a conversation; called inside a write. */
 interface ConversationContexts {

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { EventType } from '../../model/events.js';
-import { type Handler, handlerOf } from '../Handler.js';
-import { filled } from '../payload.js';
+import { filled, type Handler, handlerOf } from '../Handler.js';
 
 /** Where events for the backend go; called inside a write. */
 export interface EventQueue {

@@ -1,7 +1,17 @@
 import { z } from 'zod';
 import type { HandlerResult, Priority, ReceivedCommand } from '../../model/command.js';
 import { tooLateVerdict } from '../../store/sendRecord.js';
-import { type Handler, handlerOf } from '../Handler.js';
+import {
+  type Handler,
+  handlerOf,
+  instant,
+  TEXT_ALIASES,
+  THREAD_ALIASES,
+  TIME_ALIASES,
+  text,
+  textBesideFiles,
+  threadId,
+} from '../Handler.js';
 import {
   type CommandLimits,
   type ConversationKeyOf,
@@ -10,15 +20,6 @@ import {
   type TextSchedule,
 } from '../ports.js';
 import { admitFiles, attachments, discardFiles, hasAttachments, noAttachments } from './attachments.js';
-import {
-  instant,
-  TEXT_ALIASES,
-  THREAD_ALIASES,
-  TIME_ALIASES,
-  text,
-  textBesideFiles,
-  threadId,
-} from './fields.js';
 
 interface SchedulePorts {
   schedule: TextSchedule;

@@ -1,9 +1,20 @@
 import { z } from 'zod';
-import type { HandlerResult, ReceivedCommand } from '../../model/command.js';
+import type { HandlerResult, ReceivedCommand, Verdict } from '../../model/command.js';
+import type { ErrorCode } from '../../model/errorCodes.js';
 import type { TextQueue } from '../../model/sending.js';
 import { type SentTexts, tooLateVerdict } from '../../store/sendRecord.js';
 import type { Clock } from '../../system/clock.js';
-import { type Handler, handlerOf } from '../Handler.js';
+import {
+  type Handler,
+  handlerOf,
+  instant,
+  TEXT_ALIASES,
+  THREAD_ALIASES,
+  TIME_ALIASES,
+  text,
+  textBesideFiles,
+  threadId,
+} from '../Handler.js';
 import {
   type CommandLimits,
   type ConversationKeyOf,
@@ -12,16 +23,132 @@ import {
   type TextSchedule,
 } from '../ports.js';
 import { admitFiles, attachments, hasAttachments, noAttachments } from './attachments.js';
-import {
-  instant,
-  TEXT_ALIASES,
-  THREAD_ALIASES,
-  TIME_ALIASES,
-  text,
-  textBesideFiles,
-  threadId,
-} from './fields.js';
 import { scheduleText } from './scheduleMessage.js';
+
+/** The text that has the place of a duplicate: of a command, or the first bubble of the reply to `answers`. */
+interface CounterpartText {
+  commandId: string | null;
+  answers: string | null;
+  /** Its row in chat.db; null while there is none. */
+  guid: string | null;
+}
+
+/** How a text ended, as the outgoing room says it. */
+export type TextOutcome =
+  | { kind: 'sent'; confirmed: boolean; guid: string | null; service: string | null; late: boolean }
+  | { kind: 'deduplicated'; duplicateOf?: CounterpartText; late?: boolean }
+  | { kind: 'failed'; errorCode: ErrorCode; message: string; guid?: string; duplicateOf?: CounterpartText }
+  | { kind: 'unknown'; message: string; duplicateOf?: CounterpartText };
+
+/** How one part of a request ended; `file` is the name of its file, null for a text. */
+interface EndedPart {
+  file: string | null;
+  outcome: TextOutcome;
+}
+
+/**
+ * What the ack of a request says: that of its one send, or of all its parts, where the worst decides. `partly_sent`: some
+ * parts went out and others provably not, so that the whole must not be sent again.
+ */
+export function requestVerdict(ended: readonly EndedPart[]): Verdict {
+  const [only, another] = ended;
+  if (only !== undefined && another === undefined) return sendVerdict(only.outcome);
+  const verdicts = ended.map(({ outcome }) => sendVerdict(outcome));
+  const parts = ended.map(({ file, outcome }, index) => partResult(file, outcome, verdicts[index]));
+  const at = (kind: TextOutcome['kind']) => ended.findIndex(({ outcome }) => outcome.kind === kind);
+  const isLate = ({ outcome }: EndedPart) => 'late' in outcome && outcome.late === true;
+  const late = ended.some(isLate) ? { late: true } : {};
+  const worst = at('unknown') >= 0 ? at('unknown') : at('failed');
+  const verdict = verdicts[worst];
+  if (verdict === undefined || verdict.kind === 'completed') {
+    const result = verdicts.find(({ result }) => result?.message_guid !== undefined)?.result;
+    const confirmed = ended.every(({ outcome }) => outcome.kind !== 'sent' || outcome.confirmed);
+    const whole = { outcome: 'sent', retry_safe: false, ...result, confirmed, ...late };
+    return { kind: 'completed', result: { ...whole, parts } };
+  }
+  const isPartly =
+    verdict.code !== 'outcome_unknown' && ended.some(({ outcome }) => outcome.kind !== 'failed');
+  const isSafe = verdicts.every(({ result }) => result?.retry_safe === true);
+  const result = isPartly
+    ? { outcome: 'partly_sent', retry_safe: false }
+    : { ...verdict.result, retry_safe: isSafe };
+  const message = `Part ${worst + 1} of ${ended.length}: ${verdict.message}`;
+  return { ...verdict, message, result: { ...result, ...late, parts } };
+}
+
+function partResult(file: string | null, outcome: TextOutcome, verdict: Verdict | undefined) {
+  const { retry_safe: _, ...result } = verdict?.result ?? {};
+  const error = outcome.kind === 'failed' ? { error: `${outcome.errorCode}: ${outcome.message}` } : {};
+  return {
+    kind: file === null ? 'text' : 'file',
+    ...(file === null ? {} : { filename: file }),
+    ...result,
+    ...error,
+  };
+}
+
+/**
+ * What the ack of a send says. `retry_safe` is true only where sending again cannot give the person two texts: a text that has a
+ * row Messages may yet send by itself, whatever error the row bears.
+ */
+export function sendVerdict(outcome: TextOutcome): Verdict {
+  switch (outcome.kind) {
+    case 'sent':
+      return {
+        kind: 'completed',
+        result: {
+          outcome: 'sent',
+          retry_safe: false,
+          confirmed: outcome.confirmed,
+          ...(outcome.guid === null ? {} : { message_guid: outcome.guid }),
+          ...(outcome.service === null ? {} : { service: outcome.service }),
+          ...(outcome.late ? { late: true } : {}),
+        },
+      };
+    case 'deduplicated':
+      return {
+        kind: 'completed',
+        result: {
+          outcome: 'sent',
+          retry_safe: false,
+          ...(outcome.late === true ? { late: true } : {}),
+          deduplicated: true,
+          ...duplicateMarks(outcome.duplicateOf),
+        },
+      };
+    case 'failed':
+      return {
+        kind: 'failed',
+        code: outcome.errorCode,
+        message: outcome.message,
+        result: {
+          outcome: 'not_sent',
+          retry_safe: outcome.guid === undefined,
+          ...(outcome.guid === undefined ? {} : { message_guid: outcome.guid }),
+          ...duplicateMarks(outcome.duplicateOf),
+        },
+      };
+    case 'unknown':
+      return {
+        kind: 'failed',
+        code: 'outcome_unknown',
+        message: `${outcome.message} It may still arrive; it is not sent again.`,
+        result: { outcome: 'unknown', retry_safe: false, ...duplicateMarks(outcome.duplicateOf) },
+      };
+  }
+}
+
+function duplicateMarks(duplicateOf: CounterpartText | undefined) {
+  return duplicateOf === undefined ? {} : { deduplicated: true, duplicate_of: counterpart(duplicateOf) };
+}
+
+function counterpart({ commandId, answers, guid }: CounterpartText) {
+  return {
+    ...(commandId === null ? { bubble: 1 } : { command_id: commandId }),
+    ...(answers === null ? {} : { in_reply_to: answers }),
+    ...(guid === null ? {} : { message_guid: guid }),
+  };
+}
 
 export interface SendMessagePorts {
   texts: TextQueue & SentTexts;

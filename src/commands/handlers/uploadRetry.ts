@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { type Handler, handlerOf } from '../Handler.js';
-import { filled } from '../payload.js';
+import { filled, type Handler, handlerOf } from '../Handler.js';
 
 /** The images of incoming messages on their way to the backend; called inside a write. */
 export interface UploadQueue {

@@ -1,6 +1,6 @@
+import { parsePayload } from '../../commands/Handler.js';
 import { scheduleMessageContract, schedulePayload } from '../../commands/handlers/scheduleMessage.js';
 import { sendMessageContract, sendPayload } from '../../commands/handlers/sendMessage.js';
-import { parsePayload } from '../../commands/payload.js';
 import type { Command } from '../../model/command.js';
 
 /** Older ones an agent does not send, unless its operator has set other limits (protocol §4), in ms. */

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Aliases } from '../../commands/Handler.js';
 import { cancelScheduledContract } from '../../commands/handlers/cancelScheduled.js';
 import { contextResetContract, contextUpdateContract } from '../../commands/handlers/contexts.js';
 import { emitEventContract } from '../../commands/handlers/emitEvent.js';
@@ -7,7 +8,6 @@ import { scheduleMessageContract } from '../../commands/handlers/scheduleMessage
 import { sendMessageContract } from '../../commands/handlers/sendMessage.js';
 import { updateConfigContract } from '../../commands/handlers/updateConfig.js';
 import { uploadRetryContract } from '../../commands/handlers/uploadRetry.js';
-import type { Aliases } from '../../commands/payload.js';
 
 /** A command type with the very schema by which its handler reads the payload. */
 interface CommandContract {

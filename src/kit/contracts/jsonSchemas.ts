@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Aliases } from '../../commands/payload.js';
+import type { Aliases } from '../../commands/Handler.js';
 import { sendSchema } from '../../gateway/agents/endpoints/sendMessage.js';
 import * as agent from '../../model/agentBodies.js';
 import * as backend from '../../model/backendBodies.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseFrame } from '../../../src/backend/protocol.js';
-import { parsePayload } from '../../../src/commands/payload.js';
+import { parsePayload } from '../../../src/commands/Handler.js';
 import { CLOSE as EDGE_CLOSE } from '../../../src/gateway/agents/frames.js';
 import { parseReply } from '../../../src/incoming/reply.js';
 import { echo, replyBody, sayable } from '../../../src/kit/backend/persona.js';

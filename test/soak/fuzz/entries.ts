@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import WebSocket from 'ws';
 import { loadConfig } from '../../../src/config/loadConfig.js';
 import { EdgeError } from '../../../src/errors.js';
-import { isOneTimeCode } from '../../../src/incoming/ForwardPolicy.js';
+import { isOneTimeCode } from '../../../src/incoming/forwarding.js';
 import { filteredTogether, privacyFilter } from '../../../src/incoming/privacy.js';
 import { PRIVATE_KINDS } from '../../../src/incoming/privacyDetectors.js';
 import { type DecodedBody, plainWords } from '../../../src/messages/chatdb/attributedBody.js';

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { asObject } from '../../../backend/protocol.js';
-import { OVERLAP_AFTER_MS } from '../../../incoming/PostsInFlight.js';
+import { OVERLAP_AFTER_MS } from '../../../incoming/posts.js';
 import { type ParsedReply, parseReply } from '../../../incoming/reply.js';
 import type { Command } from '../../../model/command.js';
 import { sleep } from '../../../system/clock.js';
