@@ -3,7 +3,7 @@ import type { Config } from '../config/schema.js';
 import type { Logger } from '../logging/Logger.js';
 import type { AckBody, WireEvent } from '../model/agentBodies.js';
 import type { Command } from '../model/command.js';
-import type { SharedWrite } from '../store/SharedWrites.js';
+import type { SharedWrite } from '../store/writes.js';
 import type { Circuit } from '../system/Circuit.js';
 import type { Clock } from '../system/clock.js';
 import type { Outbound } from '../system/Outbound.js';

@@ -5,19 +5,21 @@ import { describeError, EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Problem } from '../model/problem.js';
 import type { SendRecord } from '../model/sending.js';
+import { InstanceLock, identityAt } from '../store/InstanceLock.js';
+import { type GapReason, type LedgerGap, type Standing, standingOf } from '../store/ledgerGap.js';
+import type { Store } from '../store/Store.js';
 import {
   type AnsweredMessages,
   allMarks,
   answeredFrom,
+  begunTexts,
+  forgottenTexts,
   type MarkedMessage,
+  Witness,
+  type WitnessRecord,
   withAnswered,
-} from '../store/AnsweredMessages.js';
-import { begunTexts, forgottenTexts, withoutKnown } from '../store/begunTexts.js';
-import { identityAt } from '../store/fileIdentity.js';
-import { InstanceLock } from '../store/InstanceLock.js';
-import { type GapReason, type LedgerGap, type Standing, standingOf } from '../store/ledgerGap.js';
-import type { Store } from '../store/Store.js';
-import { Witness, type WitnessRecord } from '../store/Witness.js';
+  withoutKnown,
+} from '../store/Witness.js';
 import type { Clock } from '../system/clock.js';
 import { freshId } from '../system/random.js';
 import { iso } from '../system/time.js';

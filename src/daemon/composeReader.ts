@@ -7,9 +7,9 @@ import type { TiesRead } from '../messages/chatdb/ConversationNames.js';
 import { IncomingReader } from '../messages/chatdb/IncomingReader.js';
 import { OwnAddresses } from '../messages/chatdb/ownership.js';
 import type { Activity } from '../operator/statusSnapshot.js';
+import { SEEN_KEPT_DAYS } from '../store/cursor.js';
 import type { LedgerGap } from '../store/ledgerGap.js';
 import type { Store } from '../store/Store.js';
-import { SEEN_KEPT_DAYS } from '../store/seenRows.js';
 import type { Clock } from '../system/clock.js';
 import { ageLimits } from './componentSettings.js';
 

@@ -31,7 +31,7 @@ const MOST_CONVERSATIONS = 1_000;
 const FEWEST_SAVED = 3;
 
 /**
- * Notices that an exchange runs by itself (see `exchanges.ts` for the rules). The counts are stored in the write that stores
+ * Notices that an exchange runs by itself. The counts are stored in the write that stores
  * the message or the outcome, so a restart goes on counting; what a write that was rolled back counted is taken back.
  */
 export class LoopBreaker {

@@ -1,6 +1,6 @@
 import type { SendRecord } from '../model/sending.js';
+import { isOfAttempt, type Kinship, kinshipOf, orderOf } from '../store/cursor.js';
 import type { Store } from '../store/Store.js';
-import { isOfAttempt, type Kinship, kinshipOf, orderOf } from '../store/seenRows.js';
 import { type Clock, SteadyTime } from '../system/clock.js';
 
 /** A message that went out from this account, as chat.db has it. `text` is empty for one of files alone. */

@@ -1,20 +1,18 @@
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { AttemptResult, MessageSender, SendRecord, SendTarget, SentRows } from '../model/sending.js';
+import { orderOf } from '../store/cursor.js';
 import { diskFault } from '../store/diskFault.js';
 import type { Store } from '../store/Store.js';
-import { orderOf } from '../store/seenRows.js';
 import { rowWatchedMs, sendTrace } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { randomHex } from '../system/random.js';
 import type { ConversationQueues, NextSend } from './ConversationQueues.js';
 import { saidMeanwhile } from './DuplicatePairing.js';
-import { MachineGate } from './MachineGate.js';
-import type { NewRecipients } from './NewRecipients.js';
+import type { NewRecipients, Pace } from './limits.js';
 import type { OutcomeRecorder } from './OutcomeRecorder.js';
 import { notDelivered, outcomeOf } from './OutcomeRecorder.js';
-import type { Pace } from './Pace.js';
-import { retryOf } from './retryPolicy.js';
+import { MachineGate, retryOf } from './retryPolicy.js';
 import { knownRows, matchRows, type UndecidedTexts } from './SendVerifier.js';
 import { type Evidence, isReply, type SentEvidence } from './SentEvidence.js';
 

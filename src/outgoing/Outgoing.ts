@@ -9,17 +9,15 @@ import { ConversationQueues, type HeldTexts } from './ConversationQueues.js';
 import { type DeliveryListener, DeliveryTracker } from './DeliveryTracker.js';
 import { Dispatcher, type StartListener } from './Dispatcher.js';
 import { isDuplicate } from './DuplicatePairing.js';
-import { NewRecipients } from './NewRecipients.js';
+import { NewRecipients, Pace } from './limits.js';
 import type { OutcomeListener } from './OutcomeRecorder.js';
 import { OutcomeRecorder, type RequestListener, requestEnd } from './OutcomeRecorder.js';
-import { Pace } from './Pace.js';
 import type { FileFetcher } from './ports.js';
-import { Requests } from './Requests.js';
+import { expireHeld, type HeldAges, Requests, withdrawAnswers } from './Requests.js';
 import { recoverAttempts } from './recovery.js';
 import { SendVerifier, type UndecidedTexts } from './SendVerifier.js';
 import { SentEvidence } from './SentEvidence.js';
 import { Staging } from './Staging.js';
-import { expireHeld, type HeldAges, withdrawAnswers } from './withdrawTexts.js';
 
 /** What the operator set; the limits are off at 0. */
 export interface OutgoingSettings {

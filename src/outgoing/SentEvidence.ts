@@ -1,8 +1,8 @@
 import type { SendRecord, SentRow, SentRows } from '../model/sending.js';
+import { kinshipOf } from '../store/cursor.js';
 import type { LedgerGap } from '../store/ledgerGap.js';
 import type { RecordedAnswer } from '../store/lineage.js';
 import type { Store } from '../store/Store.js';
-import { kinshipOf } from '../store/seenRows.js';
 import type { GoneOut, WantedSince, WantedText } from '../store/sendRecord.js';
 import { isFileOf, knownRows } from './SendVerifier.js';
 import { SettledRows } from './SettledRows.js';

@@ -1,8 +1,21 @@
-import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { EdgeError } from '../errors.js';
-import { identityAt } from './fileIdentity.js';
 import { type Database, openDatabase } from './sqlite.js';
+
+/**
+ * Tells one file from another of its name, over restarts: the inode, and the birth time for an inode that is used again. The device
+ * number is no part of it: macOS gives a volume another one at each boot.
+ */
+export function identityOf({ ino, birthtimeMs }: Stats): string {
+  return `${ino}:${Math.trunc(birthtimeMs)}`;
+}
+
+/** The file that a path names now; undefined: there is none. Throws what node:fs throws where that cannot be told, as without the right to look. */
+export function identityAt(path: string): string | undefined {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats === undefined ? undefined : identityOf(stats);
+}
 
 /** For so long, in ms, somebody who only asks (`isHeld`) may be in the way of the one who wants it. */
 const ASKED_MS = 250;

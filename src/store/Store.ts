@@ -3,33 +3,35 @@ import type { Logger } from '../logging/Logger.js';
 import type { Clock } from '../system/clock.js';
 import { Backlog } from './backlog.js';
 import { CommandLog, CommandTable } from './commands.js';
-import { AliasTable, ContextTable, ConversationKeys, PauseTable } from './conversations.js';
+import {
+  AliasTable,
+  ContextTable,
+  ConversationKeys,
+  ExchangeTable,
+  NewRecipientTable,
+  PauseTable,
+  TargetFormTable,
+} from './conversations.js';
 import { CursorTable } from './cursor.js';
 import { DeadLetters } from './deadLetters.js';
 import { diskFault, type LostPlace, type StoreFault } from './diskFault.js';
-import { EmittedEventTable } from './emittedEvents.js';
-import { ExchangeTable } from './exchanges.js';
 import { IncomingTable } from './incoming.js';
-import { LineageTable } from './lineage.js';
-import { MetaTable } from './meta.js';
+import { LineageTable, MetaTable } from './lineage.js';
 import { isDamage, markCleanStop, openStore } from './openStore.js';
 import { OutageTable } from './outages.js';
-import { AckTable, EventTable } from './outbox.js';
+import { AckTable, EmittedEventTable, EventTable } from './outbox.js';
 import { pruning } from './pruning.js';
 import { RecentTexts } from './recentTexts.js';
-import { NewRecipientTable, TargetFormTable } from './recipients.js';
-import { type SharedWrite, SharedWrites } from './SharedWrites.js';
-import { StoreCondition } from './StoreCondition.js';
 import type { SalvageReport } from './salvage/report.js';
 import { ScheduleTable } from './schedule.js';
 import { SendPartTable } from './sendParts.js';
 import { SendTable } from './sends.js';
 import { SetAsideTable } from './setAside.js';
-import { type Database, onStatementError, type Statement } from './sqlite.js';
-import { StoredRows } from './storedRows.js';
+import { type Database, onStatementError, type Statement, StoredRows } from './sqlite.js';
 import { TextJournal } from './textJournal.js';
 import { UploadTable } from './uploads.js';
 import { UsedLinkTable } from './usedLinks.js';
+import { type SharedWrite, SharedWrites, StoreCondition } from './writes.js';
 
 /**
  * How long a write waits for somebody else's lock (a backup, a shell), in ms: the whole agent waits with it. Once a

@@ -1,8 +1,7 @@
 import type { AckBody } from '../model/agentBodies.js';
 import type { Clock } from '../system/clock.js';
 import { readAck } from './outbox.js';
-import { columns, type Database, type Statement } from './sqlite.js';
-import type { StoredRows } from './storedRows.js';
+import { columns, type Database, type Statement, type StoredRows } from './sqlite.js';
 
 /** The hash of a command whose content is lost. */
 export const UNKNOWN_BODY_HASH = '';

@@ -9,8 +9,7 @@ import type {
   PostedMessage,
   PostedRow,
 } from './incomingRecord.js';
-import { columns, type Database, type Statement } from './sqlite.js';
-import { readStored, type StoredRows } from './storedRows.js';
+import { columns, type Database, readStored, type Statement, type StoredRows } from './sqlite.js';
 
 /** Why a message ended unanswered that no post brought to the backend in time; others are taken back, reversed or dropped. */
 export const PAST_ITS_AGE = 'past its age';

@@ -1,6 +1,5 @@
-import type { ForgottenTexts } from './begunTexts.js';
-import type { RowOrder } from './seenRows.js';
-import type { WitnessRecord } from './Witness.js';
+import type { RowOrder } from './cursor.js';
+import type { ForgottenTexts, WitnessRecord } from './Witness.js';
 
 /**
  * What a store records of itself: a random id, the file that it was last opened as (`inode:birth time`), and a counter that grows

@@ -1,18 +1,61 @@
 import type { Clock } from '../system/clock.js';
-import { type MarkedMessage, marksOf } from './AnsweredMessages.js';
+import type { RowOrder } from './cursor.js';
+import { type DatedRow, type GapRow, isInGap, type LedgerGap, type Lineage, storedGap } from './ledgerGap.js';
+import type { CommitHooks } from './outbox.js';
+import { rowWatchedMs } from './sendRecord.js';
+import type { Database, Statement, StoredRows } from './sqlite.js';
 import {
   isAttempt,
   isBegun,
   type MarkedAttempt,
+  type MarkedMessage,
   type MarkedText,
+  marksOf,
   takenUp,
   withoutAttempt,
-} from './begunTexts.js';
-import { type DatedRow, type GapRow, isInGap, type LedgerGap, type Lineage, storedGap } from './ledgerGap.js';
-import type { MetaTable } from './meta.js';
-import type { CommitHooks } from './outbox.js';
-import type { RowOrder } from './seenRows.js';
-import { rowWatchedMs } from './sendRecord.js';
+} from './Witness.js';
+
+/** Small facts by name: the registered agent id, when the agent was last alive. */
+export class MetaTable {
+  private readonly select: Statement;
+  private readonly upsert: Statement;
+  private readonly remove: Statement;
+
+  constructor(
+    database: Database,
+    private readonly rows: StoredRows,
+  ) {
+    this.select = database.prepare('SELECT value FROM meta WHERE key = ?').pluck();
+    this.upsert = database.prepare(
+      'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+    );
+    this.remove = database.prepare('DELETE FROM meta WHERE key = ?');
+  }
+
+  get(key: string): string | undefined {
+    return this.select.get(key) as string | undefined;
+  }
+
+  /** A fact that is kept as JSON; undefined where there is none, or it is damaged. */
+  object<T extends object>(key: string): T | undefined {
+    const value = this.get(key);
+    return value === undefined ? undefined : this.rows.object<T>('meta', key, value);
+  }
+
+  /** The same of a list. */
+  list<T>(key: string): T[] | undefined {
+    const value = this.get(key);
+    return value === undefined ? undefined : this.rows.list<T>('meta', key, value);
+  }
+
+  set(key: string, value: string): void {
+    this.upsert.run(key, value);
+  }
+
+  delete(key: string): void {
+    this.remove.run(key);
+  }
+}
 
 /**
  * `to_it`: to a message of its guid, so that most likely its answer lies behind it. `to_its_date`: to one of its date alone, as which

@@ -2,8 +2,7 @@ import type { AckBody } from '../model/agentBodies.js';
 import type { EventType } from '../model/events.js';
 import type { Clock } from '../system/clock.js';
 import { freshId } from '../system/random.js';
-import { columns, type Database, type Statement } from './sqlite.js';
-import type { StoredRows } from './storedRows.js';
+import { columns, type Database, type Statement, type StoredRows } from './sqlite.js';
 
 /** Where a table of things to be told hangs its "something was added" calls on the commit that made them durable. */
 export interface CommitHooks {
@@ -280,5 +279,28 @@ export class EventTable {
 
   afterInsert(listener: () => void): () => void {
     return this.added.subscribe(listener);
+  }
+}
+
+/** What of chat.db was told as an event: a row is read again after a restore, and edits are looked for for two days. */
+export class EmittedEventTable {
+  private readonly insert: Statement;
+  private readonly select: Statement;
+
+  constructor(
+    database: Database,
+    private readonly clock: Clock,
+  ) {
+    this.insert = database.prepare('INSERT INTO told (key, at) VALUES (?, ?) ON CONFLICT (key) DO NOTHING');
+    this.select = database.prepare('SELECT 1 FROM told WHERE key = ?').pluck();
+  }
+
+  /** Inside a write: notes that this is told; false if it was before. Kept for 7 days. */
+  note(key: string): boolean {
+    return this.insert.run(key, this.clock.now()).changes > 0;
+  }
+
+  has(key: string): boolean {
+    return this.select.get(key) !== undefined;
   }
 }

@@ -1,4 +1,4 @@
-import { SEEN_KEPT_DAYS } from './seenRows.js';
+import { SEEN_KEPT_DAYS } from './cursor.js';
 import type { Database, Statement } from './sqlite.js';
 
 const DAY_MS = 86_400_000;

@@ -1,8 +1,7 @@
 import type { IncomingMessage } from '../model/incoming.js';
 import type { SendState } from '../model/sending.js';
 import { isWholeMessage } from './incoming.js';
-import type { Database, Statement } from './sqlite.js';
-import type { StoredRows } from './storedRows.js';
+import type { Database, Statement, StoredRows } from './sqlite.js';
 
 /** A message as it came in. `attempts`: how often it was posted; `settledAt`: when it was answered or given up, Unix ms. */
 export interface ReceivedText {

@@ -1,7 +1,6 @@
 import type { OutgoingFile } from '../model/sending.js';
 import type { Clock } from '../system/clock.js';
-import { columns, type Database, type Statement } from './sqlite.js';
-import type { StoredRows } from './storedRows.js';
+import { columns, type Database, type Statement, type StoredRows } from './sqlite.js';
 
 export type ScheduleState = 'pending' | 'sending' | 'sent' | 'failed' | 'cancelled';
 

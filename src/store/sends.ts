@@ -1,8 +1,8 @@
 import type { NewSend, SendRecord } from '../model/sending.js';
 import type { Clock } from '../system/clock.js';
-import { MOST_GIVEN_UP } from './begunTexts.js';
 import { SEND_COLUMNS as COLUMNS, REPORTED_COLUMN } from './sendRecord.js';
 import { columns, type Database, type Statement } from './sqlite.js';
+import { MOST_GIVEN_UP } from './Witness.js';
 
 /** From an attempt until its row is not looked for any more: a file is waited for 20 minutes. */
 const LONGEST_ATTEMPT_MS = 30 * 60_000;

@@ -1,7 +1,6 @@
 import type { Clock } from '../system/clock.js';
 import type { ItemKind, SetAsideItem } from './setAsideItem.js';
-import type { Database, Statement } from './sqlite.js';
-import type { StoredRows } from './storedRows.js';
+import type { Database, Statement, StoredRows } from './sqlite.js';
 
 /** What became of the work on one item. */
 type Worked<T> =

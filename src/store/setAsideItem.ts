@@ -3,7 +3,7 @@ export type ItemKind = 'row' | 'message' | 'command' | 'change' | 'scheduled' | 
 
 /** An item that was set aside, since when (Unix ms) and why. */
 export interface SetAsideItem {
-  /** A `stored row` is one of the store itself, see storedRows.ts. */
+  /** A `stored row` is one of the store itself, see sqlite.ts. */
   readonly kind: ItemKind | 'stored row';
   readonly key: string;
   readonly at: number;

@@ -1,6 +1,5 @@
 import type { Clock } from '../system/clock.js';
-import { columns, type Database, type Statement } from './sqlite.js';
-import type { StoredRows } from './storedRows.js';
+import { columns, type Database, type Statement, type StoredRows } from './sqlite.js';
 
 /** What the backend is told with a file: the message that it came with. */
 export interface UploadMessage {

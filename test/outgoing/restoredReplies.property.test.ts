@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { SentRow } from '../../src/model/sending.js';
-import { marksOf } from '../../src/store/AnsweredMessages.js';
 import type { LedgerGap } from '../../src/store/ledgerGap.js';
+import { marksOf } from '../../src/store/Witness.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
 import { outgoingOn } from '../support/outgoingOn.js';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { begunTexts, forgottenTexts, isBegun, takenUp, withoutKnown } from '../../src/store/begunTexts.js';
+import { begunTexts, forgottenTexts, isBegun, takenUp, withoutKnown } from '../../src/store/Witness.js';
 
 const text = (words: string, tag = words) => ({ conversation: 'ann', text: words, file: null, tag });
 const always = () => true;

@@ -3,7 +3,7 @@ import type { Logger } from '../../logging/Logger.js';
 import { maskHandle } from '../../logging/mask.js';
 import type { IncomingMessage } from '../../model/incoming.js';
 import type { ReadingState } from '../../store/cursor.js';
-import type { SharedEnd } from '../../store/SharedWrites.js';
+import type { SharedEnd } from '../../store/writes.js';
 import { type Clock, SteadyTime, type Timer } from '../../system/clock.js';
 import { lookForRows, type Seed } from './ChatDb.js';
 import type { Reading } from './ChatDbConnection.js';

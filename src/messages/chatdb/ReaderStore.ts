@@ -1,11 +1,16 @@
 import { describeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
 import type { IncomingMessage } from '../../model/incoming.js';
-import { CLOCK_BEHIND_MS, LONGEST_LOOK_MS, type ReadingState, readsFrom } from '../../store/cursor.js';
+import {
+  CLOCK_BEHIND_MS,
+  LONGEST_LOOK_MS,
+  type ReadingState,
+  readsFrom,
+  type SeenRow,
+} from '../../store/cursor.js';
 import { diskFault } from '../../store/diskFault.js';
-import type { SharedWrite } from '../../store/SharedWrites.js';
-import type { SeenRow } from '../../store/seenRows.js';
 import type { SetAsideTable } from '../../store/setAside.js';
+import type { SharedWrite } from '../../store/writes.js';
 import type { Clock, SteadyTime } from '../../system/clock.js';
 import { SEEDS, type Seed } from './ChatDb.js';
 import type { Attempt, Judged, PendingRow } from './incomingBatch.js';

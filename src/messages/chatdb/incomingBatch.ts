@@ -1,6 +1,6 @@
 import BetterSqlite3 from 'better-sqlite3';
 import type { IncomingMessage } from '../../model/incoming.js';
-import type { SeenRow } from '../../store/seenRows.js';
+import type { SeenRow } from '../../store/cursor.js';
 import type { Clock } from '../../system/clock.js';
 import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import type { AttachmentRow, ChatRow } from './chatRow.js';

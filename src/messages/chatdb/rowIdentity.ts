@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { SEEN_KEPT_DAYS, type SeenRow } from '../../store/seenRows.js';
+import { SEEN_KEPT_DAYS, type SeenRow } from '../../store/cursor.js';
 import { canonicalAddress, conversationKey, parseThreadId } from '../conversationId.js';
 import type { AttachmentRow, ChatRow } from './chatRow.js';
 import type { Awaited, RowFacts, SkipReason } from './judgeRow.js';
