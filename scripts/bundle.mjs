@@ -3,7 +3,7 @@
 // (scripts/keepCode.mjs), which Node 20 can do for CommonJS alone.
 // Bundles also what other programs import, so that the package needs no other one at run time but better-sqlite3.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, transform } from 'esbuild';
@@ -13,8 +13,27 @@ import { bringTypesOfZod } from './typesOfZod.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');
 
-/** Of `dist`; the daemon and its command, and the osascript of the simulator. */
-const PROGRAMS = ['cli/main', 'kit/messages/osascript'];
+// What is started is CommonJS as well: Node's loader of ES modules takes longer than all that `status` does. dist/cli has nothing but
+// that; what tsc has built of the command goes beside it.
+const MODULES = 'cli-modules';
+renameSync(join(dist, 'cli'), join(dist, MODULES));
+
+/** Each in one file, with all that it may need, for opening dozens takes time; they go over to each other. By name in the bundle. */
+const WHOLE = {
+  'cli/main': `${MODULES}/main`,
+  'cli/quickStatus': `${MODULES}/quickStatus`,
+  // Most of all that `status` may need, and seldom does.
+  'cli/yamlFile': 'config/yamlFile',
+};
+
+/** In files that they share. */
+const SPLIT = {
+  'cli/commandLine': `${MODULES}/commandLine`,
+  'kit/messages/osascript': 'kit/messages/osascript',
+};
+
+/** The files that are started, of `dist`, and what of the bundle each runs. */
+const STARTED = { 'cli/main.js': 'cli/main', 'kit/messages/osascript.cjs': 'kit/messages/osascript' };
 
 /** Of `exports` in package.json, those that import packages; edge-agent/monitor-client imports none. */
 const EXPORTS = ['index', 'kit/backend/index'];
@@ -26,6 +45,20 @@ const withoutLocales = {
     onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, () => ({ contents: 'export {};' }));
   },
 };
+
+/** What another program goes over to is no part of it. */
+const withoutEachOther = {
+  name: 'without-each-other',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/(commandLine|quickStatus|yamlFile)\.js$/ }, ({ path }) => ({
+      path: path.replace(/\.js$/, '.cjs'),
+      external: true,
+    }));
+  },
+};
+
+const entries = (programs) =>
+  Object.entries(programs).map(([out, name]) => ({ in: `${dist}/${name}.js`, out }));
 
 const shared = {
   absWorkingDir: root,
@@ -42,14 +75,25 @@ const shared = {
   logLevel: 'warning',
 };
 
-const { outputFiles, metafile } = await build({
+const program = {
   ...shared,
-  entryPoints: PROGRAMS.map((name) => `${dist}/${name}.js`),
   outdir: `${dist}/bundle`,
   outExtension: { '.js': '.cjs' },
-  chunkNames: '[name]-[hash]',
   write: false,
   define: { 'import.meta.url': 'bundleUrl', 'import.meta.hasCode': 'hasCode' },
+};
+
+const split = await build({
+  ...program,
+  entryPoints: entries(SPLIT),
+  chunkNames: '[name]-[hash]',
+});
+
+const whole = await build({
+  ...program,
+  entryPoints: entries(WHOLE),
+  splitting: false,
+  plugins: [...shared.plugins, withoutEachOther],
 });
 
 const library = await build({
@@ -66,11 +110,36 @@ const library = await build({
 });
 
 bringTypesOfZod(join(root, 'node_modules/zod'), dist);
-const inputs = [metafile, library.metafile].flatMap((one) => Object.keys(one.inputs));
+const inputs = [split, whole, library].flatMap(({ metafile }) => Object.keys(metafile.inputs));
 // The page of the monitor has it (scripts/pages.mjs).
 writeLicences(root, [...inputs, 'node_modules/preact/package.json'], join(dist, 'LICENCES.txt'));
 
-for (const { path, text } of outputFiles) {
+/** A module of Node itself, or a package that is in no bundle. */
+const OTHERS =
+  /^var (import_\w+) = ((?:__toESM\()?require\("(?:node:[^"]+|better-sqlite3)"\)(?:, 1)?\)?);$/gm;
+
+/**
+ * What a program asks for while it runs is in the bundle, unless its name is made up then. What is in no bundle is loaded by the first
+ * use of it: a start uses few modules of Node, and some (http, tls, crypto) take as long as the rest of it.
+ */
+function asWrapped(code) {
+  const names = new Set([...code.matchAll(OTHERS)].map(([, name]) => name));
+  const body = code
+    .replace(/^#!.*\n/, '')
+    .replaceAll(/\bimport\("(\.[^"]+\.cjs)"\)/g, 'Promise.resolve().then(() => require("$1"))')
+    .replaceAll(/\bnew (import_\w+)\.(\w+)/g, (use, name, member) =>
+      names.has(name) ? `new (${name}_()).${member}` : use,
+    )
+    .replaceAll(/\b(import_\w+)(?=\.)/g, (name) => (names.has(name) ? `${name}_()` : name))
+    .replaceAll(OTHERS, 'var $1;\nfunction $1_() {\n  return $1 ??= $2;\n}');
+  const unknown = [...body.matchAll(/\b(import_\w+)\b(?!_\(\)| \?\?=|;)/g)].find(([, name]) =>
+    names.has(name),
+  );
+  if (unknown !== undefined) throw new Error(`bundle.mjs does not know this use of a module: ${unknown[0]}`);
+  return `(function (module, exports, require, bundleUrl, hasCode) {${body}\n})\n`;
+}
+
+for (const { path, text } of [...split.outputFiles, ...whole.outputFiles]) {
   const { code } = await transform(text, {
     format: 'cjs',
     platform: 'node',
@@ -78,19 +147,28 @@ for (const { path, text } of outputFiles) {
     logLevel: 'warning',
   });
   mkdirSync(dirname(path), { recursive: true });
-  // What a program asks for while it runs is in the bundle, unless its name is made up then.
-  const body = code
-    .replace(/^#!.*\n/, '')
-    .replaceAll(/\bimport\("(\.[^"]+\.cjs)"\)/g, 'Promise.resolve().then(() => require("$1"))');
-  writeFileSync(path, `(function (module, exports, require, bundleUrl, hasCode) {${body}\n})\n`);
+  writeFileSync(path, asWrapped(code));
 }
 
-for (const program of PROGRAMS) {
-  const up = '../'.repeat(program.split('/').length - 1);
+await build({
+  entryPoints: [`${dist}/system/Bundle.js`],
+  outfile: `${dist}/system/Bundle.cjs`,
+  format: 'cjs',
+  platform: 'node',
+  target: 'node20',
+});
+rmSync(`${dist}/system/Bundle.js`);
+
+mkdirSync(`${dist}/cli`);
+writeFileSync(`${dist}/cli/package.json`, '{ "type": "commonjs" }\n');
+for (const [file, program] of Object.entries(STARTED)) {
+  const up = '../'.repeat(file.split('/').length - 1);
   const start = `#!/usr/bin/env node
-import { Bundle } from '${up}system/Bundle.js';
+const { join } = require('node:path');
+const { Bundle } = require('${up}system/Bundle.cjs');
 
-new Bundle(new URL('${up}bundle/', import.meta.url).href).load('${program}.cjs');
+new Bundle(join(__dirname, '${up}bundle'), require).load('${program}.cjs');
 `;
-  writeFileSync(`${dist}/${program}.js`, start);
+  writeFileSync(`${dist}/${file}`, start);
 }
+rmSync(`${dist}/kit/messages/osascript.js`);

@@ -52,6 +52,7 @@ async function work(flags, verbs) {
   const sent = places.mac.sent().length;
   const statuses = places.backend.statuses.length;
   const daemon = start([...flags, MAIN, 'run']);
+  const ended = once(daemon, 'exit');
   try {
     await places.backend.until((backend) => backend.statuses.length > statuses, PATIENCE_MS);
     places.mac.chatDb.receive({ from: PERSON, text: 'hello' });
@@ -63,7 +64,7 @@ async function work(flags, verbs) {
     for (const verb of verbs) await once(start([MAIN, ...verb]), 'exit');
   } finally {
     daemon.kill('SIGTERM');
-    await once(daemon, 'exit');
+    await ended;
   }
 }
 

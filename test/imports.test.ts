@@ -93,6 +93,17 @@ const GROUNDED: readonly [RegExp, RegExp][] = [
 
 const roomOf = (file: string) => file.split('/')[0]?.replace(/\.(ts|js)$/, '') ?? '';
 
+/** All files that are loaded with these, at their start. */
+function loadedFrom(...files: readonly string[]): ReadonlySet<string> {
+  const loaded = new Set(files);
+  for (const from of loaded) {
+    for (const { file, isDynamic, isType } of imports.filter((one) => one.from === from)) {
+      if (file !== undefined && !isDynamic && !isType) loaded.add(file);
+    }
+  }
+  return loaded;
+}
+
 describe('the direction of imports', () => {
   test('there is something to look at', () => {
     expect(sourceFiles.length).toBeGreaterThan(50);
@@ -185,15 +196,27 @@ describe('the direction of imports', () => {
   });
 
   test('what starts without a gateway loads no driver of a database server, and no client of S3', () => {
-    const loaded = new Set(['cli/main.ts', 'daemon/EdgeAgent.ts', 'index.ts', 'kit/backend/index.ts']);
-    for (const from of loaded) {
-      for (const { file, isDynamic, isType } of imports.filter((one) => one.from === from)) {
-        if (file !== undefined && !isDynamic && !isType) loaded.add(file);
-      }
-    }
+    const loaded = loadedFrom('cli/program.ts', 'daemon/EdgeAgent.ts', 'index.ts', 'kit/backend/index.ts');
     expect(loaded.size).toBeGreaterThan(100);
     const ofServers = new Set(['pg', 'aws4fetch']);
     expect(imports.filter(({ from, to }) => ofServers.has(to) && loaded.has(from))).toEqual([]);
+  });
+
+  test('what `status` starts with is no schema, no YAML parser, no SQLite and no commander', () => {
+    const loaded = loadedFrom('cli/main.ts', 'cli/quickStatus.ts');
+    expect(loaded.size).toBeGreaterThan(25);
+    const packages = imports.filter(
+      ({ from, isType, isDynamic }) => loaded.has(from) && !isType && !isDynamic,
+    );
+    const names = packages.flatMap(({ file, to }) =>
+      file === undefined && !to.startsWith('node:') ? [to] : [],
+    );
+    expect([...new Set(names)]).toEqual(['string-width']);
+  });
+
+  test('no start loads the tables of Unicode: they are half of what `status` costs', () => {
+    const atLoad = /^(?:export )?const [^=\n]+= (?:new Intl\.|new RegExp\([^\n]*RGI_Emoji)/m;
+    expect(sourceFiles.filter((file) => atLoad.test(codeOf(file)) && !BROWSER.test(file))).toEqual([]);
   });
 
   test('no literal is spread into another to save a line', () => {

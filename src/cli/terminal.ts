@@ -130,23 +130,35 @@ export function wrap(text: string, columns: number, first: string, rest: string)
   return [...lines, line];
 }
 
-/** Emoji of every Unicode version that this Node knows; string-width knows those of Unicode 12. */
-// biome-ignore lint/complexity/useRegexLiterals: a literal with the flag v is refused for our target, which every Node of ours is past.
-const EMOJI = new RegExp('\\p{RGI_Emoji}', 'gv');
+/** What takes one column each, and is all that most lines have. */
+const NARROW = /^[ -~–—…·•×≤→“”’]*$/;
+
+/**
+ * Emoji of every Unicode version that this Node knows; string-width knows those of Unicode 12. Made for the first text that is not
+ * plain: to make and to compile it takes longer than all else that most verbs do.
+ */
+let emoji: RegExp | undefined;
 
 /** How many columns of a terminal a text takes: two for an emoji and a CJK character, none for a combining one or our colours. */
 function widthOf(text: string): number {
-  return stringWidth(text.replace(MARK, '').replace(EMOJI, '  '));
+  const bare = text.replace(MARK, '');
+  if (NARROW.test(bare)) return bare.length;
+  // A literal with the flag v is refused for our target, which every Node of ours is past.
+  // biome-ignore lint/complexity/useRegexLiterals: see there.
+  emoji ??= new RegExp('\\p{RGI_Emoji}', 'gv');
+  return stringWidth(bare.replace(emoji, '  '));
 }
 
-const GRAPHEMES = new Intl.Segmenter();
+/** Made for the first line that has to be cut, as it loads the tables of Unicode. */
+let graphemes: Intl.Segmenter | undefined;
 
 /** As much of a line as so many columns hold, colours as they are. A character that does not fit whole is left out. */
 function cut(line: string, columns: number): string {
   if (line.length <= columns / 2 || widthOf(line) <= columns) return line;
   let room = columns;
   let kept = '';
-  for (const { segment } of GRAPHEMES.segment(line)) {
+  graphemes ??= new Intl.Segmenter();
+  for (const { segment } of graphemes.segment(line)) {
     room -= widthOf(segment);
     // Behind the end only colours are kept: one that began must end.
     if (room >= 0) kept += segment;

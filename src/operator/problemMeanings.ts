@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../model/errorCodes.js';
 import type { Problem } from '../model/problem.js';
-import type { VitalSignName } from '../model/vitalSigns.js';
+import type { VitalSignName } from '../model/vitalSignNames.js';
 
 /** What a problem says of the job: of which signs it is, and whether the agent does its whole job with it. */
 interface Meaning {

@@ -11,8 +11,9 @@ const LONGEST_PATH = 103;
  * user's home, which is the same for every process of that user. Throws EdgeError `state_unwritable` if both are too long.
  */
 export function socketPath(stateDirectory: string, home = homedir()): string {
-  const fitting = [join(stateDirectory, 'edge-agent.sock'), refugePath(stateDirectory, home)].find(isShort);
-  if (fitting !== undefined) return fitting;
+  const usual = join(stateDirectory, 'edge-agent.sock');
+  const path = isShort(usual) ? usual : socketRefuge(stateDirectory, home);
+  if (path !== undefined) return path;
   throw new EdgeError(
     'state_unwritable',
     `The path of the state directory ${stateDirectory} is too long for the status socket, and so is the home directory's.`,

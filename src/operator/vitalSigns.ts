@@ -1,12 +1,7 @@
 import type { ErrorCode } from '../model/errorCodes.js';
 import type { Problem } from '../model/problem.js';
-import {
-  type PostFailures,
-  type SendFailures,
-  VITAL_SIGNS,
-  type VitalSignName,
-  type VitalSigns,
-} from '../model/vitalSigns.js';
+import { VITAL_SIGNS, type VitalSignName } from '../model/vitalSignNames.js';
+import type { PostFailures, SendFailures, VitalSigns } from '../model/vitalSigns.js';
 import { iso } from '../system/time.js';
 import { heldBy, signsOf } from './problemMeanings.js';
 import type { Standstill } from './Standstills.js';

@@ -218,9 +218,6 @@ function partsOf(
 /** Whatever sends so much in one text does not mean a person to read it. */
 const MOST_PARTS = 100;
 
-const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' });
-const words = new Intl.Segmenter('und', { granularity: 'word' });
-
 /** Enough of the text behind a place to know whether a grapheme or word goes on there, in UTF-16 units. */
 const LOOKAHEAD = 256;
 
@@ -265,8 +262,8 @@ function bestCut(text: string, end: number): number {
   if (line >= least && line > 0) return line;
   const blank = lastBlank(text, end, least);
   if (blank > 0) return blank;
-  const word = boundary(words, text, end);
-  const between = boundary(graphemes, text, word >= least && word > 0 ? word : end);
+  const word = boundary('word', text, end);
+  const between = boundary('grapheme', text, word >= least && word > 0 ? word : end);
   return between > 0 ? between : end;
 }
 
@@ -278,8 +275,9 @@ function lastBlank(text: string, end: number, least: number): number {
   return -1;
 }
 
-/** The last boundary at `end` or before it. */
-function boundary(segmenter: Intl.Segmenter, text: string, end: number): number {
+/** The last boundary at `end` or before it. The tables of Unicode are loaded for it: no start should. */
+function boundary(granularity: 'grapheme' | 'word', text: string, end: number): number {
+  const segmenter = new Intl.Segmenter('und', { granularity });
   const segment = segmenter.segment(text.slice(0, end + LOOKAHEAD)).containing(end);
   return segment?.index ?? end;
 }

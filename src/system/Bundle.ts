@@ -1,10 +1,8 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { cachedDataVersionTag } from 'node:v8';
 import { constants, Script } from 'node:vm';
-import { crc32 } from 'node:zlib';
 
 declare global {
   interface ImportMeta {
@@ -16,7 +14,7 @@ declare global {
 /** A module as V8 has compiled it. It may run again and again, each time anew. */
 interface Compiled {
   readonly script: Script;
-  readonly source: Buffer;
+  readonly text: string;
 }
 
 /** What scripts/bundle.mjs makes of a module. */
@@ -28,30 +26,30 @@ type Wrapped = (
   hasCode: () => boolean,
 ) => void;
 
-/** The checksums of the source and of the code, before the code. */
+/** Two lengths, of the source and of the code, 32 bits each; behind them the source, the code, and the code again. */
 const HEADER_BYTES = 8;
 
 /**
  * The programs that scripts/bundle.mjs made, with the code that V8 once compiled them to: a start that finds it compiles next to
  * nothing. Code is used only for the very source, Node and V8 flags that it was made with. V8 itself compares no more than the
- * length of the source, and crashes on code that is damaged; that is why there are checksums. Without code, or with code that does
- * not fit, V8 compiles as ever.
+ * length of the source, and crashes on code that is damaged; that is why the source is kept with it, and the code twice. (Comparing
+ * costs less than a checksum, and needs nothing that Node would have to load.) Without code, or with code that does not fit, V8
+ * compiles as ever.
  */
 export class Bundle {
-  private readonly directory: string;
   private readonly codeDirectory: string;
+  private readonly url: string;
   private readonly loaded = new Map<string, { exports: unknown }>();
-  private readonly requirePackage: NodeJS.Require;
   private hasCode = true;
 
-  /** `url` of its directory, with a slash at the end. `compiled`: what another one of this directory has compiled in this process. */
+  /** `requirePackage` finds what is in no bundle. `compiled`: what another one of this directory has compiled in this process. */
   constructor(
-    private readonly url: string,
+    private readonly directory: string,
+    private readonly requirePackage: (name: string) => unknown,
     private readonly compiled = new Map<string, Compiled>(),
   ) {
-    this.directory = fileURLToPath(url);
-    this.codeDirectory = join(this.directory, `code-${cachedDataVersionTag().toString(16)}`);
-    this.requirePackage = createRequire(url);
+    this.codeDirectory = join(directory, `code-${cachedDataVersionTag().toString(16)}`);
+    this.url = pathToFileURL(join(directory, '/')).href;
   }
 
   /** Runs the module of that name if it has not run yet; returns what it exports. */
@@ -71,15 +69,16 @@ export class Bundle {
 
   /** Stores the code of all that has been loaded, with every function that has been called, for this Node and its flags. */
   keepCode(): void {
-    for (const [name, { script, source }] of this.compiled) {
+    for (const [name, { script, text }] of this.compiled) {
+      const source = Buffer.from(text, 'latin1');
       const code = script.createCachedData();
       const header = Buffer.alloc(HEADER_BYTES);
-      header.writeUInt32LE(crc32(source), 0);
-      header.writeUInt32LE(crc32(code), 4);
+      header.writeUInt32LE(source.length, 0);
+      header.writeUInt32LE(code.length, 4);
       const path = join(this.codeDirectory, name);
       mkdirSync(join(path, '..'), { recursive: true });
       // Whoever starts meanwhile finds the old code or the new.
-      writeFileSync(`${path}.${process.pid}`, Buffer.concat([header, code]));
+      writeFileSync(`${path}.${process.pid}`, Buffer.concat([header, source, code, code]));
       renameSync(`${path}.${process.pid}`, path);
     }
   }
@@ -94,7 +93,7 @@ export class Bundle {
     const text = source.toString('latin1');
     const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER;
     const script = new Script(text, { filename: path, importModuleDynamically, cachedData });
-    this.compiled.set(name, { script, source });
+    this.compiled.set(name, { script, text });
     return script;
   }
 
@@ -106,8 +105,12 @@ export class Bundle {
       return undefined;
     }
     if (kept.length < HEADER_BYTES) return undefined;
-    const code = kept.subarray(HEADER_BYTES);
-    const fits = kept.readUInt32LE(0) === crc32(source) && kept.readUInt32LE(4) === crc32(code);
+    const codeBytes = kept.readUInt32LE(4);
+    const begin = HEADER_BYTES + source.length;
+    const again = begin + codeBytes;
+    if (kept.readUInt32LE(0) !== source.length || kept.length !== again + codeBytes) return undefined;
+    const code = kept.subarray(begin, again);
+    const fits = source.equals(kept.subarray(HEADER_BYTES, begin)) && code.equals(kept.subarray(again));
     return fits ? code : undefined;
   }
 }

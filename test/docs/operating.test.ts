@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { EXIT } from '../../src/cli/exitCodes.js';
 import { ERROR_CODES } from '../../src/model/errorCodes.js';
-import { VITAL_SIGNS, type VitalSignName } from '../../src/model/vitalSigns.js';
+import { VITAL_SIGNS, type VitalSignName } from '../../src/model/vitalSignNames.js';
 import { codesOfSign } from '../../src/operator/problemMeanings.js';
 import { page, tableUnder } from './page.js';
 

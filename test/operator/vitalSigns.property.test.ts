@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ERROR_CODES, type ErrorCode } from '../../src/model/errorCodes.js';
-import { VITAL_SIGNS, type VitalSignName } from '../../src/model/vitalSigns.js';
+import { VITAL_SIGNS, type VitalSignName } from '../../src/model/vitalSignNames.js';
 import { codesOfSign, hindersTheJob } from '../../src/operator/problemMeanings.js';
 import { idleSigns, type VitalFacts, vitalSigns } from '../../src/operator/vitalSigns.js';
 

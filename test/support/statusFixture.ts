@@ -1,5 +1,6 @@
 import type { StatusSnapshot } from '../../src/model/status.js';
-import { VITAL_SIGNS, type VitalSigns } from '../../src/model/vitalSigns.js';
+import { VITAL_SIGNS } from '../../src/model/vitalSignNames.js';
+import type { VitalSigns } from '../../src/model/vitalSigns.js';
 import { idleStatus } from '../../src/operator/statusSnapshot.js';
 
 /** Every vital sign well, but for what is given. */

@@ -5,9 +5,12 @@
 import { ReadStream } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
-import { Bundle } from '../../dist/system/Bundle.js';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { Bundle } from '../../dist/system/Bundle.cjs';
 
-const bundle = new URL('../../dist/bundle/', import.meta.url).href;
+const bundle = fileURLToPath(new URL('../../dist/bundle', import.meta.url));
+const requirePackage = createRequire(import.meta.url);
 const [node, , program] = process.argv;
 /** Compiled once; each run has modules of its own. */
 const compiled = new Map();
@@ -28,7 +31,7 @@ process.on('message', ({ args, cwd, env, mark }) => {
   process.exitCode = undefined;
   renewInput();
   process.channel.unref();
-  new Bundle(bundle, compiled).load('cli/main.cjs');
+  new Bundle(bundle, requirePackage, compiled).load('cli/main.cjs');
 });
 
 process.on('beforeExit', () => {

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -27,8 +28,8 @@ class BundleOnDisk {
   }
 
   /** As a new process would see it. */
-  open(compiled?: ConstructorParameters<typeof Bundle>[1]): Bundle {
-    return new Bundle(pathToFileURL(`${this.directory}/`).href, compiled);
+  open(compiled?: ConstructorParameters<typeof Bundle>[2]): Bundle {
+    return new Bundle(this.directory, createRequire(import.meta.url), compiled);
   }
 
   run(): { answer: string; hasCode: boolean } {
@@ -93,7 +94,7 @@ describe('the command', () => {
   ])('starts from the code that the build has kept, with %s', (_, flags) => {
     const home = temporaryDirectory();
     const preload = join(home, 'tell.mjs');
-    const bundle = pathToFileURL(join(CLI, '../../system/Bundle.js')).href;
+    const bundle = pathToFileURL(join(CLI, '../../system/Bundle.cjs')).href;
     writeFileSync(
       preload,
       `import { Bundle } from '${bundle}';

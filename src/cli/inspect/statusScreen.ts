@@ -1,5 +1,5 @@
 import type { StatusSnapshot } from '../../model/status.js';
-import { VITAL_SIGNS, type VitalSignName } from '../../model/vitalSigns.js';
+import { VITAL_SIGNS, type VitalSignName } from '../../model/vitalSignNames.js';
 import { ago, duration, since, until } from '../../system/time.js';
 import { upgradeRemedy } from '../../system/upgradeRemedy.js';
 import { entryLines, paint, type Style, type Terminal, wrap } from '../terminal.js';

@@ -5,7 +5,7 @@ import { chosenConfigPath, variable } from '../../config/places.js';
 import { stateDirectoryOrUsual } from '../../config/stateDirectory.js';
 import { EdgeError } from '../../errors.js';
 import type { AutomationAnswered } from '../../model/operatorApi.js';
-import { VITAL_SIGNS, type VitalSignName } from '../../model/vitalSigns.js';
+import { VITAL_SIGNS, type VitalSignName } from '../../model/vitalSignNames.js';
 import { askDaemon } from '../../operator/askDaemon.js';
 import { socketPath } from '../../operator/socketPath.js';
 import * as control from '../../service/control.js';

@@ -49,7 +49,7 @@ export function readSettings(directory: string): StandInSettings {
 
 /** The built program, also when we ourselves run from source, as in tests. */
 function program(): string {
-  const path = join(PACKAGE_ROOT, 'dist/kit/messages/osascript.js');
+  const path = join(PACKAGE_ROOT, 'dist/kit/messages/osascript.cjs');
   if (existsSync(path)) return path;
   throw new EdgeError('internal', 'The osascript stand-in is not built.', 'Run: npm run build');
 }
