@@ -34,9 +34,9 @@ export async function run() {
       ...(most === undefined ? {} : { most }),
     });
   return [
-    row('file events, p50', withEvents, 0.5, 10),
+    row('file events, p50', withEvents, 0.5, 4),
     row('file events, p95', withEvents, 0.95),
-    row('no file events, p50', withoutEvents, 0.5, 300),
+    row('no file events, p50', withoutEvents, 0.5, 150),
     row('no file events, p95', withoutEvents, 0.95),
   ];
 }

@@ -19,6 +19,7 @@ const BENCHES = {
   storeAcks: 'ack latency under a steady load',
   monitor: 'a command while 50 watch and two abuse the monitor',
   paint: 'the monitor’s page, from the link to the first paint',
+  start: 'the daemon, from its start to its WebSocket',
   status: 'edge-agent status',
   logs: 'edge-agent logs over a full and over a large log',
   idle: 'an agent with nothing to do, 90 s',

@@ -1,5 +1,5 @@
 // Bundles the programs that are started as processes: loading hundreds of modules is most of what a short-lived one does.
-// Of what tsc built they need nothing but Bundle.js. That runs the bundled modules with the code that V8 keeps of them
+// Of what tsc built they need nothing but Bundle. That runs the bundled modules with the code that V8 keeps of them
 // (scripts/keepCode.mjs), which Node 20 can do for CommonJS alone.
 // Bundles also what other programs import, so that the package needs no other one at run time but better-sqlite3.
 
