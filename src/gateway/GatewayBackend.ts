@@ -21,7 +21,7 @@ import { CLOSE, type WireCommand } from './agents/frames.js';
 import type { MessageBody, RegisterBody } from './agents/requests.js';
 import { inSlices } from './inSlices.js';
 import { takeEvent } from './ledger/agentEvents.js';
-import { tellAck, tellEvent } from './ledger/agentReports.js';
+import { takeAck, tellEvent } from './ledger/agentReports.js';
 import {
   addAgent,
   findAgent,
@@ -31,7 +31,7 @@ import {
   secretsOf,
 } from './ledger/agents.js';
 import { findApiKey, hasScope, mayUseAgent } from './ledger/apiKeys.js';
-import { acknowledge, countAllCommands, countCommands, waitingCommands } from './ledger/commands.js';
+import { countAllCommands, countCommands, waitingCommands } from './ledger/commands.js';
 import { conversationName } from './ledger/conversations.js';
 import { eventId, publish } from './ledger/eventLog.js';
 import { addMessage } from './ledger/messages.js';
@@ -268,12 +268,9 @@ export class GatewayBackend implements EdgeBackend {
     now: number,
   ): Promise<void> {
     switch (report.kind) {
-      case 'command_ack': {
-        const taken = await acknowledge(transaction, agentId, report.ack, now);
-        if (taken.kind === 'first' || taken.kind === 'corrected')
-          await tellAck(transaction, agentId, report.ack, taken.commandType, now);
+      case 'command_ack':
+        await takeAck(transaction, agentId, report.ack, now);
         return;
-      }
       case 'event':
         if (await takeEvent(transaction, agentId, report.event.event_id, now))
           await tellEvent(transaction, agentId, report.event, now);

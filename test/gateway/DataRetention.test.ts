@@ -4,16 +4,16 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { DataRetention } from '../../src/gateway/DataRetention.js';
 import { takeEvent } from '../../src/gateway/ledger/agentEvents.js';
-import { tellMessage } from '../../src/gateway/ledger/agentReports.js';
+import { takeAck, tellMessage } from '../../src/gateway/ledger/agentReports.js';
 import { addAgent, removeAgent } from '../../src/gateway/ledger/agents.js';
 import { audit } from '../../src/gateway/ledger/auditLog.js';
-import { acknowledge, addCommand } from '../../src/gateway/ledger/commands.js';
+import { addCommand } from '../../src/gateway/ledger/commands.js';
 import { renewReplica } from '../../src/gateway/ledger/connections.js';
 import { eventId } from '../../src/gateway/ledger/eventLog.js';
 import { FORGOTTEN_AT_ONCE } from '../../src/gateway/ledger/forgetRows.js';
 import { once } from '../../src/gateway/ledger/idempotency.js';
 import { giveAnswer, takeMessage } from '../../src/gateway/ledger/inbox.js';
-import { addMessage, learnOfMessage } from '../../src/gateway/ledger/messages.js';
+import { addMessage } from '../../src/gateway/ledger/messages.js';
 import { SecretBox } from '../../src/gateway/ledger/SecretBox.js';
 import { addUpload } from '../../src/gateway/ledger/uploads.js';
 import {
@@ -65,7 +65,6 @@ async function open(database: GatewayDatabase) {
 
 const request = { text: 'hello', attachments: [], sendAt: null, inReplyTo: null };
 const sent = {
-  kind: 'ack',
   revision: 1,
   status: 'completed',
   error: null,
@@ -76,9 +75,7 @@ const sent = {
 async function text(tx: Transaction, id: string, at: number, isOver: boolean): Promise<void> {
   addMessage(tx, { agentId: AGENT, id, keyId: null, conversation: PERSON, request }, at);
   await addCommand(tx, AGENT, { commandId: id, type: 'send_message_now', payload: {} }, at);
-  await acknowledge(tx, AGENT, { command_id: id, revision: 1 }, at);
-  const evidence = isOver ? { ...sent, at } : { ...sent, at, result: {} };
-  await learnOfMessage(tx, AGENT, id, evidence, at);
+  await takeAck(tx, AGENT, { ...sent, command_id: id, ...(isOver ? {} : { result: {} }) }, at);
 }
 
 /** One of everything that is over, at this time. */
@@ -186,11 +183,8 @@ describe.each(gatewayEngines())('what is over on $name', (engine) => {
     await database.transaction((tx) => text(tx, 'msg_later', old, false));
     await retention.forget();
     expect(await counts(database)).toMatchObject({ messages: 1, commands: 1, message_history: 2 });
-    const ack = { command_id: 'msg_later', revision: 2 };
-    const taken = await database.transaction((tx) => acknowledge(tx, AGENT, ack, NOW));
-    expect(taken).toMatchObject({ kind: 'corrected' });
-    const end = { ...sent, revision: 2, at: NOW };
-    await database.transaction((tx) => learnOfMessage(tx, AGENT, 'msg_later', end, NOW));
+    const end = { ...sent, command_id: 'msg_later', revision: 2 };
+    await database.transaction((tx) => takeAck(tx, AGENT, end, NOW));
     expect(await database.query('SELECT status FROM messages')).toEqual([{ status: 'sent' }]);
   });
 

@@ -29,7 +29,7 @@ export const GATEWAY_STEPS = {
 /** Those with an application. */
 export const APPLICATION_STEPS = {
   'an idempotency key is taken': '^INSERT INTO idempotency_keys',
-  'an event is published': '^INSERT INTO event_log',
+  'an event is published': '^(WITH stored AS \\(\\s*)?INSERT INTO event_log',
   'a lane is leased': '^WITH due AS',
   'an attempt is noted': '^UPDATE webhook_deliveries',
 };

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import type { GatewayEventType, ReceivedMessage } from '../../model/gatewayEvents.js';
 import type { Transaction } from '../storage/GatewayDatabase.js';
+import { acknowledge } from './commands.js';
 import { addToConversation } from './conversations.js';
 import { eventId, type NewGatewayEvent, publish } from './eventLog.js';
 import { learn, NOTHING_KNOWN, statusOf } from './messageStatus.js';
-import { learnOfMessage, statusData } from './messages.js';
+import { knownMessage, learnOf, statusData } from './messages.js';
 
 /*
  * What agents report, as it is told to applications. Each is called once the report itself is known to be new, in its transaction and
@@ -32,14 +33,19 @@ interface ReportedEvent {
   readonly timestamp?: unknown;
 }
 
-/** Tells of an ack: what became of a message, or of a command (`commandType`) that is none. */
-export async function tellAck(
+/** Keeps an ack and tells of it, if it says anything new: what became of a message, or of a command that is none. */
+export async function takeAck(
   transaction: Transaction,
   agentId: string,
   ack: ReportedAck,
-  commandType: string,
   now: number,
 ): Promise<void> {
+  // In one round trip.
+  const [taken, message] = await Promise.all([
+    acknowledge(transaction, agentId, ack, now),
+    knownMessage(transaction, agentId, ack.command_id),
+  ]);
+  if (taken === undefined) return;
   const status = ack.status ?? (ack.success === true ? 'completed' : 'failed');
   const error = ack.error ?? null;
   const at = timeOf(ack.completed_at ?? ack.timestamp, now);
@@ -51,7 +57,10 @@ export async function tellAck(
     at,
     result: ack.result ?? {},
   } as const;
-  if (await learnOfMessage(transaction, agentId, ack.command_id, evidence, now)) return;
+  if (message !== undefined) {
+    await learnOf(transaction, message, evidence, now);
+    return;
+  }
   await publish(
     transaction,
     {
@@ -62,7 +71,7 @@ export async function tellAck(
       at,
       data: {
         command_id: ack.command_id,
-        command_type: commandType,
+        command_type: taken.commandType,
         status,
         revision: ack.revision,
         error,
@@ -167,7 +176,11 @@ async function tellOfText(
   const { event_id: id, event_type: eventType } = event;
   const evidence = { kind: 'event', eventId: id, eventType, at, details } as const;
   const { command_id: commandId } = details;
-  if (commandId !== null && (await learnOfMessage(transaction, agentId, commandId, evidence, now))) return;
+  const message = commandId === null ? undefined : await knownMessage(transaction, agentId, commandId);
+  if (message !== undefined) {
+    await learnOf(transaction, message, evidence, now);
+    return;
+  }
   const conversation = event.thread_id ?? '';
   await publish(
     transaction,

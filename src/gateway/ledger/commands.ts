@@ -5,7 +5,6 @@ import { readRows } from './readRows.js';
 
 const commandRow = z.object({ command: z.string() });
 const positionRow = z.object({ position: z.number() });
-const ackedRow = z.object({ command: z.string(), ack_revision: z.number().nullable() });
 const waitingRow = z.object({ position: z.number(), command: z.string() });
 const aheadRow = z.object({
   last_position: z.number(),
@@ -34,6 +33,7 @@ const commandSchema = z.object({
   timestamp: z.string(),
 });
 type StoredCommand = z.infer<typeof commandSchema>;
+const typeSchema = commandSchema.pick({ command_type: true });
 
 /** `position`: its place among all commands of its agent, from 1, without gaps. `isSame`: the known one has this type and payload. */
 export type AddedCommand =
@@ -46,11 +46,6 @@ interface WaitingAt {
   readonly position: number;
   readonly command: StoredCommand;
 }
-
-/** What an ack meant: the first for its command, a correction, a repeat or an older revision, or for none of ours. */
-type AckTaken =
-  | { readonly kind: 'first' | 'corrected'; readonly commandType: string }
-  | { readonly kind: 'repeated' | 'unknown' };
 
 /** Commands of each agent, in their order, kept until long after they were acked. */
 export const commandTables = (): readonly string[] => [
@@ -87,19 +82,22 @@ export async function addCommand(
     timestamp: new Date(now).toISOString(),
   };
   // One round trip where it is new, which is nearly always. The positions of an agent that was removed are kept.
-  const added = await transaction.query(
+  const added = transaction.query(
     `INSERT INTO commands (agent_id, position, command_id, command, made_at)
      SELECT agent_id, last_position + 1, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT) FROM command_positions
      WHERE agent_id = $1 AND EXISTS (SELECT 1 FROM agents a WHERE a.agent_id = $1)
      ON CONFLICT (agent_id, command_id) DO NOTHING RETURNING position`,
     [agentId, commandId, JSON.stringify(command), now],
   );
-  const [place] = readRows(positionRow, added);
+  // The next position is taken where this command was added, and no other way.
+  void transaction.query(
+    `UPDATE command_positions SET last_position = last_position + 1
+     WHERE agent_id = $1 AND EXISTS (SELECT 1 FROM commands c
+       WHERE c.agent_id = $1 AND c.position = command_positions.last_position + 1)`,
+    [agentId],
+  );
+  const [place] = readRows(positionRow, await added);
   if (place === undefined) return knownCommand(transaction, agentId, commandId, type, payload);
-  void transaction.query('UPDATE command_positions SET last_position = $2 WHERE agent_id = $1', [
-    agentId,
-    place.position,
-  ]);
   return { kind: 'added', position: place.position, command };
 }
 
@@ -119,26 +117,32 @@ async function knownCommand(
   return { kind: 'known', isSame: isSame(known.command, type, payload) };
 }
 
-/** Keeps an ack: the highest revision counts. Within the lock of the agent. */
+/**
+ * Keeps an ack: the highest revision counts. Gives the type of its command; undefined where it says nothing new (a repeat, an older
+ * revision) or is for none of ours. Within the lock of the agent.
+ */
 export async function acknowledge(
   transaction: Transaction,
   agentId: string,
   ack: { readonly command_id: string; readonly revision: number },
   now: number,
-): Promise<AckTaken> {
-  const found = await transaction.query(
-    'SELECT command, ack_revision FROM commands WHERE agent_id = $1 AND command_id = $2',
-    [agentId, ack.command_id],
-  );
-  const [row] = readRows(ackedRow, found);
-  if (row === undefined) return { kind: 'unknown' };
-  if (row.ack_revision !== null && ack.revision <= row.ack_revision) return { kind: 'repeated' };
-  void transaction.query(
-    'UPDATE commands SET ack = $3, ack_revision = $4, acked_at = $5 WHERE agent_id = $1 AND command_id = $2',
+): Promise<{ readonly commandType: string } | undefined> {
+  const taken = await transaction.query(
+    `UPDATE commands SET ack = $3, ack_revision = $4, acked_at = $5
+     WHERE agent_id = $1 AND command_id = $2 AND (ack_revision IS NULL OR ack_revision < $4) RETURNING command`,
     [agentId, ack.command_id, JSON.stringify(ack), ack.revision, now],
   );
-  const commandType = commandSchema.parse(JSON.parse(row.command)).command_type;
-  return { kind: row.ack_revision === null ? 'first' : 'corrected', commandType };
+  const [row] = readRows(commandRow, taken);
+  return row && { commandType: commandTypeOf(row.command) };
+}
+
+/** The type of a command as it is stored. One that cannot be read is `unknown`, and keeps none of the others from its end. */
+export function commandTypeOf(stored: string): string {
+  try {
+    return typeSchema.parse(JSON.parse(stored)).command_type;
+  } catch {
+    return 'unknown';
+  }
 }
 
 /** The unacked commands of an agent behind a position, oldest first. */

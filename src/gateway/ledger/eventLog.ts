@@ -4,7 +4,7 @@ import type { EventData, GatewayEvent, GatewayEventType } from '../../model/gate
 import type { Dialect, Queries, StoredValue, Transaction } from '../storage/GatewayDatabase.js';
 import { forgetSome } from './forgetRows.js';
 import { readRows } from './readRows.js';
-import { enqueueDeliveries, enqueueDelivery } from './webhookDeliveries.js';
+import { enqueueDeliveries, enqueueDelivery, LAY_DOWN_STORED } from './webhookDeliveries.js';
 
 const seqRow = z.object({ seq: z.number() });
 const xidSeqRow = z.object({ xid: z.number(), seq: z.number() });
@@ -79,20 +79,31 @@ export function eventId(...cause: readonly (string | number)[]): string {
 }
 
 /**
- * Stores an event and its deliveries to webhooks, in the transaction of what it reports. False: it was there before. Takes the lock
- * of the agent, so that the events of one agent have one order; a transaction that publishes takes it first (`Transaction.lock`).
+ * Stores an event and its deliveries to webhooks, in the transaction of what it reports; nothing if the event was there before. Takes the
+ * lock of the agent, so that the events of one agent have one order; a transaction that publishes takes it first (`Transaction.lock`).
  */
 export async function publish<T extends GatewayEventType>(
   transaction: Transaction,
   event: NewGatewayEvent<T>,
   now: number,
-): Promise<boolean> {
-  const { id, type, agentId, conversation } = event;
+): Promise<void> {
+  const { id, type, agentId } = event;
+  const lane = event.conversation ?? '';
+  if (transaction.dialect === 'postgres') {
+    // One statement, for whose answer nobody waits.
+    void transaction.lock(agentId);
+    void transaction.query(PUBLISH, [agentId, id, type, lane, now, bodyOf(event)]);
+    return;
+  }
   const seq = await append(transaction, event, now);
-  if (seq === undefined) return false;
-  enqueueDeliveries(transaction, { agentId, eventId: id, type, seq, lane: conversation ?? '' }, now);
-  return true;
+  if (seq !== undefined) enqueueDeliveries(transaction, { agentId, eventId: id, type, seq, lane }, now);
 }
+
+/** SQLite writes in no WITH, but has no round trips to save either. */
+const PUBLISH = `WITH stored AS (
+    INSERT INTO event_log (agent_id, event_id, type, body, stored_at) VALUES ($1, $2, $3, $6, $5)
+    ON CONFLICT (agent_id, event_id) DO NOTHING RETURNING seq
+  ), ${LAY_DOWN_STORED}`;
 
 /** Stores a test event for one webhook; it is in no stream. */
 export async function publishTest(
@@ -111,23 +122,24 @@ export async function publishTest(
 /** Undefined: it was there before. */
 async function append<T extends GatewayEventType>(
   transaction: Transaction,
-  { id, type, agentId, data, at }: NewGatewayEvent<T>,
+  event: NewGatewayEvent<T>,
   now: number,
 ): Promise<number | undefined> {
+  const { id, type, agentId } = event;
   void transaction.lock(agentId);
-  const body: GatewayEvent<T> = {
-    id,
-    type,
-    timestamp: new Date(at).toISOString(),
-    agent: agentId === '' ? null : agentId,
-    data,
-  };
   const stored = await transaction.query(
     `INSERT INTO event_log (agent_id, event_id, type, body, stored_at) VALUES ($1, $2, $3, $4, $5)
      ON CONFLICT (agent_id, event_id) DO NOTHING RETURNING seq`,
-    [agentId, id, type, JSON.stringify(body), now],
+    [agentId, id, type, bodyOf(event), now],
   );
   return readRows(seqRow, stored)[0]?.seq;
+}
+
+/** An event as applications get it. */
+function bodyOf<T extends GatewayEventType>({ id, type, agentId, data, at }: NewGatewayEvent<T>): string {
+  const timestamp = new Date(at).toISOString();
+  const body: GatewayEvent<T> = { id, type, timestamp, agent: agentId === '' ? null : agentId, data };
+  return JSON.stringify(body);
 }
 
 const loggedSchema = z

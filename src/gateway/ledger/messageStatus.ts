@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import type { MessageStatus, StatusEvidence } from '../../model/gatewayMessages.js';
 
+/** What is told of a message. */
+export type MessageEvidence = AckEvidence | EventEvidence | RemovalEvidence;
+
 /** An ack, as far as it says what became of a message (protocol §5). Times are Unix ms, by the clock of the Mac. */
-export interface AckEvidence {
+interface AckEvidence {
   readonly kind: 'ack';
   readonly revision: number;
   readonly status: 'completed' | 'failed';
@@ -12,7 +15,7 @@ export interface AckEvidence {
 }
 
 /** An event about a text (protocol §8). */
-export interface EventEvidence {
+interface EventEvidence {
   readonly kind: 'event';
   readonly eventId: string;
   readonly eventType: string;
@@ -21,7 +24,7 @@ export interface EventEvidence {
 }
 
 /** That its agent was removed before it said what became of a text. `wasReached`: it may have been given it. */
-export interface RemovalEvidence {
+interface RemovalEvidence {
   readonly kind: 'removal';
   readonly at: number;
   readonly wasReached: boolean;
@@ -103,7 +106,7 @@ const RANK: Readonly<Record<MessageStatus, number>> = {
  * Adds one piece of evidence; the same object where it says nothing new. The highest revision of an ack counts, and of equal ones
  * the first (protocol §5); of events about one thing the newest by the clock of the Mac.
  */
-export function learn(known: Knowledge, evidence: AckEvidence | EventEvidence | RemovalEvidence): Knowledge {
+export function learn(known: Knowledge, evidence: MessageEvidence): Knowledge {
   if (evidence.kind === 'removal') {
     const { at, wasReached } = evidence;
     return known.removal === null ? { ...known, removal: { at, wasReached } } : known;

@@ -11,13 +11,11 @@ import { addToConversation, type PagePlace } from './conversations.js';
 import { eventId, publish } from './eventLog.js';
 import { deleteSome, FORGOTTEN_AT_ONCE } from './forgetRows.js';
 import {
-  type AckEvidence,
-  type EventEvidence,
   knowledgeSchema,
   learn,
+  type MessageEvidence,
   type MessageStanding,
   NOTHING_KNOWN,
-  type RemovalEvidence,
   statusOf,
   takesBack,
 } from './messageStatus.js';
@@ -92,8 +90,16 @@ const rowSchema = z.object({
   cancel_requested_at: z.number().nullable(),
 });
 type MessageRow = z.infer<typeof rowSchema>;
-/** `steps`: how many its history has. */
-const rowWithStepsSchema = rowSchema.extend({ steps: z.number() });
+/** What is read of a message to learn more of it. `steps`: how many its history has. Null: what is stored there cannot be read. */
+const knownSchema = z.object({
+  agent_id: z.string(),
+  message_id: z.string(),
+  conversation: z.string(),
+  request: jsonColumn(requestSchema).nullable().catch(null),
+  knowledge: jsonColumn(knowledgeSchema).nullable().catch(null),
+  steps: z.number(),
+});
+type KnownMessage = z.infer<typeof knownSchema>;
 
 const historySchema = z.object({
   agent_id: z.string(),
@@ -153,33 +159,41 @@ export function freshMessage(record: MessageRecord, now: number): OutgoingMessag
   return view(row, [{ status, at, recorded_at: at, evidence }]);
 }
 
-/**
- * Adds what an agent says of a message, or its removal: the status, a step of its history and the event `message.status`, if that changes anything.
- * Within the lock of the agent. False: there is no such message.
- */
-export async function learnOfMessage(
+/** What there is to learn more of (`learnOf`). Within the lock of the agent. Undefined: there is no such message. */
+export async function knownMessage(
   transaction: Transaction,
   agentId: string,
   id: string,
-  evidence: AckEvidence | EventEvidence | RemovalEvidence,
-  now: number,
-): Promise<boolean> {
+): Promise<KnownMessage | undefined> {
   const found = await transaction.query(
-    `SELECT m.*, (SELECT count(*) FROM message_history h WHERE h.agent_id = $1 AND h.message_id = $2) AS steps
+    `SELECT agent_id, message_id, conversation, request, knowledge, (SELECT count(*) FROM message_history h WHERE h.agent_id = $1 AND h.message_id = $2) AS steps
      FROM messages m WHERE m.agent_id = $1 AND m.message_id = $2`,
     [agentId, id],
   );
-  const [row] = readRows(rowWithStepsSchema, found);
-  if (row === undefined) return false;
-  const knowledge = learn(row.knowledge, evidence);
-  if (knowledge === row.knowledge) return true;
-  const before = statusOf(row.knowledge);
+  return readRows(knownSchema, found)[0];
+}
+
+/**
+ * Adds what an agent says of a message, or its removal: the status, a step of its history and the event `message.status`, if that changes anything.
+ * `row` is what `knownMessage` gave in this transaction. One that cannot be read has no past: it keeps nothing from its end.
+ */
+export async function learnOf(
+  transaction: Transaction,
+  row: KnownMessage,
+  evidence: MessageEvidence,
+  now: number,
+): Promise<void> {
+  const { agent_id: agentId, message_id: id } = row;
+  const known = row.knowledge ?? NOTHING_KNOWN;
+  const knowledge = learn(known, row.knowledge === null ? withoutPast(evidence) : evidence);
+  if (knowledge === known) return;
+  const before = statusOf(known);
   const standing = statusOf(knowledge);
   void transaction.query(
     'UPDATE messages SET knowledge = $3, status = $4 WHERE agent_id = $1 AND message_id = $2',
     [agentId, id, JSON.stringify(knowledge), standing.status],
   );
-  if (isSame(before, standing)) return true;
+  if (isSame(before, standing)) return;
   const corrects = takesBack(before.status, standing.status) ? before.status : null;
   const step = row.steps;
   addStep(transaction, { agentId, id }, { step, standing, corrects }, now);
@@ -196,12 +210,11 @@ export async function learnOfMessage(
         message_id: id,
         ...statusData(standing, now),
         ...(corrects === null ? {} : { corrects }),
-        in_reply_to: row.request.inReplyTo,
+        in_reply_to: row.request?.inReplyTo ?? null,
       },
     },
     now,
   );
-  return true;
 }
 
 /** What an event says of a standing. */
@@ -358,6 +371,11 @@ function change({
     evidence,
     ...(corrects === null ? {} : { corrects }),
   };
+}
+
+/** Where it cannot be read what was known, the agent may have been given the text. */
+function withoutPast(evidence: MessageEvidence): MessageEvidence {
+  return evidence.kind === 'removal' ? { ...evidence, wasReached: true } : evidence;
 }
 
 /** Adds a step, whose number is how many there are before it; one that is there stays as it is. */

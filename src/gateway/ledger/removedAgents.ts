@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { GatewayDatabase, Queries, Transaction } from '../storage/GatewayDatabase.js';
+import { commandTypeOf } from './commands.js';
 import { eventId, publish } from './eventLog.js';
-import { learnOfMessage } from './messages.js';
+import { knownMessage, learnOf } from './messages.js';
 import { readRows } from './readRows.js';
 
 /** So many commands end in one transaction. */
@@ -79,7 +80,7 @@ async function endSomeOrders(transaction: Transaction, agentId: string, now: num
     [agentId, ENDED_AT_ONCE],
   );
   for (const { message_id } of readRows(messageIdRow, texts))
-    await learnOfMessage(transaction, agentId, message_id, removalOf(removed), now);
+    await endText(transaction, removed, message_id, now);
   if (texts.length > 0) return true;
   void transaction.query('DELETE FROM removed_agents WHERE agent_id = $1', [agentId]);
   return false;
@@ -98,25 +99,24 @@ async function endCommand(
     position,
     now,
   ]);
-  if (await learnOfMessage(transaction, agentId, id, removalOf(removed), now)) return;
-  const command_type = typeOf(command);
+  if (await endText(transaction, removed, id, now)) return;
+  const command_type = commandTypeOf(command);
   const error = 'agent_removed: the agent was removed before it said what became of the command';
   const data = { command_id: id, command_type, status: 'failed', revision: 1, error, result: null } as const;
   const event = { id: eventId('command.status', agentId, id, 'removed'), conversation: null, at };
   await publish(transaction, { ...event, type: 'command.status', agentId, data }, now);
 }
 
-const commandSchema = z.object({ command_type: z.string() });
-
-/** One that cannot be read ends too, and keeps none of the others. */
-function typeOf(command: string): string {
-  try {
-    return commandSchema.parse(JSON.parse(command)).command_type;
-  } catch {
-    return 'unknown';
-  }
-}
-
-function removalOf({ removed_at, was_reached }: RemovedAgent) {
-  return { kind: 'removal', at: removed_at, wasReached: was_reached === 1 } as const;
+/** False: there is no such text. */
+async function endText(
+  transaction: Transaction,
+  { agent_id, removed_at, was_reached }: RemovedAgent,
+  id: string,
+  now: number,
+): Promise<boolean> {
+  const message = await knownMessage(transaction, agent_id, id);
+  if (message === undefined) return false;
+  const removal = { kind: 'removal', at: removed_at, wasReached: was_reached === 1 } as const;
+  await learnOf(transaction, message, removal, now);
+  return true;
 }

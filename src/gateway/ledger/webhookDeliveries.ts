@@ -120,22 +120,36 @@ interface EventForWebhooks {
   readonly lane: string;
 }
 
+/**
+ * Lays an event down for every webhook that wants it: $1 is its agent, $2 its id, $3 its type, $4 its lane, $5 the time now. `seq` is an
+ * expression, of `from` or of a further parameter.
+ */
+const layDown = (seq: string, from = '') =>
+  `INSERT INTO webhook_deliveries
+     (agent_id, webhook_id, event_id, event_type, lane, seq, state, attempts, created_at, next_at)
+   SELECT DISTINCT CAST($1 AS TEXT), s.webhook_id, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT),
+     ${seq}, 'waiting', 0, CAST($5 AS BIGINT), CAST($5 AS BIGINT)
+   FROM ${from} webhook_subscriptions s WHERE s.agent_id IN ($1, '*') AND s.type IN ($3, '*')`;
+
 /** Lays an event down for every webhook that wants it. Within the lock of the agent. */
 export function enqueueDeliveries(
   transaction: Transaction,
   { agentId, eventId, type, seq, lane }: EventForWebhooks,
   now: number,
 ): void {
-  void transaction.query(
-    `INSERT INTO webhook_deliveries
-       (agent_id, webhook_id, event_id, event_type, lane, seq, state, attempts, created_at, next_at)
-     SELECT DISTINCT CAST($1 AS TEXT), webhook_id, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT),
-       CAST($5 AS BIGINT), 'waiting', 0, CAST($6 AS BIGINT), CAST($6 AS BIGINT)
-     FROM webhook_subscriptions WHERE agent_id IN ($1, '*') AND type IN ($3, '*')`,
-    [agentId, eventId, type, lane, seq, now],
-  );
+  void transaction.query(LAY_DOWN, [agentId, eventId, type, lane, now, seq]);
   openLanes(transaction, { agentId, eventId }, now);
 }
+
+const LAY_DOWN = layDown('CAST($6 AS BIGINT)');
+
+/** The same as the end of a statement of PostgreSQL, whose `stored` gives the `seq` of the event, and no row if it is not to be laid down. */
+export const LAY_DOWN_STORED = `laid AS (
+    ${layDown('stored.seq', 'stored CROSS JOIN')} RETURNING agent_id, webhook_id, lane
+  )
+  INSERT INTO webhook_lanes (agent_id, webhook_id, lane, due_at)
+  SELECT agent_id, webhook_id, lane, CAST($5 AS BIGINT) FROM laid
+  ON CONFLICT (agent_id, webhook_id, lane) DO NOTHING`;
 
 /** Lays an event down for one webhook, whatever it subscribed to. */
 export function enqueueDelivery(

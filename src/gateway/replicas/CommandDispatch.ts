@@ -42,10 +42,12 @@ export class CommandDispatch {
     command: NewCommand,
     now: number,
   ): Promise<DispatchedCommand> {
-    const added = await addCommand(transaction, agentId, command, now);
+    // Within the lock of the agent, which a socket takes too: it sees this command, or we see it. In one round trip.
+    const [added, holder] = await Promise.all([
+      addCommand(transaction, agentId, command, now),
+      holderOf(transaction, agentId),
+    ]);
     if (added.kind !== 'added') return added;
-    // Within the lock of the agent, which a socket takes too: it sees this command, or we see it.
-    const holder = await holderOf(transaction, agentId);
     if (holder !== undefined) transaction.afterCommit(() => this.send(agentId, holder.replicaId, added));
     return { ...added, isPushed: holder !== undefined };
   }

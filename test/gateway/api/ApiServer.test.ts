@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { EdgeError } from '../../../src/errors.js';
 import { BodyRoom } from '../../../src/gateway/agents/BodyRoom.js';
 import { OPERATIONS, type Operation } from '../../../src/gateway/api/apiContract.js';
-import { tellAck, tellMessage } from '../../../src/gateway/ledger/agentReports.js';
+import { tellMessage } from '../../../src/gateway/ledger/agentReports.js';
 import { findApiKey, revokeApiKey } from '../../../src/gateway/ledger/apiKeys.js';
 import { auditEntries } from '../../../src/gateway/ledger/auditLog.js';
 import type { GatewayDatabase } from '../../../src/gateway/storage/GatewayDatabase.js';
@@ -11,6 +11,7 @@ import type { ErrorCode } from '../../../src/model/errorCodes.js';
 import { SCOPES } from '../../../src/model/gatewayApi.js';
 import { until } from '../../support/until.js';
 import { gatewayEngines } from '../gatewayEngines.js';
+import { tellAck } from '../ledger/tellAck.js';
 import { AGENT, ApiRoom, OTHER_AGENT, PERSON } from './ApiRoom.js';
 
 const ENGINES = gatewayEngines('SQLite');

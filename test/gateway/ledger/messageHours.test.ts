@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { tellAck } from '../../../src/gateway/ledger/agentReports.js';
 import { addAgent, removeAgent } from '../../../src/gateway/ledger/agents.js';
 import { messageHours } from '../../../src/gateway/ledger/messageHours.js';
 import { addMessage } from '../../../src/gateway/ledger/messages.js';
 import { endOrdersOf } from '../../../src/gateway/ledger/removedAgents.js';
 import { SecretBox } from '../../../src/gateway/ledger/SecretBox.js';
 import { gatewayEngines } from '../gatewayEngines.js';
+import { tellAck } from './tellAck.js';
 
 const HOUR = 3_600_000;
 const NOW = Date.UTC(2026, 10, 20, 8, 30);
@@ -65,7 +65,7 @@ test.each(gatewayEngines())(
     await endOrdersOf(database, TWO, NOW + 7_000);
     expect(await hoursOf([TWO])).toEqual([
       ['06', 0, 1, 0, 900],
-      ['08', 0, 1, 1, 50],
+      ['08', 0, 0, 2, 50],
     ]);
   },
 );

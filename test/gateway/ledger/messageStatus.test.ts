@@ -1,15 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  type AckEvidence,
-  type EventEvidence,
   type Knowledge,
   learn,
+  type MessageEvidence,
   NOTHING_KNOWN,
-  type RemovalEvidence,
   statusOf,
   takesBack,
 } from '../../../src/gateway/ledger/messageStatus.js';
+
+type AckEvidence = Extract<MessageEvidence, { kind: 'ack' }>;
+type EventEvidence = Extract<MessageEvidence, { kind: 'event' }>;
+type RemovalEvidence = Extract<MessageEvidence, { kind: 'removal' }>;
 
 const ack = (revision: number, at: number, more: Partial<AckEvidence> = {}): AckEvidence => ({
   kind: 'ack',

@@ -141,6 +141,8 @@ describe.each(ENGINES)('webhooks in $name', ({ open }) => {
       );
     }
     await database.transaction((tx) => changeWebhook(tx, { ...reactions, events: ['agent.recovered', '*'] }));
+    // Told again, it is no new event for those that want it since.
+    await happen(database, 1);
     await happen(database, 2);
     expect(
       await listDeliveries(database, reactions.id, { state: undefined, before: undefined, limit: 9 }),
