@@ -72,7 +72,7 @@ async function loadRows({ name, storage, replicas, commitMs }, directory) {
       count: FIRST_AGENTS,
       isPersistent: false,
     });
-    const before = await stage.memoryBytes();
+    const bytesBefore = await stage.memoryBytes();
     await fleet.ask('close');
     const dialled = nowMs();
     const { ids } = await fleet.ask('connect', {
@@ -82,20 +82,22 @@ async function loadRows({ name, storage, replicas, commitMs }, directory) {
       isPersistent: true,
     });
     const connectMs = nowMs() - dialled;
-    const perAgent = ((await stage.memoryBytes()) - before) / (AGENTS - FIRST_AGENTS) / 1024;
-    const reference = {
-      name: 'bare commit + WebSocket round trip',
-      value: (await commitMs()) + (await stage.roundTripMs()),
-    };
-    const accepted = await stage.sendSteadily(ids);
+    const perAgent = ((await stage.memoryBytes()) - bytesBefore) / (AGENTS - FIRST_AGENTS) / 1024;
+    // With all sockets open, before the load and behind it: the faster the reference, the stricter the budget.
+    const referenceMs = async () => (await commitMs()) + (await stage.roundTripMs());
+    const before = await referenceMs();
+    const [accepted, beside] = await Promise.all([
+      stage.sendSteadily(ids),
+      pause((SECONDS * 1_000) / 2).then(referenceMs),
+    ]);
     await stage.acked(accepted.length);
-    const after = { name: reference.name, value: (await commitMs()) + (await stage.roundTripMs()) };
+    const after = await referenceMs();
     const { arrivals, strays, p50, p99 } = await fleet.ask('report');
     if (arrivals !== accepted.length || strays > 0)
       throw new Error(
         `${accepted.length} commands were accepted, ${arrivals} arrived, ${strays} went astray`,
       );
-    const both = { name: reference.name, value: (reference.value + after.value) / 2 };
+    const both = { name: 'bare commit + WebSocket round trip', value: (before + after) / 2 };
     const rows = [
       ratio({
         what: `${name}: push → ack stored, p50`,
@@ -112,6 +114,12 @@ async function loadRows({ name, storage, replicas, commitMs }, directory) {
         most: 10,
       }),
       bounded({
+        what: `${name}: a bare commit and a round trip beside the load`,
+        measured: beside,
+        reference: both,
+        unit: 'ms',
+      }),
+      bounded({
         what: `${name}: POST → 202, median`,
         measured: median(accepted),
         reference: both,
@@ -120,7 +128,7 @@ async function loadRows({ name, storage, replicas, commitMs }, directory) {
       bounded({
         what: `${name}: memory of one idle agent`,
         measured: perAgent,
-        reference: { name: 'gateway', value: before / 1024 / replicas },
+        reference: { name: 'gateway', value: bytesBefore / 1024 / replicas },
         unit: 'KB',
         most: KILOBYTES,
       }),
@@ -458,6 +466,8 @@ async function medianMs(work) {
     const began = nowMs();
     await work();
     times.push(nowMs() - began);
+    // Beside the load others have their turn between two of them.
+    await new Promise((resolve) => setImmediate(resolve));
   }
   return median(times);
 }

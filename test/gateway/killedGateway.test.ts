@@ -1,15 +1,12 @@
 import { describe, expect, type TestContext, test } from 'vitest';
-import { addAgent } from '../../src/gateway/ledger/agents.js';
-import { createApiKey } from '../../src/gateway/ledger/apiKeys.js';
 import { findMessage } from '../../src/gateway/ledger/messages.js';
-import { SecretBox } from '../../src/gateway/ledger/SecretBox.js';
-import { AGENT_ID, EdgeWorld, PERSON, SECRET } from '../support/EdgeWorld.js';
+import { AGENT_ID, EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 import { sized } from '../support/size.js';
 import { untilIdle } from '../support/statusOf.js';
-import { until } from '../support/until.js';
 import { GATEWAY_STEPS, type GatewayKill, GatewayProcess } from './GatewayProcess.js';
 import { settingsOn } from './GatewayWorld.js';
 import { type GatewayEngine, gatewayEngines } from './gatewayEngines.js';
+import { admitAgent, order, untilAcked } from './texting.js';
 
 const engines = gatewayEngines('SQLite');
 const PHASES = sized<readonly GatewayKill['phase'][]>(['after'], ['before', 'after']);
@@ -25,14 +22,7 @@ const POINTS = engines.flatMap((engine) =>
 async function open(context: TestContext, engine: GatewayEngine, killAt: GatewayKill | undefined) {
   const empty = await settingsOn(engine, {}, context);
   const place = empty.storage.kind === 'sqlite' ? empty.storage.path : empty.storage.url;
-  const database = await engine.open(place, context);
-  const key = await database.transaction(async (transaction) => {
-    const agent = { id: AGENT_ID, name: null, isInvited: false, secret: SECRET };
-    await addAgent(transaction, new SecretBox(empty.key), agent, Date.now());
-    const wanted = { name: 'the application', scopes: ['admin'], agents: null } as const;
-    return (await createApiKey(transaction, wanted, Date.now())).secret;
-  });
-  await database.close();
+  const key = await admitAgent(empty.key, await engine.open(place, context));
   const doomed = await GatewayProcess.start(context, empty, killAt);
   const settings = { ...empty, port: doomed.port };
   const next =
@@ -41,37 +31,6 @@ async function open(context: TestContext, engine: GatewayEngine, killAt: Gateway
       : doomed.exited.then(() => GatewayProcess.start(context, settings));
   const world = await EdgeWorld.open(context, { settings: { 'backend.url': doomed.url } });
   return { world, place, url: doomed.url, key, doomed, next };
-}
-
-/** Orders a text as an application does that knows how to repeat itself. */
-async function order(url: string, key: string, text: string): Promise<void> {
-  const body = JSON.stringify({
-    edge_agent_id: AGENT_ID,
-    thread_id: PERSON,
-    message: text,
-    command_id: `cmd_${text}`,
-  });
-  const headers = { 'X-Admin-Key': key };
-  await until(
-    async () => {
-      try {
-        return (await fetch(`${url}/api/send-message`, { method: 'POST', headers, body })).status === 200;
-      } catch {
-        // It is being killed, or not up again.
-        return false;
-      }
-    },
-    () => `the order of "${text}"`,
-  );
-}
-
-async function pending(url: string, key: string): Promise<unknown> {
-  try {
-    const answer = await fetch(`${url}/edge/websocket/stats`, { headers: { 'X-Admin-Key': key } });
-    return JSON.parse(await answer.text()).commands_pending;
-  } catch {
-    return undefined;
-  }
 }
 
 async function tellStory(context: TestContext, engine: GatewayEngine, killAt: GatewayKill | undefined) {
@@ -84,10 +43,7 @@ async function tellStory(context: TestContext, engine: GatewayEngine, killAt: Ga
   if (killAt !== undefined) expect(await doomed.exited).toBe('SIGKILL');
   const gateway = await next;
   await world.sent(2);
-  await until(
-    async () => (await pending(url, key)) === 0,
-    () => 'every command to be acked',
-  );
+  await untilAcked(url, key);
   await untilIdle(world.state);
   await agent.dispose();
   gateway.kill();
