@@ -95,14 +95,22 @@ export interface SentFile {
   sizeBytes: number;
 }
 
+/** Of the rows that are asked for, those dated up to then (Unix ms), and those up to this place by whatever date. */
+export interface RowsWithin {
+  until: number;
+  untilRow: number;
+}
+
 /** chat.db, as far as the proof of a send goes. */
 export interface SentRows {
   /** The newest row now, and when ROWIDs were last found given out anew (Unix ms); undefined while chat.db cannot be read. */
   position(): { generation: string; rowId: number; movedAt: number | null } | undefined;
   /** Outgoing rows after that one, oldest first, and those that may yet become some. */
-  after(rowId: number): readonly SentRow[];
+  after(rowId: number, within?: RowsWithin): readonly SentRow[];
   /** Outgoing rows of then (Unix ms) and later, in the order of their dates. */
-  since(sentAt: number): readonly SentRow[];
+  since(sentAt: number, within?: RowsWithin): readonly SentRow[];
+  /** Outgoing rows that are dated in one of these milliseconds (Unix ms). */
+  datedAt(times: readonly number[]): readonly SentRow[];
   /** The files of an outgoing row that have been joined to it so far. */
   filesOf(rowId: number): readonly SentFile[];
   /** Where the row with this guid is now; undefined: nowhere. */

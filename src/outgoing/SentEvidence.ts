@@ -1,6 +1,6 @@
-import type { SendRecord, SentRow, SentRows } from '../model/sending.js';
+import type { RowsWithin, SendRecord, SentRow, SentRows } from '../model/sending.js';
 import { kinshipOf } from '../store/cursor.js';
-import type { LedgerGap } from '../store/ledgerGap.js';
+import { type LedgerGap, newestRowOf } from '../store/ledgerGap.js';
 import type { RecordedAnswer } from '../store/lineage.js';
 import type { Store } from '../store/Store.js';
 import type { GoneOut, WantedSince, WantedText } from '../store/sendRecord.js';
@@ -331,30 +331,42 @@ export class SentEvidence {
       lineage.isInGap(row, position) ||
       (row.sentAt !== null && row.sentAt > gap.until && row.sentAt <= comesUntil);
     this.settled.keepWhile(`${position.generation} ${position.movedAt}`);
-    const rows = this.rowsSince(seq, cause, { ...gap, until });
-    const here = rows.filter((row) => isIn(conversation, row));
-    const known = knownRows(this.store);
-    const proofs = this.ofTheSameDates(here).filter(({ guid }) => known.isClaimed(guid));
-    const isTaken = (row: SentRow) =>
-      proofs.some((proof) => proof.guid === row.guid || this.isCopy(row, proof)) ||
-      (row.isUndecided === true && known.isPersons(row.guid));
-    return here.filter((row) => isInTime(row) && !isTaken(row));
+    // What went out since the gap is no part of it, and is not read: else each text would cost more than the one before it.
+    const within = { until, untilRow: newestRowOf(gap, position) };
+    const here = this.rowsSince(seq, cause, within).filter((row) => isIn(conversation, row));
+    return this.unclaimed(here.filter(isInTime), here);
   }
 
-  private rowsSince(seq: number, cause: Cause, gap: LedgerGap): readonly SentRow[] {
-    if (cause.kind === 'row') return this.behind(cause.rowId);
-    const rows = this.dated(seq, cause, gap);
+  /** Those of these rows that prove no other text, by themselves or as what iCloud wrote again. `here`: rows of the same conversation. */
+  private unclaimed(rows: readonly SentRow[], here: readonly SentRow[]): readonly SentRow[] {
+    const known = knownRows(this.store);
+    const open = rows.filter(
+      ({ guid, isUndecided }) => !known.isClaimed(guid) && !(isUndecided === true && known.isPersons(guid)),
+    );
+    const times = [...new Set(open.flatMap(({ sentAt }) => sentAt ?? []))];
+    if (times.length === 0) return open;
+    const byTime = new Map<number | null, SentRow[]>();
+    for (const other of [...here, ...this.rows.datedAt(times)])
+      byTime.set(other.sentAt, [...(byTime.get(other.sentAt) ?? []), other]);
+    const isProof = (row: SentRow, other: SentRow) =>
+      other.guid !== row.guid && this.isCopy(row, other) && known.isClaimed(other.guid);
+    return open.filter((row) => !(byTime.get(row.sentAt) ?? []).some((other) => isProof(row, other)));
+  }
+
+  private rowsSince(seq: number, cause: Cause, within: RowsWithin): readonly SentRow[] {
+    if (cause.kind === 'row') return this.behind(cause.rowId, within);
+    const rows = this.dated(seq, cause, within);
     if (this.rows.position()?.movedAt !== null) return rows;
     // Their places tell their order better than any clock.
     const inOrder = rows.toSorted((a, b) => a.rowId - b.rowId);
     return cause.kind === 'copied' ? inOrder.filter(({ rowId }) => rowId < cause.rowId) : inOrder;
   }
 
-  private dated(seq: number, cause: Exclude<Cause, { kind: 'row' }>, gap: LedgerGap): readonly SentRow[] {
-    const from = cause.kind === 'unknown' ? gap.until - LOOK_BACK_MS : cause.at;
-    const rows = this.between(from, gap.until);
+  private dated(seq: number, cause: Exclude<Cause, { kind: 'row' }>, within: RowsWithin): readonly SentRow[] {
+    const { until } = within;
+    const rows = this.since(cause.kind === 'unknown' ? until - LOOK_BACK_MS : cause.at, within);
     const known = new Set(rows.map(({ guid }) => guid));
-    const isOutside = (sentAt: number | null) => sentAt === null || sentAt > gap.until;
+    const isOutside = (sentAt: number | null) => sentAt === null || sentAt > until;
     const noted = this.store.lineage
       .gapRows()
       .filter(({ guid, sentAt }) => isOutside(sentAt) || this.mayBeOf(seq, guid) !== 'no')
@@ -370,17 +382,6 @@ export class SentEvidence {
     return row;
   }
 
-  /** Outgoing rows from the oldest date of these to the newest, whatever their ROWIDs. */
-  private ofTheSameDates(rows: readonly SentRow[]): readonly SentRow[] {
-    const dates = rows.flatMap(({ sentAt }) => sentAt ?? []);
-    if (dates.length === 0) return rows;
-    const [oldest, newest] = dates.reduce(
-      ([a, b], at) => [Math.min(a, at), Math.max(b, at)],
-      [Infinity, -Infinity],
-    );
-    return [...rows, ...this.between(oldest, newest)];
-  }
-
   /** iCloud writes a row again with its date and words, under another guid. */
   private isCopy(row: SentRow, proof: SentRow): boolean {
     if (row.sentAt === null || row.sentAt !== proof.sentAt || row.conversation !== proof.conversation)
@@ -392,27 +393,33 @@ export class SentEvidence {
     return Math.abs(this.now() - (sentAt ?? 0)) < SETTLES_WITHIN_MS;
   }
 
-  /** Outgoing rows of that time (Unix ms), by their dates, read in as many pieces as they come in. */
-  private between(from: number, until: number): readonly SentRow[] {
+  /** Outgoing rows of then (Unix ms) and later, by their dates, read in as many pieces as they come in. */
+  private since(from: number, within: RowsWithin): readonly SentRow[] {
     const found = new Map<string, SentRow>();
     for (let since = from; ; ) {
-      const rows = this.rows.since(since).filter(({ guid }) => !found.has(guid));
+      const rows = this.rows.since(since, within).filter(({ guid }) => !found.has(guid));
       for (const row of rows) found.set(row.guid, row);
       const last = rows.at(-1)?.sentAt ?? null;
-      if (last === null || last > until) break;
+      if (last === null) break;
       since = last;
     }
     return [...found.values()];
   }
 
-  /** Outgoing rows behind this one, in their order, read in as many pieces as they come in. */
-  private behind(rowId: number): readonly SentRow[] {
+  /** Outgoing rows behind this one, in their order, read in as many pieces as they come in; with them those noted that lie further off. */
+  private behind(rowId: number, within: RowsWithin): readonly SentRow[] {
     const found: SentRow[] = [];
-    for (let rows = this.rows.after(rowId); rows.length > 0; ) {
+    for (let rows = this.rows.after(rowId, within); rows.length > 0; ) {
       found.push(...rows);
-      rows = this.rows.after(rows.at(-1)?.rowId ?? Number.MAX_SAFE_INTEGER);
+      rows = this.rows.after(rows.at(-1)?.rowId ?? Number.MAX_SAFE_INTEGER, within);
     }
-    return found;
+    const known = new Set(found.map(({ guid }) => guid));
+    const noted = this.store.lineage
+      .gapRows()
+      .filter(({ guid, sentAt }) => !known.has(guid) && (sentAt === null || sentAt > within.until))
+      .flatMap(({ guid }) => this.rows.find(guid) ?? [])
+      .filter((row) => row.rowId > rowId);
+    return noted.length === 0 ? found : [...found, ...noted].toSorted((a, b) => a.rowId - b.rowId);
   }
 
   private isOf(send: SendRecord, row: SentRow): boolean {

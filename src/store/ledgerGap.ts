@@ -113,14 +113,22 @@ export interface DatedRow {
   sentAt: number | null;
 }
 
+function isSameOrder(gap: LedgerGap, order: RowOrder): boolean {
+  return gap.generation === order.generation && gap.movedAt === order.movedAt;
+}
+
+/** Up to which row of the chat.db that is open a place tells of the gap, by whatever date; 0: none. */
+export function newestRowOf(gap: LedgerGap, order: RowOrder): number {
+  return isSameOrder(gap, order) ? (gap.untilRow ?? 0) : 0;
+}
+
 /** Whether the place or the date of a row tells that it is of the gap. `order` is that of the chat.db that is open. */
 export function isInGap(gap: LedgerGap, { rowId, sentAt }: Omit<DatedRow, 'guid'>, order: RowOrder): boolean {
   if (sentAt === null) return false;
-  const isSameOrder = gap.generation === order.generation && gap.movedAt === order.movedAt;
   // A clock that was ahead dates rows of the gap behind its end.
-  const isBefore = sentAt <= gap.until || (isSameOrder && gap.untilRow !== null && rowId <= gap.untilRow);
+  const isBefore = sentAt <= gap.until || rowId <= newestRowOf(gap, order);
   if (!isBefore) return false;
-  if (gap.afterRow !== null && isSameOrder) return rowId > gap.afterRow;
+  if (gap.afterRow !== null && isSameOrder(gap, order)) return rowId > gap.afterRow;
   return gap.from === null || sentAt > gap.from;
 }
 

@@ -2,6 +2,7 @@ import type {
   AttemptResult,
   MessageSender,
   RowState,
+  RowsWithin,
   SendAttempt,
   SendTarget,
   SentFile,
@@ -11,6 +12,10 @@ import type {
 
 interface Started extends SendAttempt {
   end(result: AttemptResult): void;
+}
+
+function isWithin({ rowId, sentAt }: SentRow, within: RowsWithin | undefined): boolean {
+  return within === undefined || rowId <= within.untilRow || (sentAt !== null && sentAt <= within.until);
 }
 
 /**
@@ -60,17 +65,21 @@ export class FakeMessages implements MessageSender, SentRows {
   refusals = 0;
   private missed = 0;
 
-  since(sentAt: number): readonly SentRow[] {
+  since(sentAt: number, within?: RowsWithin): readonly SentRow[] {
     if (this.refusals > 0) {
       this.refusals -= 1;
       this.missed += 1;
       return [];
     }
-    return this.rows.filter((row) => row.sentAt !== null && row.sentAt >= sentAt);
+    return this.rows.filter((row) => row.sentAt !== null && row.sentAt >= sentAt && isWithin(row, within));
   }
 
-  after(rowId: number): readonly SentRow[] {
-    return this.rows.filter((row) => row.rowId > rowId);
+  after(rowId: number, within?: RowsWithin): readonly SentRow[] {
+    return this.rows.filter((row) => row.rowId > rowId && isWithin(row, within));
+  }
+
+  datedAt(times: readonly number[]): readonly SentRow[] {
+    return this.rows.filter(({ sentAt }) => sentAt !== null && times.includes(sentAt));
   }
 
   whole<T>(reads: () => T): T | undefined {

@@ -1,5 +1,5 @@
 import type { Logger } from '../../logging/Logger.js';
-import type { RowState, SentRow, SentRows } from '../../model/sending.js';
+import type { RowState, RowsWithin, SentRow, SentRows } from '../../model/sending.js';
 import type { Clock } from '../../system/clock.js';
 import { type ChatDbAccess, ChatDbConnection, type OpenChatDb, type Reading } from './ChatDbConnection.js';
 import { type GroupNames, type GroupTie, GroupTies, OWN_NAMES } from './ConversationNames.js';
@@ -114,13 +114,18 @@ export class ChatDb {
   }
 
   /** The same, and rows of which chat.db does not say yet whether they went out. */
-  rowsOfSendsAfter(rowId: number, limit: number): ChatDbSentRow[] {
-    return this.rowsOfSends((sent) => sent.sentRowsAfter(rowId, limit, this.region()));
+  rowsOfSendsAfter(rowId: number, limit: number, within?: RowsWithin): ChatDbSentRow[] {
+    return this.rowsOfSends((sent) => sent.sentRowsAfter(rowId, limit, this.region(), within));
   }
 
   /** The same of then (Unix ms) and later, by their date. */
-  rowsOfSendsSince(sentAt: number, limit: number): ChatDbSentRow[] {
-    return this.rowsOfSends((sent) => sent.sentRowsSince(sentAt, limit, this.region()));
+  rowsOfSendsSince(sentAt: number, limit: number, within?: RowsWithin): ChatDbSentRow[] {
+    return this.rowsOfSends((sent) => sent.sentRowsSince(sentAt, limit, this.region(), within));
+  }
+
+  /** The same that are dated in one of these milliseconds (Unix ms). */
+  rowsOfSendsDatedAt(times: readonly number[]): ChatDbSentRow[] {
+    return this.rowsOfSends((sent) => sent.sentRowsDatedAt(times, this.region()));
   }
 
   /** The row of a sent message as it stands now. */
@@ -350,8 +355,9 @@ export function sentRows(
         sizeBytes,
       }));
     },
-    after: (rowId) => chatDb.rowsOfSendsAfter(rowId, MOST_SENT_ROWS).map(read),
-    since: (sentAt) => chatDb.rowsOfSendsSince(sentAt, MOST_SENT_ROWS).map(read),
+    after: (rowId, within) => chatDb.rowsOfSendsAfter(rowId, MOST_SENT_ROWS, within).map(read),
+    since: (sentAt, within) => chatDb.rowsOfSendsSince(sentAt, MOST_SENT_ROWS, within).map(read),
+    datedAt: (times) => chatDb.rowsOfSendsDatedAt(times).map(read),
     rowIdOf(guid) {
       const reading = chatDb.readMessages((rows) => rows.rowIdOf(guid));
       return reading.kind === 'read' ? reading.value : undefined;

@@ -1,6 +1,6 @@
 import type { Statement } from 'better-sqlite3';
 import { parsePhoneNumberFromString as parsePhoneNumber } from 'libphonenumber-js/min';
-import type { RowState } from '../../model/sending.js';
+import type { RowState, RowsWithin } from '../../model/sending.js';
 import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import { conversationKey, isGroupKey } from '../conversationId.js';
 import type { OpenChatDb } from './ChatDbConnection.js';
@@ -87,6 +87,7 @@ interface RawChat {
 
 type Prepared<T> = Statement<unknown[], T>;
 
+const NS_IN_MS = 1_000_000;
 /** How many of the newest rows are looked at for our own accounts. There is no index on `account`. */
 const ACCOUNT_WINDOW = 3000;
 /** Finding out how a number may be written takes some 250 µs, and the same few people are written to all day. */
@@ -99,6 +100,9 @@ export class ChatDbSentRows {
   private readonly highest: Prepared<number | null>;
   private readonly after: Prepared<RawSentRow>;
   private readonly dated: Prepared<RawSentRow> | undefined;
+  private readonly afterWithin: Prepared<RawSentRow> | undefined;
+  private readonly datedWithin: Prepared<RawSentRow> | undefined;
+  private readonly datedAt: Prepared<RawSentRow> | undefined;
   private readonly byGuid: Prepared<RawSentRow>;
   private readonly marks: Prepared<RawMarks>;
   private readonly chatsNamed: Prepared<RawChat>;
@@ -133,9 +137,21 @@ export class ChatDbSentRows {
     this.after = database.prepare(
       `${select} WHERE m.ROWID > ? AND (+m.is_from_me = 1 OR (${unsettledDirection(schema)})) ORDER BY m.ROWID LIMIT ?`,
     );
+    const isOurs = `(+m.is_from_me = 1 OR (${unsettledDirection(schema)}))`;
     if (schema.has('message', 'date')) {
       this.dated = database.prepare(
-        `${select} WHERE m.date >= ? AND (+m.is_from_me = 1 OR (${unsettledDirection(schema)})) ORDER BY m.date, m.ROWID LIMIT ?`,
+        `${select} WHERE m.date >= ? AND ${isOurs} ORDER BY m.date, m.ROWID LIMIT ?`,
+      );
+      // The same plus: what is wanted of the rows is no way to them.
+      this.afterWithin = database.prepare(
+        `${select} WHERE m.ROWID > ? AND (+m.ROWID <= ? OR +m.date < ?) AND ${isOurs} ORDER BY m.ROWID LIMIT ?`,
+      );
+      this.datedWithin = database.prepare(
+        `${select} WHERE m.date >= ? AND (+m.ROWID <= ? OR +m.date < ?) AND ${isOurs} ORDER BY m.date, m.ROWID LIMIT ?`,
+      );
+      const at = select.replace('FROM message m', 'FROM json_each(?) t CROSS JOIN message m');
+      this.datedAt = database.prepare(
+        `${at} WHERE m.date >= t.value AND m.date < t.value + ${NS_IN_MS} AND ${isOurs} ORDER BY m.date, m.ROWID`,
       );
     }
     this.byGuid = database.prepare(`${select} WHERE m.guid = ? AND +m.is_from_me = 1`);
@@ -183,14 +199,28 @@ export class ChatDbSentRows {
   }
 
   /** Rows above this ROWID that went out or may yet turn out to have, in its order, at most `limit`. */
-  sentRowsAfter(rowId: number, limit: number, region: string): ChatDbSentRow[] {
-    return this.after.all(rowId, limit).map((raw) => sentRow(raw, region));
+  sentRowsAfter(rowId: number, limit: number, region: string, within?: RowsWithin): ChatDbSentRow[] {
+    const rows =
+      within === undefined || this.afterWithin === undefined
+        ? this.after.all(rowId, limit)
+        : this.afterWithin.all(rowId, within.untilRow, appleDate(within.until + 1), limit);
+    return rows.map((raw) => sentRow(raw, region));
   }
 
   /** The same of then (Unix ms) and later, by their date. */
-  sentRowsSince(sentAt: number, limit: number, region: string): ChatDbSentRow[] {
-    const from = BigInt(Math.trunc(sentAt) - APPLE_EPOCH_MS) * 1_000_000n;
-    return (this.dated?.all(from, limit) ?? []).map((raw) => sentRow(raw, region));
+  sentRowsSince(sentAt: number, limit: number, region: string, within?: RowsWithin): ChatDbSentRow[] {
+    const from = appleDate(sentAt);
+    const rows =
+      within === undefined
+        ? this.dated?.all(from, limit)
+        : this.datedWithin?.all(from, within.untilRow, appleDate(within.until + 1), limit);
+    return (rows ?? []).map((raw) => sentRow(raw, region));
+  }
+
+  /** The same that are dated in one of these milliseconds (Unix ms), by their date. */
+  sentRowsDatedAt(times: readonly number[], region: string): ChatDbSentRow[] {
+    const rows = this.datedAt?.all(`[${times.map(appleDate).join()}]`) ?? [];
+    return rows.map((raw) => sentRow(raw, region));
   }
 
   /** The outgoing row with this guid. */
@@ -297,6 +327,11 @@ function spellings(key: string, region: string): string[] {
   const abroad = [digits, `00${digits}`, `011${digits}`];
   const candidates = [key, ...abroad, national, `0${national}`, dialled, dialled.replace(/\D/g, '')];
   return [...new Set(candidates)].filter((spelling) => conversationKey(spelling, region) === key);
+}
+
+/** A time (Unix ms) as chat.db has it. */
+function appleDate(time: number): bigint {
+  return BigInt(Math.trunc(time) - APPLE_EPOCH_MS) * BigInt(NS_IN_MS);
 }
 
 function sentRow(raw: RawSentRow, region: string): ChatDbSentRow {

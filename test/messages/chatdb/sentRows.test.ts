@@ -68,6 +68,27 @@ describe.each(VERSIONS)('sent rows of %o', (options) => {
     expect(world.chatDb.sentRowsAfter(0, 2).map((row) => row.text)).toEqual(['a', 'b']);
   });
 
+  test('of rows behind a place, or since a date, only those are read that are dated up to then or lie up to a place', () => {
+    const world = new MessagesWorld(options);
+    const at = Date.UTC(2026, 0, 2);
+    const sentAt = (text: string, ms: number, part = 0) => {
+      const date = BigInt(at + ms - Date.UTC(2001, 0, 1)) * 1_000_000n + BigInt(part);
+      const { rowId } = world.writer.writeSent({ handle: PERSON, text });
+      world.writer.updateMessage(rowId, { date });
+      return rowId;
+    };
+    const first = sentAt('ahead', 9);
+    sentAt('last of it', 5, 999_999);
+    sentAt('behind it', 6);
+    sentAt('brought', 1);
+    const words = (rows: readonly { text: string }[]) => rows.map(({ text }) => text);
+    const within = { until: at + 5, untilRow: first };
+    expect(words(world.chatDb.rowsOfSendsAfter(0, 10, within))).toEqual(['ahead', 'last of it', 'brought']);
+    expect(words(world.chatDb.rowsOfSendsAfter(first, 10, within))).toEqual(['last of it', 'brought']);
+    expect(words(world.chatDb.rowsOfSendsSince(at + 2, 10, within))).toEqual(['last of it', 'ahead']);
+    expect(words(world.chatDb.rowsOfSendsDatedAt([at + 9, at + 5, at + 2]))).toEqual(['last of it', 'ahead']);
+  });
+
   test('finds the chat of every form of a conversation, the newest message first', () => {
     const world = new MessagesWorld(options);
     const old = world.writer.addChat({
