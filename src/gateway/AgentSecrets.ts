@@ -3,10 +3,10 @@ import type { Logger } from '../logging/Logger.js';
 import type { Clock, Timer } from '../system/clock.js';
 import type { AgentConnection } from './agents/AgentConnection.js';
 import { CLOSE } from './agents/frames.js';
-import { secretsOf } from './ledger/agents.js';
+import { addAgent, findAgent, secretsOf } from './ledger/agents.js';
 import type { SecretBox } from './ledger/SecretBox.js';
 import { oneByOne } from './oneByOne.js';
-import type { GatewayDatabase, StopListening } from './storage/GatewayDatabase.js';
+import type { GatewayDatabase, StopListening, Transaction } from './storage/GatewayDatabase.js';
 
 const CHANNEL = 'gateway_credentials';
 
@@ -84,6 +84,15 @@ export class AgentSecrets {
     const oldest = this.kept.size > KEPT_AT_MOST ? this.kept.keys().next() : undefined;
     if (oldest?.done === false) this.kept.delete(oldest.value);
     return secrets;
+  }
+
+  /** The secret of an agent that was invited, which is made if it is new; undefined for one that an operator added. */
+  async invite(transaction: Transaction, agentId: string, now: number): Promise<string | undefined> {
+    const { box } = this.parts;
+    const made = await addAgent(transaction, box, { id: agentId, name: null, isInvited: true }, now);
+    if (made !== undefined) return made;
+    if ((await findAgent(transaction, agentId))?.isInvited !== true) return undefined;
+    return (await secretsOf(transaction, box, agentId, now))[0];
   }
 
   /** From now on this socket is closed once none of the secrets counts that count now. Rejects as the database does. */

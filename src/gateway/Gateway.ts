@@ -7,36 +7,31 @@ import type { Logger } from '../logging/Logger.js';
 import type { Clock } from '../system/clock.js';
 import { Outbound } from '../system/Outbound.js';
 import { PACKAGE_ROOT } from '../system/packageRoot.js';
-import { type Random, randomHex } from '../system/random.js';
+import type { Random } from '../system/random.js';
 import { packageVersion } from '../system/version.js';
 import { waitFor } from '../system/waitFor.js';
 import { AgentSecrets } from './AgentSecrets.js';
-import { BodyRoom } from './agents/BodyRoom.js';
 import { ConnectionRegistry } from './agents/ConnectionRegistry.js';
 import type { Sighting } from './agents/EdgeBackend.js';
-import { EdgeServer } from './agents/EdgeServer.js';
+import type { EdgeServer } from './agents/EdgeServer.js';
 import { CLOSE } from './agents/frames.js';
-import { LoadGate } from './agents/LoadGate.js';
 import { pathOf } from './agents/RequestHandler.js';
 import { ApiServer } from './api/ApiServer.js';
-import type { CommandIntake } from './application.js';
 import { ConsolePage } from './console/ConsolePage.js';
 import { DataRetention } from './DataRetention.js';
 import { EventBell } from './events/EventBell.js';
-import { GatewayBackend } from './GatewayBackend.js';
 import { GatewayMetrics } from './GatewayMetrics.js';
 import type { GatewaySettings } from './gatewaySettings.js';
 import { Listener } from './Listener.js';
-import { tellMessage } from './ledger/agentReports.js';
 import { checkKey } from './ledger/checkKey.js';
-import { endAllReplicas } from './ledger/connections.js';
-import { adoptRestoredEvents, eventId, publish } from './ledger/eventLog.js';
+import { eventId } from './ledger/eventLog.js';
 import { SecretBox } from './ledger/SecretBox.js';
 import { isAwaitedElsewhere } from './ledger/webhookDeliveries.js';
-import { MessageAnswering } from './MessageAnswering.js';
+import type { MessageAnswering } from './MessageAnswering.js';
 import { openGatewayDatabase } from './openGatewayDatabase.js';
-import { CommandDispatch } from './replicas/CommandDispatch.js';
-import { Replicas } from './replicas/Replicas.js';
+import type { CommandDispatch } from './replicas/CommandDispatch.js';
+import type { Replicas } from './replicas/Replicas.js';
+import { adoptDatabase, startAgentSide } from './startAgentSide.js';
 import type { GatewayDatabase } from './storage/GatewayDatabase.js';
 import { openUploads } from './uploads/openUploads.js';
 import { WebhookDispatcher } from './webhooks/WebhookDispatcher.js';
@@ -166,11 +161,7 @@ async function startParts(
   running.push({ name: 'the database', stop: () => database.close() });
   const box = new SecretBox(settings.key, settings.keysBefore);
   await checkKey(database, box);
-  await database.transaction(async (transaction) => {
-    await adoptRestoredEvents(transaction);
-    // Whoever is noted in the file of one process has died: nobody has to wait for the end of its lease.
-    if (transaction.dialect === 'sqlite') await endAllReplicas(transaction);
-  });
+  await adoptDatabase(database);
   const outbound = new Outbound(() => settings.network);
   const uploads = openUploads(settings.uploads, { clock, outbound, log });
   await uploads.prepare();
@@ -181,68 +172,6 @@ async function startParts(
   const secrets = new AgentSecrets({ database, box, clock, log });
   await secrets.start();
   running.push({ name: 'the secrets of agents', stop: () => secrets.stop() });
-  const registry = new ConnectionRegistry();
-  const replicaId = randomHex(8);
-
-  const dispatch = new CommandDispatch({
-    database,
-    log,
-    registry,
-    replicaId,
-    wakeAt: (holder, agentId) => replicas.wakeAt(holder, agentId),
-    setOut: (agentId, commandId) => edge.setOut(agentId, commandId),
-  });
-  const answering = new MessageAnswering({
-    database,
-    clock,
-    patienceMs: settings.answerMs,
-    ring,
-    async onMessage(transaction, agentId, guid, message, now) {
-      await tellMessage(transaction, agentId, guid, { ...message, message_guid: guid }, now);
-      transaction.afterCommit(ring);
-      return isAwaitedElsewhere(transaction, agentId, eventId('message.received', agentId, guid));
-    },
-  });
-  const replicas: Replicas = await Replicas.start({
-    database,
-    clock,
-    random,
-    log,
-    replicaId,
-    listener: {
-      async online(transaction, agentId, claimed) {
-        if (claimed.wasOnline) return;
-        const now = clock.now();
-        const data = { since: new Date(now).toISOString() };
-        const id = eventId('agent.online', agentId, claimed.epoch);
-        await publish(
-          transaction,
-          { id, type: 'agent.online', agentId, conversation: null, data, at: now },
-          now,
-        );
-        transaction.afterCommit(ring);
-      },
-      async offline(transaction, { agentId, epoch, since, reason }) {
-        const now = clock.now();
-        const data = { since: new Date(since).toISOString(), reason };
-        const id = eventId('agent.offline', agentId, epoch);
-        await publish(
-          transaction,
-          { id, type: 'agent.offline', agentId, conversation: null, data, at: since },
-          now,
-        );
-        transaction.afterCommit(ring);
-      },
-      takenOver: (agentId, epoch) => backend.takenOver(agentId, epoch),
-      wake: (agentIds) => dispatch.wake(agentIds),
-      mayHaveMissed: () => void dispatch.sweep(),
-      leaseLost() {
-        for (const connection of registry.all())
-          connection.close(CLOSE.restarting, 'this gateway has lost its database; connect again');
-      },
-    },
-  });
-  running.push({ name: 'the lease of this replica', stop: () => replicas.stop() });
   const metrics = new GatewayMetrics({
     database,
     clock,
@@ -250,47 +179,40 @@ async function startParts(
     version: packageVersion(),
     sockets: () => registry.size,
   });
-  const backend: GatewayBackend = new GatewayBackend({
+  const registry = new ConnectionRegistry();
+  const side = await startAgentSide({
     database,
-    box,
-    secrets,
+    registry,
     clock,
-    dispatch,
-    answering,
+    random,
+    log,
+    // They name agents, which are phone numbers, and what strangers sent.
+    edgeLog: (line) => log.debug(onOneLine(line)),
+    secrets,
     uploads,
     uploadBytes,
-    sockets: replicas,
-    registry,
-    ring,
+    answerMs: settings.answerMs,
     registrationToken,
+    plainSecrets: settings.plainSecrets,
+    rate: settings.rate,
+    silenceMs: settings.silenceMs,
+    listener: {
+      mayAnswer: (transaction, agentId, guid) =>
+        isAwaitedElsewhere(transaction, agentId, eventId('message.received', agentId, guid)),
+      onRequest(_agentId, _guid, _message, standing) {
+        if (standing !== 'answered') ring();
+      },
+    },
+    ring,
     onSighting(sighting) {
       metrics.saw(sighting);
       onSighting(sighting);
     },
+    onOverload: () => metrics.sawOverload(),
   });
-  const bodies = new BodyRoom();
-  const load = new LoadGate({
-    waitingMs: () => database.waitingMs,
-    random,
-    onRefused: () => metrics.sawOverload(),
-  });
-  const edge: EdgeServer = new EdgeServer(backend, {
-    bodies,
-    load,
-    clock,
-    registry,
-    // They name agents, which are phone numbers, and what strangers sent.
-    log: (line) => log.debug(onOneLine(line)),
-    plainSecrets: settings.plainSecrets,
-    rate: settings.rate,
-    silenceMs: settings.silenceMs,
-  });
+  const { replicaId, ports, dispatch, answering, replicas, edge, bodies, load } = side;
+  running.push({ name: 'the lease of this replica', stop: () => replicas.stop() });
   running.push({ name: 'what sockets brought', stop: () => edge.settled() });
-  const commands: CommandIntake = {
-    async add(transaction, agentId, command, now) {
-      return (await dispatch.add(transaction, agentId, command, now)).kind !== 'unknown_agent';
-    },
-  };
   const webhooks = new WebhookDispatcher({
     database,
     bell,
@@ -302,10 +224,7 @@ async function startParts(
     replicaId,
     version: packageVersion(),
     allowPrivateAddresses: settings.allowPrivateWebhooks,
-    commands,
-    replies: {
-      answer: (transaction, agentId, guid, reply) => answering.answerWith(transaction, agentId, guid, reply),
-    },
+    ...ports,
   });
   webhooks.start();
   running.push({ name: 'webhooks', stop: () => webhooks.stop() });
@@ -316,7 +235,7 @@ async function startParts(
     bodies,
     load,
     database,
-    commands,
+    commands: ports.commands,
     bell,
     uploads,
     box,

@@ -22,20 +22,12 @@ import type { MessageBody, RegisterBody } from './agents/requests.js';
 import { inSlices } from './inSlices.js';
 import { takeEvent } from './ledger/agentEvents.js';
 import { takeAck, tellEvent } from './ledger/agentReports.js';
-import {
-  addAgent,
-  findAgent,
-  keepStatus,
-  noteHandOut,
-  noteRegistration,
-  secretsOf,
-} from './ledger/agents.js';
+import { keepStatus, noteHandOut, noteRegistration } from './ledger/agents.js';
 import { findApiKey, hasScope, mayUseAgent } from './ledger/apiKeys.js';
 import { countAllCommands, countCommands, waitingCommands } from './ledger/commands.js';
 import { conversationName } from './ledger/conversations.js';
 import { eventId, publish } from './ledger/eventLog.js';
 import { addMessage } from './ledger/messages.js';
-import type { SecretBox } from './ledger/SecretBox.js';
 import { addUpload, findUpload, uploadedBytes } from './ledger/uploads.js';
 import type { MessageAnswering } from './MessageAnswering.js';
 import type { CommandDispatch } from './replicas/CommandDispatch.js';
@@ -53,10 +45,12 @@ const UPLOADED_MS = 60_000;
 /** How many commands are read at once: one may have a file of 8 MiB in it. */
 const PAGE = 20;
 
+/** The secrets of agents, and the sockets that were opened with them. */
+export type SocketSecrets = Pick<AgentSecrets, 'of' | 'invite' | 'watch' | 'unwatch'>;
+
 interface GatewayBackendParts {
   database: GatewayDatabase;
-  box: SecretBox;
-  secrets: AgentSecrets;
+  secrets: SocketSecrets;
   clock: Clock;
   dispatch: CommandDispatch;
   answering: MessageAnswering;
@@ -99,7 +93,7 @@ export class GatewayBackend implements EdgeBackend {
   }
 
   async register(body: RegisterBody, by: Admittance): Promise<RegisteredAgent | undefined> {
-    const { database, clock } = this.parts;
+    const { database, clock, secrets } = this.parts;
     const { auth_token: _token, registration_token: _registrationToken, ...registration } = body;
     const now = clock.now();
     if (by.kind === 'credentials') {
@@ -111,9 +105,11 @@ export class GatewayBackend implements EdgeBackend {
     const { registrationToken } = this.parts;
     if (registrationToken === undefined || !sameText(by.token, registrationToken)) return undefined;
     const agentId = agentIdOf(body.user_phone);
-    const secret = await database.transaction((transaction) =>
-      this.invite(transaction, agentId, registration, now),
-    );
+    const secret = await database.transaction(async (transaction) => {
+      const given = await secrets.invite(transaction, agentId, now);
+      if (given !== undefined) await noteRegistration(transaction, agentId, registration, now);
+      return given;
+    });
     if (secret === undefined) return undefined;
     return { agentId, authToken: mintToken(secret, agentId, body.user_phone, Math.floor(now / 1000)) };
   }
@@ -244,21 +240,6 @@ export class GatewayBackend implements EdgeBackend {
       );
     }
     this.uploaded.bytes += bytes;
-  }
-
-  /** The secret of an agent that was invited, which is made if it is new; undefined for one that an operator added. */
-  private async invite(
-    transaction: Transaction,
-    agentId: string,
-    registration: Readonly<Record<string, unknown>>,
-    now: number,
-  ): Promise<string | undefined> {
-    const { box } = this.parts;
-    const made = await addAgent(transaction, box, { id: agentId, name: null, isInvited: true }, now);
-    const known = await findAgent(transaction, agentId);
-    if (known?.isInvited !== true) return undefined;
-    await noteRegistration(transaction, agentId, registration, now);
-    return made ?? (await secretsOf(transaction, box, agentId, now))[0];
   }
 
   private async take(

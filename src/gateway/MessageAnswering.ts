@@ -18,14 +18,17 @@ type OnMessage = (
   now: number,
 ) => Promise<boolean>;
 
+/** How a message stood when it came: for the first time, again while it waits for its answer, or again behind that. */
+export type RequestStanding = 'new' | 'waiting' | 'answered';
+
 interface AnsweringParts {
   database: GatewayDatabase;
   clock: Clock;
   /** How long an agent's request waits for an answer, in ms: it gives up after 60 s. */
   patienceMs: number;
   onMessage: OnMessage;
-  /** Has those who may answer look for what waits for them. */
-  ring: () => void;
+  /** Told of each request, once its message is kept: who may answer one that is not answered looks for it. */
+  onRequest: (agentId: string, guid: string, message: MessageBody, standing: RequestStanding) => void;
 }
 
 /**
@@ -49,7 +52,9 @@ export class MessageAnswering {
     message: MessageBody,
     hungUp: AbortSignal,
   ): Promise<MessageOutcome> {
-    await this.take(agentId, guid, message);
+    const standing = await this.take(agentId, guid, message);
+    // The replica that took one which waits may have died before anybody was told.
+    this.parts.onRequest(agentId, guid, message, standing);
     const key = `${agentId} ${guid}`;
     const request = new WaitingRequest(this.parts.clock);
     const together = this.waiting.get(key) ?? new Set();
@@ -111,21 +116,18 @@ export class MessageAnswering {
     }
   }
 
-  private async take(agentId: string, guid: string, message: MessageBody): Promise<void> {
-    const { database, clock, onMessage, patienceMs, ring } = this.parts;
+  private async take(agentId: string, guid: string, message: MessageBody): Promise<RequestStanding> {
+    const { database, clock, onMessage, patienceMs } = this.parts;
     const known = await inboxEntry(database, agentId, guid);
-    if (known !== undefined) {
-      // The replica that took it may have died before anybody was told.
-      if (known.kind === 'waiting') ring();
-      return;
-    }
-    await database.transaction(async (transaction) => {
+    if (known !== undefined) return known.kind;
+    return database.transaction(async (transaction) => {
       const now = clock.now();
       void transaction.lock(agentId);
       const entry = { conversation: message.thread_id, body: message, patienceMs };
-      if (!(await takeMessage(transaction, agentId, guid, entry, now))) return;
+      if (!(await takeMessage(transaction, agentId, guid, entry, now))) return 'waiting';
       const mayBeAnswered = await onMessage(transaction, agentId, guid, message, now);
       if (!mayBeAnswered) await this.answerWith(transaction, agentId, guid, SILENCE);
+      return 'new';
     });
   }
 
@@ -161,13 +163,17 @@ class WaitingRequest {
   }
 
   /** Resolves after `ms`, or once it was woken since it last waited. */
-  wait(ms: number): Promise<void> {
+  async wait(ms: number): Promise<void> {
+    if (!this.isWoken) await this.rest(ms);
+    this.isWoken = false;
+  }
+
+  private rest(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = this.clock.after(this.isWoken ? 0 : ms, () => this.end?.());
+      const timer = this.clock.after(ms, () => this.end?.());
       this.end = () => {
         timer.cancel();
         this.end = undefined;
-        this.isWoken = false;
         resolve();
       };
     });

@@ -21,7 +21,7 @@ export interface CommandIntake {
   add(transaction: Transaction, agentId: string, command: WantedCommand, now: number): Promise<boolean>;
 }
 
-export interface ReplyDesk {
+interface ReplyDesk {
   /**
    * Stores the answer to an incoming message, unless it has one (`late`); the agent's request that waits for it gets it once the
    * transaction is durable. Within the lock of the agent.
@@ -32,4 +32,10 @@ export interface ReplyDesk {
     guid: string,
     reply: MessageReply,
   ): Promise<'given' | 'late'>;
+}
+
+/** What an application's answer to a message is given to. */
+export interface AnswerPorts {
+  readonly commands: CommandIntake;
+  readonly replies: ReplyDesk;
 }

@@ -142,7 +142,7 @@ test('Ctrl-C ends the checks with 130, and no command is left waiting', async (c
   const [exitCode] = await once(child, 'close');
   expect(exitCode).toBe(130);
   expect(stdout).not.toContain('message.reflex');
-  expect(backend.commands.waiting('edge_12025550143')).toEqual([]);
+  expect(await backend.commands.waiting('edge_12025550143')).toEqual([]);
   expect(backend.connections).toEqual([]);
 });
 

@@ -223,7 +223,7 @@ describe('after an older state directory was put back', RUN, () => {
     const { backend } = world;
     const words = () => backend.acks.filter(({ body }) => body.command_id === commandId);
     await backend.until(() => words().some(({ body }) => body.result?.restored === true), 30_000);
-    expect(world.backend.commands.lastAck(AGENT_ID, commandId)).toEqual(cancelled);
+    expect(await world.backend.commands.lastAck(AGENT_ID, commandId)).toEqual(cancelled);
   });
 
   test('a text that is too late by now, and went out in time, is acked as sent', async (context) => {

@@ -32,7 +32,7 @@ async function edgeOf(engine: GatewayEngine) {
     clock: systemClock,
     patienceMs: 600_000,
     onMessage: async () => true,
-    ring: () => undefined,
+    onRequest: () => undefined,
   });
   const unasked = async () => {
     throw new Error('nobody asks for that here');

@@ -20,7 +20,8 @@ async function carriesOut(backend: SimulatedBackend): Promise<void> {
     command_type: 'schedule_message',
     payload: { thread_id: 'iMessage;-;+15551234567', message_text: 'hey!', send_at: '2025-11-15T18:30:00Z' },
   });
-  await backend.until(({ commands }) => commands.counts(ID).acked === 1);
+  await backend.until(({ acks }) => acks.length === 1);
+  expect(await backend.commands.counts(ID)).toEqual({ pending: 0, acked: 1 });
 }
 
 test.for(['payload', 'data'] as const)(

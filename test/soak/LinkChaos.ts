@@ -190,7 +190,8 @@ export class LinkChaos {
     for (const id of world.repeated) broken.push(`${id} was executed ${world.executions.get(id)} times`);
     for (const id of world.pushed) {
       if (!world.executions.has(id)) broken.push(`${id} was never executed`);
-      if (!world.simulated.commands.lastAck(AGENT_ID, id)) broken.push(`${id} was never acked`);
+      if ((await world.simulated.commands.lastAck(AGENT_ID, id)) === undefined)
+        broken.push(`${id} was never acked`);
     }
     const told = new Set(world.simulated.events.map(({ body }) => body.event_id)).size;
     if (told !== this.events) broken.push(`${told} of ${this.events} events arrived`);

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { CommandRequest } from '../../src/kit/backend/CommandDelivery.js';
+import type { CommandRequest } from '../../src/kit/backend/BackendCommands.js';
 import type { Persona, PersonaAnswer, ReplyForm } from '../../src/kit/backend/persona.js';
 import type { SimulatedChat } from '../../src/kit/messages/SimulatedChats.js';
 import { AGENT_ID, type EdgeWorld, PERSON } from '../support/EdgeWorld.js';
@@ -44,6 +44,8 @@ export class Traffic {
   private readonly requests: CommandRequest[] = [];
   private readonly answers = new Map<string, PersonaAnswer>();
   private readonly unanswered = new Set<string>();
+  private readonly commandsOpen = new Set<string>();
+  private readonly commandsAcked = new Set<string>();
   private readonly arriving: Promise<unknown>[] = [];
   private count = 0;
 
@@ -66,6 +68,8 @@ export class Traffic {
       this.targets.set(id, new Set([chat.guid, chat.identifier, ...names]));
     }
     world.backend.observe((seen) => {
+      if (seen.kind === 'command') this.ordered(seen.commandId);
+      if (seen.kind === 'ack') this.acked(seen.body.command_id);
       if (seen.kind !== 'reply' || !seen.delivered) return;
       const message = this.messages.find((sent) => guidsOf(sent).includes(seen.guid));
       if (message === undefined) return;
@@ -80,9 +84,14 @@ export class Traffic {
     return this.answers.get(message?.guid ?? guid) ?? { bubbles: [], shouldRespond: false };
   };
 
+  /** How many commands are not acked. */
+  get unacked(): number {
+    return this.commandsOpen.size;
+  }
+
   /** How much of what was asked has not been done, roughly. */
   get backlog(): number {
-    return this.world.backend.commands.counts(AGENT_ID).pending + this.unanswered.size;
+    return this.unacked + this.unanswered.size;
   }
 
   /** Asks one thing. */
@@ -173,7 +182,17 @@ export class Traffic {
     const commandId = this.name('cmd-');
     const request = { command_id: commandId, command_type: 'send_message_now', payload };
     this.world.backend.pushCommand(request, { agentId: AGENT_ID });
+    this.ordered(commandId);
     this.commands.push({ kind: 'hostile', commandId });
+  }
+
+  private ordered(commandId: string): void {
+    if (!this.commandsAcked.has(commandId)) this.commandsOpen.add(commandId);
+  }
+
+  private acked(commandId: string): void {
+    this.commandsAcked.add(commandId);
+    this.commandsOpen.delete(commandId);
   }
 
   /** A name that nothing had before. */
@@ -317,6 +336,7 @@ export class Traffic {
     this.requests.push(request);
     const envelope = random.pick(['data', 'payload'] as const);
     this.world.backend.pushCommand(request, { agentId: AGENT_ID, envelope });
+    this.ordered(commandId);
     return commandId;
   }
 

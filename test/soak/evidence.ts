@@ -54,17 +54,20 @@ export interface Evidence {
 }
 
 /** Gathers it from the stand-in, the backend and the store of a daemon that has ended. */
-export function gather(
+export async function gather(
   world: EdgeWorld,
   commandIds: readonly string[],
   before: { restores: readonly Restore[]; unknown: readonly UnknownText[] } = { restores: [], unknown: [] },
-): Evidence {
+): Promise<Evidence> {
   const database = openDatabase(join(world.state, 'edge-agent.db'));
   try {
     const select = database.prepare('SELECT coalesce(file, text) FROM sends WHERE state = ? ORDER BY seq');
     const texts = (state: string) => (select.pluck().all(state) as string[]).map((name) => basename(name));
     const incoming = database.prepare('SELECT guid, state FROM incoming').raw().all() as [string, string][];
-    const acks = commandIds.map((id) => [id, world.backend.commands.lastAck(AGENT_ID, id)] as const);
+    const { commands } = world.backend;
+    const acks = await Promise.all(
+      commandIds.map(async (id) => [id, await commands.lastAck(AGENT_ID, id)] as const),
+    );
     return {
       sent: world.texts,
       dispatches: world.mac.sent().map(({ text, file, target }) => ({ text: file?.name ?? text, target })),

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { AGENT_ID, EdgeWorld } from '../support/EdgeWorld.js';
+import { EdgeWorld } from '../support/EdgeWorld.js';
 import type { StepName } from '../support/killPoints.js';
 import { SmallDisk } from '../support/SmallDisk.js';
 import { untilIdle } from '../support/statusOf.js';
@@ -196,9 +196,8 @@ async function settle(
   await forms?.arrived();
   await reaper.spare();
   try {
-    const waiting = () => world.backend.commands.counts(AGENT_ID).pending;
     await untilLess(traffic, 1).catch((error) => {
-      throw new Error(`${error.message}; ${waiting()} commands are not acked`);
+      throw new Error(`${error.message}; ${traffic.unacked} commands are not acked`);
     });
     await untilIdle(world.state, STILL_AFTER_MS);
     await reaper.restart();
@@ -229,7 +228,7 @@ async function report(
   left: string | undefined,
 ): Promise<SoakReport> {
   await reaper.dispose();
-  const evidence = gather(
+  const evidence = await gather(
     world,
     traffic.commands.map(({ commandId }) => commandId),
     faults,

@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { echo, type Persona } from '../../src/kit/backend/persona.js';
 import { SimulatedBackend } from '../../src/kit/backend/SimulatedBackend.js';
-import { SqliteCommandQueue } from '../../src/kit/backend/SqliteCommandQueue.js';
 import type { AppleVersion } from '../../src/kit/messages/appleSchema.js';
 import { type Behaviour, behave, type CallFilter } from '../../src/kit/messages/osascriptBehaviour.js';
 import { readCalls } from '../../src/kit/messages/osascriptLog.js';
@@ -85,12 +84,12 @@ export class EdgeWorld {
   static async open({ onTestFinished }: Cleanup, options: WorldOptions = {}): Promise<EdgeWorld> {
     const directory = realpathSync(mkdtempSync(join(tmpdir(), 'edge-e2e-')));
     const persona = options.persona ?? echo;
-    const queue = options.durableBackend ? new SqliteCommandQueue(join(directory, 'backend.db')) : undefined;
-    const clock = options.backendClock;
-    const kept = { ...(queue === undefined ? {} : { queue }), ...(clock === undefined ? {} : { clock }) };
-    const backend = await SimulatedBackend.start({ port: 0, secret: SECRET, persona, ...kept });
+    const { backendClock: clock } = options;
+    const data = options.durableBackend === true ? join(directory, 'backend.db') : undefined;
+    const given = { ...(data === undefined ? {} : { data }), ...(clock === undefined ? {} : { clock }) };
+    const backend = await SimulatedBackend.start({ port: 0, secret: SECRET, persona, ...given });
     const world = new EdgeWorld(directory, backend, options);
-    onTestFinished(() => world.close().finally(() => queue?.close()));
+    onTestFinished(() => world.close());
     return world;
   }
 

@@ -2,7 +2,6 @@ import { describeError, EdgeError } from '../../errors.js';
 import { DEV_SECRET, LOOPBACK } from '../../kit/backend/exposure.js';
 import { loadPersona } from '../../kit/backend/loadPersona.js';
 import { SimulatedBackend } from '../../kit/backend/SimulatedBackend.js';
-import { SqliteCommandQueue } from '../../kit/backend/SqliteCommandQueue.js';
 import { environment } from '../../system/environment.js';
 import { EXIT } from '../exitCodes.js';
 import { complain, complainOf, print } from '../print.js';
@@ -47,53 +46,46 @@ export async function devBackend(options: DevBackendOptions): Promise<number> {
   process.on('uncaughtExceptionMonitor', onMistake);
   try {
     const answer = await loadPersona(persona);
-    const queue = openQueue(data);
-    try {
-      const stopped = untilSignal();
-      const backend = await SimulatedBackend.start({
-        port,
-        host,
-        secret,
-        persona: answer,
-        queue,
-        production,
-        historyLimit: HISTORY,
-        log: (line) => print(line),
-        ...(adminKey === undefined || adminKey === '' ? {} : { adminKey }),
-        ...(REGISTRATION_TOKEN ? { registrationToken: REGISTRATION_TOKEN } : {}),
-        ...(perSecond === 0 ? {} : { rate: { perSecond, burst: perSecond * 2 } }),
-      });
-      print(
-        `A backend for development listens on ${backend.url} (persona: ${persona}, commands in ${data}). Run an agent against it:`,
-        `  EDGE_SECRET=${secret === DEV_SECRET ? secret : '…'} BACKEND_URL=${backend.url} USER_PHONE=+13105550100 edge-agent run`,
-      );
-      if (production) print('ENVIRONMENT=production: plain secrets are refused.');
-      if (host !== LOOPBACK)
-        print('From other machines an agent only talks to https: put a proxy with TLS before it.');
-      await stopped;
-      await backend.stop();
-    } finally {
-      queue.close();
-    }
+    const stopped = untilSignal();
+    const backend = await SimulatedBackend.start({
+      port,
+      host,
+      secret,
+      persona: answer,
+      data,
+      production,
+      historyLimit: HISTORY,
+      log: (line) => print(line),
+      ...(adminKey === undefined || adminKey === '' ? {} : { adminKey }),
+      ...(REGISTRATION_TOKEN ? { registrationToken: REGISTRATION_TOKEN } : {}),
+      ...(perSecond === 0 ? {} : { rate: { perSecond, burst: perSecond * 2 } }),
+    });
+    print(
+      `A backend for development listens on ${backend.url} (persona: ${persona}, commands in ${data}). Run an agent against it:`,
+      `  EDGE_SECRET=${secret === DEV_SECRET ? secret : '…'} BACKEND_URL=${backend.url} USER_PHONE=+13105550100 edge-agent run`,
+    );
+    if (production) print('ENVIRONMENT=production: plain secrets are refused.');
+    if (host !== LOOPBACK)
+      print('From other machines an agent only talks to https: put a proxy with TLS before it.');
+    await stopped;
+    await backend.stop();
     return EXIT.ok;
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
-    complainOf(error);
+    complainOf(isOfStorage(error) ? unkept(data, error) : error);
     return error.code === 'config_invalid' ? EXIT.usage : EXIT.failed;
   } finally {
     process.off('uncaughtExceptionMonitor', onMistake);
   }
 }
 
-function openQueue(path: string): SqliteCommandQueue {
-  try {
-    return new SqliteCommandQueue(path);
-  } catch (error) {
-    throw new EdgeError(
-      'state_unwritable',
-      `The commands cannot be kept in ${path}: ${error instanceof Error ? error.message : String(error)}.`,
-      'Name another file with --data, or ":memory:" to keep them until it stops.',
-      { cause: error },
-    );
-  }
+const isOfStorage = ({ code }: EdgeError) => /^(storage_.+|store_.+|disk_full)$/.test(code);
+
+function unkept(path: string, error: EdgeError): EdgeError {
+  return new EdgeError(
+    'state_unwritable',
+    `The commands cannot be kept in ${path}: ${error.message}`,
+    'Name another file with --data, or ":memory:" to keep them until it stops.',
+    { cause: error },
+  );
 }

@@ -1,4 +1,5 @@
-import type { ConnectionFaults } from './AgentConnection.js';
+import type { AgentConnection, ConnectionFaults } from './AgentConnection.js';
+import { commandFrame, type WireCommand } from './frames.js';
 import type { HttpReply } from './requestBody.js';
 
 /** What to do with an upgrade request: answer it, answer with this status instead, or never answer. */
@@ -14,6 +15,8 @@ export interface Interposer extends ConnectionFaults {
   request(path: string): Promise<HttpReply | 'stopping' | undefined>;
   /** Whether a request was carried out without its caller ever hearing of it. */
   losesReply(path: string): boolean;
+  /** What goes over this socket for a command; nothing where it is kept back. Called as it goes. */
+  commandFrames(connection: AgentConnection, command: WireCommand): readonly string[];
 }
 
 /** Of a server that works. */
@@ -23,4 +26,5 @@ export const NO_FAULTS: Interposer = {
   losesReply: () => false,
   holdsPong: () => false,
   isFrozen: () => false,
+  commandFrames: (_connection, command) => [commandFrame(command, 'both')],
 };

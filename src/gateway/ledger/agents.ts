@@ -56,6 +56,13 @@ export const agentTables = (): readonly string[] => [
   )`,
 ];
 
+/** An agent that is to be added. */
+interface NewAgent {
+  readonly id: string;
+  readonly name: string | null;
+  readonly isInvited: boolean;
+}
+
 /** The owner for which an agent's secrets are sealed. */
 export const ownerOf = (agentId: string) => `agent:${agentId}`;
 
@@ -66,9 +73,15 @@ export const ownerOf = (agentId: string) => `agent:${agentId}`;
 export async function addAgent(
   transaction: Transaction,
   box: SecretBox,
-  agent: { id: string; name: string | null; isInvited: boolean; secret?: string },
+  agent: NewAgent & { secret?: string },
   now: number,
 ): Promise<string | undefined> {
+  if (!(await enterAgent(transaction, agent, now))) return undefined;
+  return addSecret(transaction, box, agent.id, agent.secret ?? randomHex(SECRET_BYTES), now);
+}
+
+/** Adds an agent without a secret of its own. False: there is an agent of that id, and nothing changed. */
+export async function enterAgent(transaction: Transaction, agent: NewAgent, now: number): Promise<boolean> {
   await transaction.lock(agent.id);
   // One that was removed and is added again is offered nothing from before.
   await endOrders(transaction, agent.id, now);
@@ -77,13 +90,13 @@ export async function addAgent(
      ON CONFLICT (agent_id) DO NOTHING RETURNING agent_id`,
     [agent.id, agent.name, agent.isInvited ? 1 : 0, now],
   );
-  if (added.length === 0) return undefined;
+  if (added.length === 0) return false;
   // Their positions go on behind those from before.
   await transaction.query(
     'INSERT INTO command_positions (agent_id, last_position) VALUES ($1, 0) ON CONFLICT (agent_id) DO NOTHING',
     [agent.id],
   );
-  return addSecret(transaction, box, agent.id, agent.secret ?? randomHex(SECRET_BYTES), now);
+  return true;
 }
 
 /**

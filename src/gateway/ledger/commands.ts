@@ -4,6 +4,7 @@ import { forgetSome } from './forgetRows.js';
 import { readRows } from './readRows.js';
 
 const commandRow = z.object({ command: z.string() });
+const ackRow = z.object({ ack: z.string().nullable() });
 const positionRow = z.object({ position: z.number() });
 const waitingRow = z.object({ position: z.number(), command: z.string() });
 const aheadRow = z.object({
@@ -143,6 +144,16 @@ export function commandTypeOf(stored: string): string {
   } catch {
     return 'unknown';
   }
+}
+
+/** The ack that counts for a command, as it came; undefined: there is none yet. */
+export async function ackOf(queries: Queries, agentId: string, commandId: string): Promise<unknown> {
+  const found = await queries.query('SELECT ack FROM commands WHERE agent_id = $1 AND command_id = $2', [
+    agentId,
+    commandId,
+  ]);
+  const ack = readRows(ackRow, found)[0]?.ack ?? null;
+  return ack === null ? undefined : JSON.parse(ack);
 }
 
 /** The unacked commands of an agent behind a position, oldest first. */

@@ -2,6 +2,7 @@ import { describeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
 import type { AgentConnection } from '../agents/AgentConnection.js';
 import type { ConnectionRegistry } from '../agents/ConnectionRegistry.js';
+import { type Interposer, NO_FAULTS } from '../agents/Interposer.js';
 import { type AddedCommand, addCommand, type NewCommand, newestWaiting } from '../ledger/commands.js';
 import { holderOf } from '../ledger/connections.js';
 import type { GatewayDatabase, Transaction } from '../storage/GatewayDatabase.js';
@@ -15,6 +16,8 @@ interface DispatchParts {
   log: Logger;
   registry: ConnectionRegistry;
   replicaId: string;
+  /** Of a server that works unless given. */
+  interposer?: Pick<Interposer, 'commandFrames'>;
   /** Tells the replica that holds the socket of an agent that there is something for it. Never throws. */
   wakeAt(replicaId: string, agentId: string): void;
   /** Called for a command that is on its way, each time. */
@@ -54,8 +57,8 @@ export class CommandDispatch {
 
   /** Offers a new socket what waits for its agent, and from now on what is added. */
   async start(connection: AgentConnection): Promise<void> {
-    const { database, setOut } = this.parts;
-    const offer = new CommandOffer(database, connection, setOut);
+    const { database, interposer = NO_FAULTS, setOut } = this.parts;
+    const offer = new CommandOffer(database, connection, interposer, setOut);
     this.offers.set(connection, offer);
     await offer.catchUp();
   }

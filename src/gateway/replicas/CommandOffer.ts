@@ -1,5 +1,6 @@
 import type { AgentConnection } from '../agents/AgentConnection.js';
-import { commandFrame, type WireCommand } from '../agents/frames.js';
+import type { WireCommand } from '../agents/frames.js';
+import type { Interposer } from '../agents/Interposer.js';
 import { commandsAhead } from '../ledger/commands.js';
 import type { GatewayDatabase } from '../storage/GatewayDatabase.js';
 
@@ -19,6 +20,7 @@ export class CommandOffer {
   constructor(
     private readonly database: GatewayDatabase,
     private readonly connection: AgentConnection,
+    private readonly interposer: Pick<Interposer, 'commandFrames'>,
     private readonly setOut: (agentId: string, commandId: string) => void,
   ) {}
 
@@ -67,9 +69,10 @@ export class CommandOffer {
     return this.connection.backlog > BACKLOG_AT_MOST;
   }
 
-  private send(command: WireCommand): Promise<void> {
+  private async send(command: WireCommand): Promise<void> {
     const { connection } = this;
-    this.setOut(connection.agentId, command.command_id);
-    return connection.write(commandFrame(command, 'both'));
+    const frames = this.interposer.commandFrames(connection, command);
+    if (frames.length > 0) this.setOut(connection.agentId, command.command_id);
+    await Promise.all(frames.map((frame) => connection.write(frame)));
   }
 }

@@ -33,7 +33,11 @@ const LOCK_PATIENCE_MS = 1_000;
 /** 1 TiB: the disk is full before. */
 const LARGEST_FILE_BYTES = 2 ** 40;
 
+/** The path of a database that is in memory, and gone with the process. */
+export const IN_MEMORY = ':memory:';
+
 interface SqliteSettings {
+  /** The file, or `IN_MEMORY`. */
   path: string;
   migrations: readonly Migration[];
   clock: Clock;
@@ -56,7 +60,8 @@ type Ended = { ok: true; hooks: readonly (() => void)[] } | { ok: false; error: 
 /**
  * The gateway's database in one SQLite file, for one process. Transactions run one after the other; those that one turn of the event loop
  * brings share a commit, because each commit waits for the disk. Each has a savepoint of its own within it, so one that fails undoes
- * itself alone, and all of them resolve after the commit. Reads outside of transactions use a second connection, which sees commits only.
+ * itself alone, and all of them resolve after the commit. Reads outside of transactions use a second connection, which sees commits only;
+ * what is in memory has one connection, so that a read there takes its turn among the transactions.
  */
 export class SqliteDatabase implements GatewayDatabase {
   readonly dialect = 'sqlite';
@@ -70,8 +75,9 @@ export class SqliteDatabase implements GatewayDatabase {
 
   private constructor(
     private readonly writer: SqliteConnection,
-    private readonly reader: SqliteConnection,
-    private readonly lock: InstanceLock,
+    /** Undefined: in memory. */
+    private readonly reader: SqliteConnection | undefined,
+    private readonly lock: InstanceLock | undefined,
     private readonly settings: SqliteSettings,
   ) {
     this.channels = new LocalChannels(settings.log);
@@ -82,8 +88,9 @@ export class SqliteDatabase implements GatewayDatabase {
    * it, `store_newer`, `store_damaged`, `storage_unsuitable` for a file of another program, or as `transaction` does.
    */
   static async open(settings: SqliteSettings): Promise<SqliteDatabase> {
-    const path = ownFile(settings.path);
-    const lock = acquire(path);
+    const isInMemory = settings.path === IN_MEMORY;
+    const path = isInMemory ? IN_MEMORY : ownFile(settings.path);
+    const lock = isInMemory ? undefined : acquire(path);
     const open: SqliteConnection[] = [];
     const connect = (database: Database) => {
       const connection = new SqliteConnection(database);
@@ -94,13 +101,13 @@ export class SqliteDatabase implements GatewayDatabase {
       const writer = connect(openDurableDatabase(path, { largestBytes: LARGEST_FILE_BYTES }));
       writer.query(`PRAGMA busy_timeout = ${LOCK_PATIENCE_MS}`, []);
       refuseForeign(writer, path);
-      const reader = connect(openDatabase(path, { readonly: true }));
+      const reader = isInMemory ? undefined : connect(openDatabase(path, { readonly: true }));
       const database = new SqliteDatabase(writer, reader, lock, settings);
       await database.transaction((transaction) => migrate(transaction, settings.migrations));
       return database;
     } catch (error) {
       for (const connection of open) connection.close();
-      lock.release();
+      lock?.release();
       throw asStorageError(error);
     }
   }
@@ -109,10 +116,12 @@ export class SqliteDatabase implements GatewayDatabase {
     mustRead(sql);
     this.scope.mustBeOutside();
     this.mustBeOpen();
+    if (this.reader === undefined)
+      return this.transaction((transaction) => transaction.query(sql, values), 'soon');
     return this.reader.query(sql, values);
   }
 
-  /** Reads do not wait here. */
+  /** Reads of a file do not wait here. */
   readonly soon: Queries = this;
 
   get waitingMs(): number {
@@ -160,9 +169,9 @@ export class SqliteDatabase implements GatewayDatabase {
 
   private async finish(): Promise<void> {
     await this.turns;
-    this.reader.close();
+    this.reader?.close();
     this.writer.close();
-    this.lock.release();
+    this.lock?.release();
   }
 
   private mustBeOpen(): void {

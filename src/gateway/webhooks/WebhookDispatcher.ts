@@ -4,6 +4,7 @@ import type { Clock, Timer } from '../../system/clock.js';
 import type { Outbound } from '../../system/Outbound.js';
 import { type FindAddresses, isPublicAddress } from '../../system/publicAddresses.js';
 import type { Random } from '../../system/random.js';
+import type { AnswerPorts } from '../application.js';
 import type { EventBell } from '../events/EventBell.js';
 import type { SecretBox } from '../ledger/SecretBox.js';
 import { headOfLane, setAsideOfDisabled } from '../ledger/webhookDeliveries.js';
@@ -19,7 +20,7 @@ import {
 import type { GatewayDatabase } from '../storage/GatewayDatabase.js';
 import { type PostedWebhook, postWebhook } from './postWebhook.js';
 import { GIVE_UP_MS, nextAttempt } from './retrySchedule.js';
-import { type AnswerPorts, settleAttempt, settleGone } from './settleAttempt.js';
+import { settleAttempt, settleGone } from './settleAttempt.js';
 import { signedHeaders } from './signature.js';
 
 /** Standard Webhooks recommends 15 to 30 s. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type ReceivedMessage, receivedMessageSchema } from '../../model/gatewayEvents.js';
-import type { CommandIntake, ReplyDesk } from '../application.js';
+import type { AnswerPorts } from '../application.js';
 import { audit } from '../ledger/auditLog.js';
 import { eventId } from '../ledger/eventLog.js';
 import { addMessage } from '../ledger/messages.js';
@@ -17,12 +17,6 @@ import { disableGone, type WebhookEndpoint } from '../ledger/webhookEndpoints.js
 import { holdsLane, hurryLane, type LaneLease, releaseLane } from '../ledger/webhookLanes.js';
 import type { Transaction } from '../storage/GatewayDatabase.js';
 import { type ReadAnswer, readWebhookAnswer } from './webhookAnswer.js';
-
-/** What the application's answer to a message is given to. */
-export interface AnswerPorts {
-  readonly commands: CommandIntake;
-  readonly replies: ReplyDesk;
-}
 
 /** An attempt that has ended: `answer` is the body of a 2xx, null for one that was longer than is read. */
 interface EndedAttempt {

@@ -1,6 +1,8 @@
 import type { AgentConnection } from '../../gateway/agents/AgentConnection.js';
+import type { WireCommand } from '../../gateway/agents/frames.js';
 import type { Interposer, UpgradeFault } from '../../gateway/agents/Interposer.js';
 import type { HttpReply } from '../../gateway/agents/requestBody.js';
+import type { CommandWire } from './CommandWire.js';
 import type { Pauses } from './Pauses.js';
 
 /** Which keepalive questions go unanswered. `json`: `{type:"ping"}`; `websocket`: the ping of RFC 6455. */
@@ -39,7 +41,10 @@ export class Faults implements Interposer {
   private readonly frozen = new WeakSet<AgentConnection>();
   private readonly heldPongs = new WeakMap<AgentConnection, number>();
 
-  constructor(private readonly pauses: Pauses) {}
+  constructor(
+    private readonly pauses: Pauses,
+    private readonly wire: CommandWire,
+  ) {}
 
   upgrade(): UpgradeFault {
     return this.upgrades;
@@ -103,10 +108,15 @@ export class Faults implements Interposer {
     this.losses.push(loss);
   }
 
-  takeDuplicate(): boolean {
-    if (this.duplicates === 0) return false;
-    this.duplicates -= 1;
-    return true;
+  commandFrames(connection: AgentConnection, command: WireCommand): readonly string[] {
+    const { agentId } = connection;
+    const frame = connection.open ? this.wire.frame(agentId, command) : undefined;
+    if (frame === undefined) return [];
+    const isTwice = this.duplicates > 0;
+    if (isTwice) this.duplicates -= 1;
+    const frames = isTwice ? [frame, frame] : [frame];
+    for (const _ of frames) this.wire.left(agentId, command, 'websocket');
+    return frames;
   }
 
   /** Ends every fault of the HTTP side. */

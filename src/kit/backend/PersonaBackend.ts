@@ -1,5 +1,5 @@
 import type { AgentConnection } from '../../gateway/agents/AgentConnection.js';
-import { mintToken, sameText } from '../../gateway/agents/authentication.js';
+import { sameText } from '../../gateway/agents/authentication.js';
 import type {
   AdminRights,
   Admittance,
@@ -15,24 +15,18 @@ import type {
 } from '../../gateway/agents/EdgeBackend.js';
 import type { MessageBody, RegisterBody } from '../../gateway/agents/requests.js';
 import { agentIdOf } from '../../model/agentId.js';
-import type { Clock } from '../../system/clock.js';
-import type { CommandDelivery } from './CommandDelivery.js';
-import type { CommandQueue } from './CommandQueue.js';
+import type { CommandWire } from './CommandWire.js';
 import type { ConfigUpdates } from './ConfigUpdates.js';
 import type { Journal } from './Journal.js';
-import { type MessageAnswers, PersonaLate } from './MessageAnswers.js';
+import { type PersonaApplication, PersonaLate } from './PersonaApplication.js';
+import type { SharedSecret } from './SharedSecret.js';
 
 interface PersonaBackendParts {
-  clock: Clock;
-  queue: CommandQueue;
-  delivery: CommandDelivery;
-  desk: MessageAnswers;
+  agents: SharedSecret;
+  application: PersonaApplication;
+  wire: CommandWire;
   journal: Journal;
   configUpdates: ConfigUpdates;
-  /** All agents share one. */
-  secret: string;
-  /** The token that a new agent may register with; undefined: an agent needs the secret. */
-  registrationToken: string | undefined;
   /** Undefined: the secret. */
   adminKey: string | undefined;
   log: (line: string) => void;
@@ -40,106 +34,115 @@ interface PersonaBackendParts {
 
 const FULL_RIGHTS: AdminRights = { name: null, maySeeStats: true, maySend: () => true };
 
-/** The backend of the development server: a persona answers, a queue keeps commands, and a journal tells what happened. */
+/**
+ * What stands before the backend of a gateway in development: one secret for all agents and one key for the operator, a journal of what
+ * happened, and settings on their way. All else is the gateway's.
+ */
 export class PersonaBackend implements EdgeBackend {
-  private secret: string;
+  constructor(
+    private readonly gateway: EdgeBackend,
+    private readonly parts: PersonaBackendParts,
+  ) {}
 
-  constructor(private readonly parts: PersonaBackendParts) {
-    this.secret = parts.secret;
-  }
-
-  /** From now on only this secret counts; live sockets stay. */
-  rotateSecret(secret: string): void {
-    this.secret = secret;
-  }
-
-  async secretsOf(): Promise<readonly string[]> {
-    return [this.secret];
+  secretsOf(): Promise<readonly string[]> {
+    return this.parts.agents.of();
   }
 
   async operatorOf(adminKey: string): Promise<AdminRights | undefined> {
-    return sameText(adminKey, this.parts.adminKey ?? this.secret) ? FULL_RIGHTS : undefined;
+    const [secret = ''] = await this.parts.agents.of();
+    return sameText(adminKey, this.parts.adminKey ?? secret) ? FULL_RIGHTS : undefined;
   }
 
+  /** An agent that has the secret is the one of its phone number. */
   async register(body: RegisterBody, by: Admittance): Promise<RegisteredAgent | undefined> {
-    const { registrationToken, journal, clock } = this.parts;
-    const isInvited =
-      by.kind === 'invitation' && registrationToken !== undefined && sameText(by.token, registrationToken);
-    if (by.kind === 'invitation' && !isInvited) return undefined;
     const agentId = agentIdOf(body.user_phone);
-    const now = clock.now();
-    journal.record({ kind: 'registered', agentId, body });
-    if (!isInvited) return { agentId };
-    return { agentId, authToken: mintToken(this.secret, agentId, body.user_phone, Math.floor(now / 1000)) };
+    if (by.kind === 'credentials') await this.parts.agents.know(agentId);
+    const admittance = by.kind === 'credentials' ? { ...by, agentId } : by;
+    const registered = await this.gateway.register(body, admittance);
+    if (registered !== undefined) this.parts.journal.record({ kind: 'registered', agentId, body });
+    return registered;
   }
 
   async report(agentId: string, reports: readonly AgentReport[], channel: Channel): Promise<void> {
-    const { delivery, journal } = this.parts;
+    const { agents, journal, wire } = this.parts;
+    await agents.know(agentId);
+    await this.gateway.report(agentId, reports, channel);
     for (const report of reports) {
-      if (report.kind === 'command_ack') delivery.acknowledge(agentId, report.ack, channel);
+      if (report.kind === 'command_ack') wire.acked(agentId, report.ack.command_id);
+      if (report.kind === 'command_ack') journal.record({ kind: 'ack', agentId, channel, body: report.ack });
       else if (report.kind === 'event')
         journal.record({ kind: 'event', agentId, channel, body: report.event });
       else journal.record({ kind: 'status', agentId, channel, body: report.status });
     }
-    await delivery.stored();
   }
 
   async handOut(agentId: string) {
-    const { delivery, configUpdates } = this.parts;
+    const { agents, wire, configUpdates } = this.parts;
+    await agents.know(agentId);
+    const { commands } = await this.gateway.handOut(agentId);
     const settings = configUpdates.take(agentId);
-    return { commands: delivery.handOut(agentId), settings };
+    return {
+      commands: commands.map((command) => wire.inSync(agentId, command)),
+      ...(settings === undefined ? {} : { settings }),
+    };
   }
 
-  async answer(agentId: string, guid: string, message: MessageBody): Promise<MessageOutcome> {
+  /** A persona that fails ends the requests that wait for its answer; the message is kept, and the agent posts it again. */
+  async answer(
+    agentId: string,
+    guid: string,
+    message: MessageBody,
+    hungUp: AbortSignal,
+  ): Promise<MessageOutcome> {
+    const { agents, application, log } = this.parts;
+    await agents.know(agentId);
+    const over = new AbortController();
+    const signal = AbortSignal.any([hungUp, over.signal]);
+    let stop: () => void = () => undefined;
     try {
-      const body = await this.parts.desk.reply(agentId, guid, message);
-      return body === undefined ? { kind: 'stopping' } : { kind: 'answered', body };
+      return await new Promise<MessageOutcome>((resolve, reject) => {
+        stop = application.onFailure(agentId, guid, reject);
+        this.gateway.answer(agentId, guid, message, signal).then(resolve, reject);
+      });
     } catch (mistake) {
       if (!(mistake instanceof PersonaLate)) throw mistake;
-      this.parts.log(`[HTTP] /edge/message failed: ${mistake.message}`);
+      log(`[HTTP] /edge/message failed: ${mistake.message}`);
       return { kind: 'later' };
+    } finally {
+      stop();
+      over.abort();
     }
   }
 
-  async upload(agentId: string, { guid, fields, file }: Upload): Promise<void> {
-    const { journal } = this.parts;
+  async upload(agentId: string, upload: Upload): Promise<void> {
+    const { agents, journal } = this.parts;
+    const { guid, fields, file } = upload;
+    await agents.know(agentId);
+    await this.gateway.upload(agentId, upload);
     const repeat = journal.photos.some((photo) => photo.agentId === agentId && photo.guid === guid);
-    journal.record({ kind: 'photo', agentId, guid, repeat, fields, file });
+    journal.record({ kind: 'photo', agentId, guid, repeat, fields: { ...fields }, file });
   }
 
   async connected(connection: AgentConnection): Promise<void> {
-    const { delivery } = this.parts;
-    await delivery.stored();
-    delivery.redeliver(connection);
+    await this.parts.agents.know(connection.agentId);
+    await this.gateway.connected(connection);
   }
 
-  disconnected(): void {
-    // The journal has it.
+  disconnected(connection: AgentConnection, reason: string): void {
+    this.gateway.disconnected(connection, reason);
   }
 
-  async send({
-    agentId,
-    commandId,
-    commandType,
-    payload,
-    priority,
-  }: OrderedText): Promise<OrderedTextOutcome> {
-    const { delivery } = this.parts;
-    const command = { command_type: commandType, payload, command_id: commandId, priority };
-    const sent = delivery.push(agentId, command);
-    await delivery.stored();
-    return sent;
+  async send(text: OrderedText): Promise<OrderedTextOutcome | undefined> {
+    await this.parts.agents.know(text.agentId);
+    return this.gateway.send(text);
   }
 
-  async counts(agentIds: readonly string[]) {
-    const { queue } = this.parts;
-    return {
-      all: queue.counts(),
-      of: new Map(agentIds.map((agentId) => [agentId, queue.counts(agentId)])),
-    };
+  counts(agentIds: readonly string[]) {
+    return this.gateway.counts(agentIds);
   }
 
   saw(sighting: Sighting): void {
     this.parts.journal.record(sighting);
+    this.gateway.saw(sighting);
   }
 }

@@ -1,74 +1,111 @@
 import type { AgentConnection } from '../../gateway/agents/AgentConnection.js';
 import { ConnectionRegistry } from '../../gateway/agents/ConnectionRegistry.js';
-import { EdgeServer } from '../../gateway/agents/EdgeServer.js';
 import { plainFrame } from '../../gateway/agents/frames.js';
 import { SOCKET_PATH } from '../../gateway/agents/RequestHandler.js';
+import { DataRetention } from '../../gateway/DataRetention.js';
 import { Listener } from '../../gateway/Listener.js';
+import { GATEWAY_MIGRATIONS } from '../../gateway/ledger/gatewayMigrations.js';
+import { adoptDatabase, type GatewayAgentSide, startAgentSide } from '../../gateway/startAgentSide.js';
+import type { GatewayDatabase } from '../../gateway/storage/GatewayDatabase.js';
+import { IN_MEMORY, SqliteDatabase } from '../../gateway/storage/SqliteDatabase.js';
+import { type UploadStore, uploadName } from '../../gateway/uploads/UploadStore.js';
 import { onOneLine } from '../../logging/formatLine.js';
+import type { Logger } from '../../logging/Logger.js';
 import { type Clock, systemClock } from '../../system/clock.js';
-import { BackendFaults } from './BackendFaults.js';
+import { systemRandom } from '../../system/random.js';
 import {
-  CommandDelivery,
+  BackendCommands,
   type CommandRequest,
   type Delivery,
   type DeliveryOptions,
-} from './CommandDelivery.js';
-import { type CommandQueue, MemoryCommandQueue } from './CommandQueue.js';
+} from './BackendCommands.js';
+import { BackendFaults } from './BackendFaults.js';
+import { CommandWire } from './CommandWire.js';
 import { ConfigUpdates } from './ConfigUpdates.js';
 import { demandSecrets, hostInUrl, LOOPBACK } from './exposure.js';
 import { Faults } from './Faults.js';
 import { Journal, type JournalEntry } from './Journal.js';
-import { MessageAnswers } from './MessageAnswers.js';
 import { Pauses } from './Pauses.js';
+import { PersonaApplication } from './PersonaApplication.js';
 import { PersonaBackend } from './PersonaBackend.js';
 import { ReplyHold, type ReplyOrder } from './ReplyHold.js';
+import { SharedSecret } from './SharedSecret.js';
 import type { SimulatedBackendOptions } from './SimulatedBackendOptions.js';
+
+/** The persona decides for itself when it is late; a message waits until it is answered. */
+const ANSWER_MS = 3650 * 86_400_000;
+
+/** How long what is over is kept, in days: within that a repeated id is recognised. */
+const KEPT_DAYS = 90;
 
 /** What it is made of, as its verbs need it. */
 interface SimulatedParts {
   clock: Clock;
+  database: GatewayDatabase;
   registry: ConnectionRegistry;
-  queue: CommandQueue;
-  delivery: CommandDelivery;
+  side: GatewayAgentSide;
+  retention: DataRetention;
+  agents: SharedSecret;
+  application: PersonaApplication;
+  commands: BackendCommands;
   journal: Journal;
   configUpdates: ConfigUpdates;
   listener: Listener;
   pauses: Pauses;
   hold: ReplyHold;
-  backend: PersonaBackend;
   /** As it stands in a URL. */
   host: string;
 }
 
+/** The journal has the files. */
+const FORGETFUL_UPLOADS: UploadStore = {
+  prepare: async () => undefined,
+  keep: async (agentId, guid) => uploadName(agentId, guid),
+  read: async () => undefined,
+  remove: async () => undefined,
+};
+
+/** What goes wrong within, as lines of the backend. */
+function complaintsTo(log: (line: string) => void): Logger {
+  const unsaid = () => undefined;
+  return { debug: unsaid, info: unsaid, warn: (message) => log(message), error: (message) => log(message) };
+}
+
 /**
- * The reference backend: real HTTP and a real WebSocket on one port, a persona that answers, and verbs that make things go
- * wrong. Commands are delivered at least once; a message guid is answered once. Commands outlive the process where the queue
- * does; all else goes with it.
+ * The reference backend: the side of a gateway that agents talk to, on one port, with a persona for its application and verbs that make
+ * things go wrong. What a gateway keeps outlives the process where it is kept in a file; the journal and faults go with it.
  */
 export class SimulatedBackend extends BackendFaults {
-  /** Starts listening. Rejects with an EdgeError when the port is taken, or the secret is none for that host. */
+  /** Starts listening. Rejects with an EdgeError when the port is taken, the secret is none for that host, or the file of no use. */
   static async start(options: SimulatedBackendOptions): Promise<SimulatedBackend> {
     const host = options.host ?? LOOPBACK;
-    const { secret, adminKey, registrationToken, production = false } = options;
+    const { secret, adminKey, registrationToken, persona, production = false } = options;
     demandSecrets({ host, secret, adminKey, registrationToken, production });
     const clock = options.clock ?? systemClock;
     // What strangers and agents say must not look like a line of ours.
     const log = (line: string) => options.log?.(onOneLine(line));
+    const complaints = complaintsTo(log);
     const remembered = options.historyLimit ?? 100_000;
-    const registry = new ConnectionRegistry();
-    const pauses = new Pauses(clock);
-    const faults = new Faults(pauses);
     const journal = new Journal(clock, remembered, log);
+    const pauses = new Pauses(clock);
     const hold = new ReplyHold(journal);
-    const queue = options.queue ?? new MemoryCommandQueue();
-    const envelope = options.envelope ?? 'both';
-    const setOut = (agentId: string, commandId: string) => server.setOut(agentId, commandId);
-    const delivery = new CommandDelivery({ clock, registry, queue, faults, journal, envelope, setOut, log });
-    const { persona } = options;
-    const desk = new MessageAnswers({
+    const wire = new CommandWire(journal, options.envelope ?? 'both');
+    const faults = new Faults(pauses, wire);
+    const configUpdates = new ConfigUpdates();
+    const database = await SqliteDatabase.open({
+      path: options.data ?? IN_MEMORY,
+      migrations: GATEWAY_MIGRATIONS,
+      clock,
+      log: complaints,
+    });
+    const agents = new SharedSecret(secret, database, clock);
+    const registry = new ConnectionRegistry();
+    const application = new PersonaApplication({
       persona,
+      clock,
+      database,
+      ports: () => side.ports,
       registry,
-      delivery,
       hold,
       pauses,
       faults,
@@ -76,46 +113,77 @@ export class SimulatedBackend extends BackendFaults {
       log,
       remembered,
     });
-    const configUpdates = new ConfigUpdates();
-    const backend = new PersonaBackend({
+    let side: GatewayAgentSide;
+    try {
+      await adoptDatabase(database);
+      side = await startAgentSide({
+        database,
+        registry,
+        clock,
+        random: systemRandom,
+        log: complaints,
+        edgeLog: log,
+        secrets: agents,
+        uploads: FORGETFUL_UPLOADS,
+        uploadBytes: Number.POSITIVE_INFINITY,
+        answerMs: ANSWER_MS,
+        registrationToken,
+        plainSecrets: !production,
+        rate: options.rate,
+        silenceMs: options.silenceMs,
+        accepts: options.accepts,
+        refuseBy: options.refuseBy,
+        interposer: faults,
+        listener: application,
+        // Nobody listens to events.
+        ring: () => undefined,
+        onSighting: () => undefined,
+        before: (gateway) =>
+          new PersonaBackend(gateway, { agents, application, wire, journal, configUpdates, adminKey, log }),
+      });
+    } catch (error) {
+      await database.close();
+      throw error;
+    }
+    const { dispatch } = side;
+    const retention = new DataRetention({
+      database,
       clock,
-      queue,
-      delivery,
-      desk,
-      journal,
-      configUpdates,
-      secret,
-      registrationToken,
-      adminKey,
-      log,
+      log: complaints,
+      uploads: FORGETFUL_UPLOADS,
+      keepDays: KEPT_DAYS,
     });
-    const server = new EdgeServer(backend, {
-      clock,
-      registry,
-      log,
-      plainSecrets: !production,
-      accepts: options.accepts,
-      refuseBy: options.refuseBy,
-      rate: options.rate,
-      silenceMs: options.silenceMs,
-      interposer: faults,
-    });
-    const listener = new Listener(host, server);
-    await listener.open(options.port);
-    const parts = {
-      clock,
-      registry,
-      queue,
-      delivery,
-      journal,
-      configUpdates,
-      listener,
-      pauses,
-      hold,
-      backend,
-    };
-    return new SimulatedBackend({ ...parts, host: hostInUrl(host) }, faults);
+    retention.start();
+    const listener = new Listener(host, side.edge);
+    const backend = new SimulatedBackend(
+      {
+        clock,
+        database,
+        registry,
+        side,
+        retention,
+        agents,
+        application,
+        commands: new BackendCommands({ clock, database, agents, dispatch, registry, wire, log }),
+        journal,
+        configUpdates,
+        listener,
+        pauses,
+        hold,
+        host: hostInUrl(host),
+      },
+      faults,
+    );
+    try {
+      await listener.open(options.port);
+    } catch (error) {
+      await backend.stop();
+      throw error;
+    }
+    return backend;
   }
+
+  private stopping: Promise<void> | undefined;
 
   private constructor(
     private readonly parts: SimulatedParts,
@@ -126,7 +194,7 @@ export class SimulatedBackend extends BackendFaults {
 
   /** From now on only this secret counts; live sockets stay. */
   rotateSecret(secret: string): void {
-    this.parts.backend.rotateSecret(secret);
+    this.parts.agents.rotate(secret);
   }
 
   get port(): number {
@@ -180,8 +248,8 @@ export class SimulatedBackend extends BackendFaults {
   }
 
   /** The commands, with what became of each. */
-  get commands(): CommandQueue {
-    return this.parts.queue;
+  get commands(): BackendCommands {
+    return this.parts.commands;
   }
 
   observe(listener: (entry: JournalEntry) => void): () => void {
@@ -193,9 +261,9 @@ export class SimulatedBackend extends BackendFaults {
     return this.journal.until(() => condition(this), timeoutMs);
   }
 
-  /** Sends a command, or keeps it until the agent asks. With several agents connected, say which. */
+  /** Has a command stored and sent, or kept until the agent asks. With several agents connected, say which. */
   pushCommand(command: CommandRequest, options: DeliveryOptions & { agentId?: string } = {}): Delivery {
-    return this.parts.delivery.push(options.agentId ?? this.onlyAgent(), command, options);
+    return this.parts.commands.push(options.agentId ?? this.onlyAgent(), command, options);
   }
 
   /** Sends settings by socket where there is one, else with the next sync. */
@@ -249,10 +317,21 @@ export class SimulatedBackend extends BackendFaults {
   }
 
   /** Ends everything: no timer, socket or wait is left. Idempotent. */
-  async stop(): Promise<void> {
-    this.parts.pauses.end();
-    await this.parts.listener.close();
+  stop(): Promise<void> {
+    this.stopping ??= this.end();
+    return this.stopping;
+  }
+
+  private async end(): Promise<void> {
+    const { pauses, listener, application, retention, side, database } = this.parts;
+    pauses.end();
+    await listener.close();
     this.journal.end();
+    await application.settled();
+    await side.edge.settled();
+    await retention.stop();
+    await side.replicas.stop();
+    await database.close();
   }
 
   /** The one agent that is connected; else the one that was connected, or that asked, last. */

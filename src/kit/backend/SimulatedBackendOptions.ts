@@ -1,7 +1,6 @@
 import type { CallerRate } from '../../gateway/agents/CallerRateLimit.js';
 import type { Envelope } from '../../gateway/agents/frames.js';
 import type { Clock } from '../../system/clock.js';
-import type { CommandQueue } from './CommandQueue.js';
 import type { Persona } from './persona.js';
 
 /** What a reference backend is made of. */
@@ -31,8 +30,8 @@ export interface SimulatedBackendOptions {
   rate?: CallerRate;
   /** How wrong credentials are answered on the socket: by a close code (unless given), or by 401 and 403 to the upgrade. */
   refuseBy?: 'close' | 'status';
-  /** Where commands are kept; in memory unless given. The caller closes it, after `stop`. */
-  queue?: CommandQueue;
-  /** How many entries each list of the journal keeps, and how many guids are remembered; 100 000 unless given. */
+  /** The SQLite file in which commands, and which messages were answered, outlive the process; in memory unless given. */
+  data?: string;
+  /** How many entries each list of the journal keeps; 100 000 unless given. */
   historyLimit?: number;
 }

@@ -11,8 +11,7 @@ export type {
   WireCommand,
 } from '../../gateway/agents/frames.js';
 export type { MessageBody } from '../../gateway/agents/requests.js';
-export type { CommandRequest, Delivery, DeliveryOptions } from './CommandDelivery.js';
-export { type CommandQueue, MemoryCommandQueue } from './CommandQueue.js';
+export type { BackendCommands, CommandRequest, Delivery, DeliveryOptions } from './BackendCommands.js';
 export type { Journal, JournalEntry } from './Journal.js';
 export { loadPersona } from './loadPersona.js';
 export {
@@ -27,4 +26,3 @@ export {
 } from './persona.js';
 export { SimulatedBackend } from './SimulatedBackend.js';
 export type { SimulatedBackendOptions } from './SimulatedBackendOptions.js';
-export { SqliteCommandQueue } from './SqliteCommandQueue.js';

@@ -473,8 +473,8 @@ describe('the credentials, while no agent runs', () => {
     });
     expect(backend.journal.registrations).toEqual([]);
     expect(backend.journal.syncs).toEqual([]);
-    const waiting = backend.commands.waiting(agentId).map(({ command }) => command.command_id);
-    expect(waiting).toEqual([byPoll.commandId, bySocket.commandId]);
+    const waiting = await backend.commands.waiting(agentId);
+    expect(waiting.map(({ command_id }) => command_id)).toEqual([byPoll.commandId, bySocket.commandId]);
   });
 
   test('that are wrong are told, with the remedy', async () => {

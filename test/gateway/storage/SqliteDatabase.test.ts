@@ -2,7 +2,7 @@ import { readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Migration } from '../../../src/gateway/storage/migrations.js';
-import { SqliteDatabase } from '../../../src/gateway/storage/SqliteDatabase.js';
+import { IN_MEMORY, SqliteDatabase } from '../../../src/gateway/storage/SqliteDatabase.js';
 import { openDatabase } from '../../../src/store/sqlite.js';
 import { systemClock } from '../../../src/system/clock.js';
 import { FakeClock } from '../../support/FakeClock.js';
@@ -21,6 +21,34 @@ async function openAt(path: string, migrations: readonly Migration[] = NOTES, cl
 }
 
 storageContract('SQLite', (migrations) => openAt(join(temporaryDirectory(), 'gateway.sqlite'), migrations));
+
+test('in memory, a read that is asked for while a transaction runs waits for its end, and sees it whole or not at all', async () => {
+  const database = await openAt(IN_MEMORY);
+  for (const fails of [false, true]) {
+    const { resolve: go, promise: begun } = gate();
+    const { resolve: end, promise: ended } = gate();
+    const ids = [fails ? 3 : 1, fails ? 4 : 2];
+    const writing = database.transaction(async (tx) => {
+      for (const id of ids) await tx.query(ADD, ['a', id, null]);
+      go();
+      await ended;
+      if (fails) throw new Error('undone');
+    });
+    await begun;
+    const reading = database.query('SELECT id FROM notes ORDER BY id');
+    const soon = database.soon.query('SELECT count(*) AS count FROM notes');
+    end();
+    await (fails ? expect(writing).rejects.toThrow('undone') : writing);
+    expect([await reading, await soon]).toEqual([[{ id: 1 }, { id: 2 }], [{ count: 2 }]]);
+  }
+});
+
+test('in memory, each is a database of its own, and leaves no file', async () => {
+  const [one, other] = [await openAt(IN_MEMORY), await openAt(IN_MEMORY)];
+  await one.transaction(async (tx) => tx.query(ADD, ['a', 1, null]));
+  expect(await other.query('SELECT id FROM notes')).toEqual([]);
+  expect(readdirSync('.').filter((name) => name.startsWith(IN_MEMORY))).toEqual([]);
+});
 
 test('all its files are for the owner alone', async () => {
   const directory = temporaryDirectory();

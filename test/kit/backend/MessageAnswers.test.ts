@@ -50,7 +50,7 @@ describe('a message', () => {
     const { body } = await post(backend, '/edge/message', incoming('g1', 'hi'));
     expect(body.reply_bubbles).toEqual(['one sec', 'you said: hi']);
     expect(lines).toContain('[Reflex] WebSocket NOT found ❌ (will return in HTTP response only)');
-    expect(backend.commands.counts(AGENT_ID)).toEqual({ pending: 0, acked: 0 });
+    expect(await backend.commands.counts(AGENT_ID)).toEqual({ pending: 0, acked: 0 });
   });
 
   test('that comes again gets the same reply, no second reflex, and the persona is not asked again', async () => {

@@ -127,7 +127,7 @@ describe('POST /edge/sync', () => {
         { command_id: id, command_type: 'list_scheduled' },
         { agentId: AGENT_ID },
       );
-      expect(via).toBe('polling');
+      expect(await via).toBe('polling');
     }
     const first = await post(backend, '/edge/sync', { edge_agent_id: AGENT_ID, last_command_id: null });
     expect(first.body.commands).toMatchObject([{ command_id: 'cmd_1' }, { command_id: 'cmd_2' }, {}]);
@@ -194,7 +194,7 @@ describe('acks by HTTP', () => {
       '/edge/command/ack',
       '/edge/command/ack',
     ]);
-    expect(backend.commands.counts(AGENT_ID)).toEqual({ pending: 0, acked: 1 });
+    expect(await backend.commands.counts(AGENT_ID)).toEqual({ pending: 0, acked: 1 });
   });
 });
 
@@ -231,7 +231,7 @@ describe('POST /api/send-message', () => {
       const answer = await post(backend, '/api/send-message', { ...ask, send_at }, admin);
       expect(answer).toMatchObject({ status: 400, body: { fields: [/^send_at: expected a time/] } });
     }
-    expect(backend.commands.counts()).toEqual({ pending: 0, acked: 0 });
+    expect(await backend.commands.counts()).toEqual({ pending: 0, acked: 0 });
   });
 
   test('shows up in the statistics', async () => {

@@ -115,7 +115,9 @@ describe('commands', () => {
   test('are sent again after every reconnect, in order, until they are acked', async () => {
     const first = await PlainSocket.connect(backend);
     for (const id of ['cmd_1', 'cmd_2', 'cmd_3']) {
-      expect(backend.pushCommand({ command_id: id, command_type: 'list_scheduled' }).via).toBe('websocket');
+      expect(await backend.pushCommand({ command_id: id, command_type: 'list_scheduled' }).via).toBe(
+        'websocket',
+      );
     }
     await first.next('command', 3);
     first.send(ack('cmd_2'));
@@ -133,7 +135,7 @@ describe('commands', () => {
     backend.pushCommand({ command_id: 'cmd_1', command_type: 'list_scheduled' }, { agentId: AGENT_ID });
     other.send(ack('cmd_1'));
     await other.barrier();
-    expect(backend.commands.counts(AGENT_ID)).toEqual({ pending: 1, acked: 0 });
+    expect(await backend.commands.counts(AGENT_ID)).toEqual({ pending: 1, acked: 0 });
   });
 
   test('come in the envelope that was chosen', async () => {
@@ -150,7 +152,10 @@ describe('commands', () => {
     agent.send(ack('cmd_1', { revision: 2, status: 'completed' }));
     agent.send(ack('cmd_1', { revision: 1, status: 'failed', success: false }));
     await backend.until((b) => b.acks.length === 2);
-    expect(backend.commands.lastAck(AGENT_ID, 'cmd_1')).toMatchObject({ revision: 2, status: 'completed' });
+    expect(await backend.commands.lastAck(AGENT_ID, 'cmd_1')).toMatchObject({
+      revision: 2,
+      status: 'completed',
+    });
     expect(backend.acks.map(({ channel }) => channel)).toEqual(['websocket', 'websocket']);
   });
 
@@ -158,7 +163,7 @@ describe('commands', () => {
     const agent = await PlainSocket.connect(backend);
     const command = { command_id: 'cmd_1', command_type: 'list_scheduled' };
     backend.pushCommand(command);
-    expect(backend.pushCommand(command).via).toBe('known');
+    expect(await backend.pushCommand(command).via).toBe('known');
     await agent.barrier();
     expect(agent.commandIds()).toEqual(['cmd_1']);
   });

@@ -1,11 +1,11 @@
-import { writeFileSync } from 'node:fs';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { loadPersona } from '../../../src/kit/backend/loadPersona.js';
 import { echo, type PersonaContext } from '../../../src/kit/backend/persona.js';
 import { SimulatedBackend } from '../../../src/kit/backend/SimulatedBackend.js';
 import type { SimulatedBackendOptions } from '../../../src/kit/backend/SimulatedBackendOptions.js';
-import { SqliteCommandQueue } from '../../../src/kit/backend/SqliteCommandQueue.js';
+import { openDatabase } from '../../../src/store/sqlite.js';
 import { FakeClock } from '../../support/FakeClock.js';
 import { temporaryDirectory } from '../../support/temporaryStore.js';
 import {
@@ -130,9 +130,18 @@ test('wrong credentials are answered with 401 and 403 to the upgrade where that 
   await PlainSocket.connect(backend);
 });
 
-describe('a backend with a durable queue', () => {
-  test('offers an unacked command again after a restart, and knows an acked one', async () => {
-    const path = join(temporaryDirectory(), 'commands.sqlite');
+describe('a backend that keeps its data in a file', () => {
+  const file = () => join(temporaryDirectory(), 'backend.sqlite');
+
+  /** What a crash would leave now: nothing is closed in order. */
+  const crashed = (path: string) => {
+    const left = file();
+    for (const end of ['', '-wal']) copyFileSync(`${path}${end}`, `${left}${end}`);
+    return left;
+  };
+
+  test('offers an unacked command again after a crash, and knows an acked one', async () => {
+    const data = file();
     const send = (backend: SimulatedBackend, id: string) =>
       post(
         backend,
@@ -140,19 +149,15 @@ describe('a backend with a durable queue', () => {
         { edge_agent_id: AGENT_ID, thread_id: '+13105551234', message: 'hi', command_id: id },
         { Authorization: `Bearer ${SECRET}` },
       );
-    const before = new SqliteCommandQueue(path);
-    onTestFinished(() => before.close());
-    const first = await start({ queue: before });
+    const first = await start({ data });
     const agent = await PlainSocket.connect(first);
+    await agent.barrier();
     expect((await send(first, 'cmd_1')).body).toMatchObject({ delivery: 'websocket', instant: true });
     expect((await send(first, 'cmd_2')).status).toBe(200);
     await agent.next('command', 2);
     agent.send(ack('cmd_1'));
     await agent.barrier();
-    // A crash: nothing is closed in order.
-    const after = new SqliteCommandQueue(path);
-    onTestFinished(() => after.close());
-    const second = await start({ queue: after });
+    const second = await start({ data: crashed(data) });
     expect((await send(second, 'cmd_1')).body).toMatchObject({ delivery: 'known' });
     const again = await PlainSocket.connect(second);
     await again.next('command');
@@ -160,31 +165,52 @@ describe('a backend with a durable queue', () => {
     expect(again.commandIds()).toEqual(['cmd_2']);
   });
 
+  test('knows after a crash what it answered, and asks the persona about nothing twice', async () => {
+    const data = file();
+    const first = await start({ data });
+    const answer = await post(first, '/edge/message', incoming('g1', 'hi'));
+    let asked = 0;
+    const persona = () => {
+      asked += 1;
+      return { bubbles: ['something else'] };
+    };
+    const second = await start({ data: crashed(data), persona });
+    expect((await post(second, '/edge/message', incoming('g1', 'hi'))).body).toEqual(answer.body);
+    expect(asked).toBe(0);
+  });
+
+  test('asks the persona again about a message that came before a crash and has no answer', async () => {
+    const data = file();
+    const first = await start({ data, persona: () => new Promise<never>(() => undefined) });
+    const waiting = expect(post(first, '/edge/message', incoming('g1', 'hi'))).rejects.toThrow();
+    await first.until((b) => b.messages.length === 1);
+    const second = await start({ data: crashed(data) });
+    expect((await post(second, '/edge/message', incoming('g1', 'hi'))).body).toMatchObject({
+      reply_bubbles: ['one sec', 'you said: hi'],
+    });
+    await first.stop();
+    await waiting;
+  });
+
   test('answers a ping only when the acks before it are stored', async () => {
-    const path = join(temporaryDirectory(), 'commands.sqlite');
-    const queue = new SqliteCommandQueue(path);
-    onTestFinished(() => queue.close());
-    const backend = await start({ queue });
+    const data = file();
+    const backend = await start({ data });
     const agent = await PlainSocket.connect(backend);
     backend.pushCommand({ command_type: 'list_scheduled', command_id: 'cmd_1' });
     await agent.next('command');
     agent.send(ack('cmd_1'));
     await agent.barrier();
-    const other = new SqliteCommandQueue(path);
-    onTestFinished(() => other.close());
-    expect(other.counts(AGENT_ID)).toEqual({ pending: 0, acked: 1 });
+    const other = await start({ data: crashed(data) });
+    expect(await other.commands.counts(AGENT_ID)).toEqual({ pending: 0, acked: 1 });
   });
 
-  test('closes with 1011 what it cannot store, so that it is offered again', async () => {
-    const queue = new SqliteCommandQueue(':memory:');
-    onTestFinished(() => queue.close());
-    const backend = await start({ queue });
-    const agent = await PlainSocket.connect(backend);
-    backend.pushCommand({ command_type: 'list_scheduled', command_id: 'cmd_1' });
-    await agent.next('command');
-    queue.close();
-    agent.send(ack('cmd_1'));
-    expect(await agent.closed).toMatchObject({ code: 1011 });
+  test('does not start on the file of another program, or of one that runs', async () => {
+    const data = file();
+    await start({ data });
+    await expect(start({ data })).rejects.toMatchObject({ code: 'storage_in_use' });
+    const foreign = file();
+    openDatabase(foreign).exec('CREATE TABLE commands (place INTEGER)').close();
+    await expect(start({ data: foreign })).rejects.toMatchObject({ code: 'storage_unsuitable' });
   });
 });
 

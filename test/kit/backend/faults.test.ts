@@ -35,7 +35,7 @@ describe('socket faults', () => {
   test('a frozen socket swallows both ways in silence, and the commands are not lost', async () => {
     const frozen = await PlainSocket.connect(backend);
     backend.freezeSocket();
-    expect(backend.pushCommand(aCommand('cmd_1')).via).toBe('websocket');
+    expect(await backend.pushCommand(aCommand('cmd_1')).via).toBe('websocket');
     frozen.send({ type: 'ping' });
     const { body } = await post(backend, '/edge/sync', {});
     expect(body.commands).toMatchObject([{ command_id: 'cmd_1' }]);

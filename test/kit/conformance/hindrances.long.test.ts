@@ -73,6 +73,6 @@ test('checks that are stopped midway leave nothing behind', async (context) => {
   const results = await judgeBackend(url, {}, { stop: stop.signal });
   expect(results.at(-1)?.id).toBe('push.envelope');
   expect(pushes).toBe(7);
-  for (const { id } of [AGENT, OTHER]) expect(good.commands.waiting(id)).toEqual([]);
+  for (const { id } of [AGENT, OTHER]) expect(await good.commands.waiting(id)).toEqual([]);
   expect(good.connections).toEqual([]);
 });

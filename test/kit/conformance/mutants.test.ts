@@ -606,5 +606,5 @@ test('a backend that has ids of requests in its replies, and the conversation as
   const results = await judgeBackend(proxy.url);
   expect(failures(results)).toEqual([]);
   expect(withVerdict(results, 'SKIP')).toEqual(['transport.tls', 'socket.idle']);
-  expect(good.commands.waiting(OTHER.id)).toEqual([]);
+  expect(await good.commands.waiting(OTHER.id)).toEqual([]);
 });

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { echo } from '../../../src/kit/backend/persona.js';
 import { SimulatedBackend } from '../../../src/kit/backend/SimulatedBackend.js';
-import { SqliteCommandQueue } from '../../../src/kit/backend/SqliteCommandQueue.js';
 import { temporaryDirectory } from '../../support/temporaryStore.js';
 import { AGENT, failures, judgeBackend, OTHER, SECRET, withVerdict } from './judgeBackend.js';
 
@@ -12,19 +11,17 @@ test('the reference backend passes every check, and is left with nothing to do',
   const results = await judgeBackend(backend.url);
   expect(failures(results)).toEqual([]);
   expect(withVerdict(results, 'SKIP')).toEqual(['transport.tls', 'socket.idle']);
-  for (const { id } of [AGENT, OTHER]) expect(backend.commands.waiting(id)).toEqual([]);
+  for (const { id } of [AGENT, OTHER]) expect(await backend.commands.waiting(id)).toEqual([]);
   expect(backend.connections).toEqual([]);
 });
 
 test('it passes as strangers would run it: in production, with commands in SQLite, a rate, and refusals by status', async () => {
-  const queue = new SqliteCommandQueue(join(temporaryDirectory(), 'commands.sqlite'));
-  onTestFinished(() => queue.close());
   const adminKey = 'the-key-of-the-operators';
   const backend = await SimulatedBackend.start({
     port: 0,
     secret: SECRET,
     persona: echo,
-    queue,
+    data: join(temporaryDirectory(), 'commands.sqlite'),
     production: true,
     adminKey,
     refuseBy: 'status',
@@ -34,7 +31,7 @@ test('it passes as strangers would run it: in production, with commands in SQLit
   const results = await judgeBackend(backend.url, { sendKey: adminKey });
   expect(failures(results)).toEqual([]);
   expect(withVerdict(results, 'SKIP')).toEqual(['transport.tls', 'socket.idle']);
-  expect(queue.counts()).toMatchObject({ pending: 0 });
+  expect(await backend.commands.counts()).toMatchObject({ pending: 0 });
 });
 
 test('an agent that is silent for as long as it may be is borne', async () => {
