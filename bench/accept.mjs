@@ -1,113 +1,135 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
-import { parseFrame } from '../dist/backend/protocol.js';
-import { FrameReader } from '../dist/backend/WebSocketClient.js';
-import { Acks, Commands } from '../dist/commands/Commands.js';
-import { sendMessage } from '../dist/commands/handlers/sendMessage.js';
-import { createLogger } from '../dist/logging/createLogger.js';
-import { conversationKey } from '../dist/messages/conversationId.js';
-import { Outgoing } from '../dist/outgoing/Outgoing.js';
-import { Store } from '../dist/store/Store.js';
-import { openDurableDatabase } from '../dist/store/sqlite.js';
-import { systemClock } from '../dist/system/clock.js';
-import { bounded } from './figures.mjs';
+import { fileURLToPath } from 'node:url';
+import { askDaemon } from '../dist/operator/askDaemon.js';
+import { socketPath } from '../dist/operator/socketPath.js';
+import { openDatabase } from '../dist/store/sqlite.js';
+import { DaemonWorld } from './DaemonWorld.mjs';
+import { bounded, median, nowMs, ratio } from './figures.mjs';
 
 const COMMANDS = 20_000;
 const ROUNDS = 5;
 /** About what one read from the socket (64 KiB) holds. */
-const BATCH = 250;
-const NOTHING_SENT = { targets: () => [], start: () => Promise.reject(new Error('the lanes are paused')) };
-const NO_ROWS = { position: () => undefined, after: () => [], normalise: (text) => text };
+const AT_ONCE = 250;
+const PEOPLE = 200;
+const BARE = fileURLToPath(new URL('./bareRows.mjs', import.meta.url));
 
-/** Texts to send, from the frame to the disk: parsed, stored, put into their lanes; against bare inserts of the frames. */
+/**
+ * Commands for texts, from the write of the first frame to the commit of the last one: by the daemon as it runs in service, through its
+ * socket, while sending is paused. Against a bare program that inserts the same rows into the same tables.
+ */
 export async function run() {
-  const directory = mkdtempSync(join(tmpdir(), 'edge-agent-bench-'));
-  const rates = { agent: [], bare: [] };
-  for (let round = 0; round < ROUNDS; round++) {
-    const frames = Array.from({ length: COMMANDS }, (_, number) => commandFrame(round, number));
-    rates.bare.push(bareInserts(join(directory, `bare-${round}.db`), frames));
-    rates.agent.push(await accepted(join(directory, `state-${round}`), frames));
+  const world = await DaemonWorld.open();
+  const state = join(world.directory, 'state');
+  const bare = fork(BARE, [join(state, 'edge-agent.db'), join(world.directory, 'bare.db'), String(AT_ONCE)]);
+  await once(bare, 'message');
+  await paused(state);
+  const rounds = [];
+  // Of the first the code is not warm yet, in either of them.
+  for (let round = 0; round <= ROUNDS; round++) {
+    const agent = await accepted(world, round);
+    const reference = await inserted(bare);
+    if (round > 0) rounds.push({ agent, reference });
   }
-  rmSync(directory, { recursive: true, force: true });
+  bare.disconnect();
+  await world.close();
+  const of = (side, figure) => median(rounds.map((round) => round[side][figure]));
+  const perSecond = (side) => COMMANDS / (of(side, 'ms') / 1000);
+  const each = (side) => of(side, 'cpu') / COMMANDS;
   return [
+    // By the time that the reference may take: 0.85 of its rate.
+    ratio({
+      what: `accepted, ${AT_ONCE} a commit: time for ${COMMANDS}`,
+      measured: of('agent', 'ms'),
+      reference: { name: 'bare inserts of the same rows', value: of('reference', 'ms') },
+      unit: 'ms',
+      most: 1 / 0.85,
+    }),
     bounded({
-      what: `send_message_now, ${BATCH} a commit`,
-      measured: Math.max(...rates.agent),
-      reference: { name: 'bare inserts', value: Math.max(...rates.bare) },
+      what: 'accepted',
+      measured: perSecond('agent'),
+      reference: { name: 'bare inserts of the same rows', value: perSecond('reference') },
       unit: '/s',
-      least: 20_000,
+    }),
+    bounded({
+      what: 'CPU a command',
+      measured: each('agent'),
+      reference: { name: 'bare inserts of the same rows', value: each('reference') },
+      unit: 'µs',
+    }),
+    bounded({
+      what: 'commands a commit',
+      measured: COMMANDS / of('agent', 'commits'),
+      reference: { name: 'bare inserts of the same rows', value: AT_ONCE },
+      unit: '',
     }),
   ];
 }
 
-async function accepted(directory, frames) {
-  const file = `${directory}.log`;
-  const log = createLogger({ file, level: 'info', format: 'text', redact: [] });
-  const clock = systemClock;
-  const store = Store.open(`${directory}.db`, { clock, log: log.logger });
-  const settings = () => ({ maxTextLength: 10_000, resendUnknown: false });
-  const outgoing = new Outgoing({
-    store,
-    sender: NOTHING_SENT,
-    rows: NO_ROWS,
-    clock,
-    log: log.logger,
-    settings,
-  });
-  const handler = sendMessage({
-    texts: outgoing,
-    conversationKey: (threadId) => conversationKey(threadId, 'US'),
-    clock,
-    limits: () => ({
-      maxAgeMs: 3_600_000,
-      reflexMaxAgeMs: 600_000,
-      bubbleDelayMs: 800,
-      maxTextLength: 10_000,
-    }),
-  });
-  const commands = new Commands(store, new Acks(store, clock), log.logger, [handler]);
-  const reader = new FrameReader({
-    clock,
-    log: log.logger,
-    receive: (batch) => commands.receive(batch, 'websocket'),
-    onConfigUpdate: () => undefined,
-    onAccepts: () => undefined,
-  });
-  const began = clock.monotonic();
-  for (let from = 0; from < frames.length; from += BATCH) {
-    for (const frame of frames.slice(from, from + BATCH)) reader.take(parseFrame(frame));
-    // The batch is stored in the microtask that the reader asked for.
-    await Promise.resolve();
-  }
-  const took = clock.monotonic() - began;
-  const stored = store.sends.countOpen();
-  store.close();
-  log.close();
-  if (stored !== frames.length) {
-    const lines = readFileSync(file, 'utf8').split('\n').slice(0, 5).join('\n');
-    throw new Error(`${stored} of ${frames.length} commands are stored; the log begins:\n${lines}`);
-  }
-  return (frames.length / took) * 1000;
+/** Nothing goes out: what is measured is what comes in. */
+async function paused(state) {
+  const answer = await askDaemon(socketPath(state), { verb: 'pause' });
+  if (answer.kind !== 'answered') throw new Error(`the agent was not paused: ${answer.kind}`);
 }
 
-function bareInserts(path, frames) {
-  const database = openDurableDatabase(path);
-  database.exec('CREATE TABLE commands (id INTEGER PRIMARY KEY, body TEXT NOT NULL)');
-  const insert = database.prepare('INSERT INTO commands (body) VALUES (?)');
-  const insertAll = database.transaction((batch) => {
-    for (const frame of batch) insert.run(frame);
-  });
-  const began = systemClock.monotonic();
-  for (let from = 0; from < frames.length; from += BATCH) insertAll(frames.slice(from, from + BATCH));
-  const took = systemClock.monotonic() - began;
+async function accepted(world, round) {
+  const frames = Array.from({ length: COMMANDS }, (_, number) => commandFrame(round, number));
+  const [connection] = world.backend.connections;
+  const others = otherRows(world);
+  const before = await world.usage();
+  const began = nowMs();
+  for (const frame of frames) connection.send(frame);
+  const ms = (await lastCommit(world, COMMANDS * (round + 1))) - began;
+  const after = await world.usage();
+  const grown = otherRows(world) - others;
+  // A status or a sync may come in between.
+  if (grown > COMMANDS / 100)
+    throw new Error(`accepting wrote ${grown} rows that the reference does not have`);
+  return { ms, cpu: after.cpu - before.cpu, commits: after.commits - before.commits };
+}
+
+/** When the commit was made that completes so many, by the clock of `nowMs`. */
+async function lastCommit(world, commands) {
+  const database = openDatabase(join(world.directory, 'state', 'edge-agent.db'), { readonly: true });
+  const newest = database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'sends'").pluck();
+  const until = nowMs() + 120_000;
+  while ((newest.get() ?? 0) < commands) {
+    if (nowMs() > until) throw new Error(`${newest.get()} of ${commands} commands are stored`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  const stored = database.prepare("SELECT count(*) FROM commands WHERE state = 'open'").pluck().get();
   database.close();
-  return (frames.length / took) * 1000;
+  if (stored !== commands) throw new Error(`${stored} of ${commands} commands are stored`);
+  return (await world.usage()).committedAt;
+}
+
+/** How many rows the store has beside those that accepting a command is to write. */
+function otherRows(world) {
+  const database = openDatabase(join(world.directory, 'state', 'edge-agent.db'), { readonly: true });
+  const tables = database
+    .prepare(
+      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('commands', 'sends', 'sqlite_sequence')",
+    )
+    .pluck()
+    .all();
+  const count = (table) => database.prepare(`SELECT count(*) FROM ${table}`).pluck().get();
+  const rows = tables.reduce((sum, table) => sum + count(table), 0);
+  database.close();
+  return rows;
+}
+
+/** The rows of the round, by the bare program. */
+async function inserted(bare) {
+  bare.send('insert');
+  const [{ rows, ms, cpu }] = await once(bare, 'message');
+  if (rows.some((count) => count !== COMMANDS)) throw new Error(`the reference inserted ${rows} rows`);
+  return { ms, cpu };
 }
 
 function commandFrame(round, number) {
   const timestamp = new Date().toISOString();
-  const payload = { thread_id: `+1310555${1000 + (number % 200)}`, text: `Number ${number} of many` };
+  const payload = { thread_id: `+1310555${1000 + (number % PEOPLE)}`, text: `Number ${number} of many` };
   const data = { command_id: `cmd_${round}_${number}`, command_type: 'send_message_now', payload, timestamp };
   return JSON.stringify({ type: 'command', data, timestamp });
 }

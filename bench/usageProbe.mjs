@@ -2,22 +2,30 @@
 import { readFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 
-/** Commits of the daemon's own store. */
+/** Commits of the daemon's own store, and when the last one was on the disk, by the clock of `nowMs` (figures.mjs). */
 let commits = 0;
+let committedAt = Number.NaN;
 const scratch = new Database(':memory:');
 const statements = Object.getPrototypeOf(scratch.prepare('SELECT 1'));
 scratch.close();
 const { run } = statements;
 statements.run = function (...values) {
-  if (this.source === 'COMMIT' && this.database.name.endsWith('/edge-agent.db')) commits += 1;
-  return run.apply(this, values);
+  const result = run.apply(this, values);
+  if (this.source === 'COMMIT' && this.database.name.endsWith('/edge-agent.db')) {
+    commits += 1;
+    committedAt = Number(process.hrtime.bigint()) / 1e6;
+  }
+  return result;
 };
 
 process.on('message', () => {
   const { user, system } = process.cpuUsage();
-  process.send({ cpu: user + system, rss: process.memoryUsage.rss(), commits, written: writtenBytes() });
+  const rss = process.memoryUsage.rss();
+  process.send({ cpu: user + system, rss, commits, committedAt, written: writtenBytes() });
 });
 process.channel?.unref();
+// A bench that failed leaves no daemon behind.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 
 /** Bytes that went to the disk, by proc(5). */
 function writtenBytes() {

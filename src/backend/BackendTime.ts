@@ -25,7 +25,9 @@ const PLAUSIBLE = { from: Date.UTC(2020, 0, 1), to: Date.UTC(2100, 0, 1) };
  */
 export class BackendTime {
   /** The backend's time (Unix ms) when the monotonic clock was 0, by each answer, the oldest first. */
-  private samples: number[] = [];
+  private samples: readonly number[] = [];
+  /** What the samples tell, until there are others: each command asks. */
+  private known: { readonly isCertain: boolean; readonly origins: readonly number[] } | undefined;
   /** What was known before the machine slept, or its clock was set. */
   private doubted: number | undefined;
   private skewedFrom: number | null = null;
@@ -47,6 +49,7 @@ export class BackendTime {
     if (newest !== undefined && agree(newest, origin) && !agree(median(this.samples), origin))
       this.samples = [newest];
     this.samples = [...this.samples, origin].slice(-MOST_SAMPLES);
+    this.known = undefined;
     this.isSkewed();
   }
 
@@ -55,11 +58,12 @@ export class BackendTime {
     if (this.samples.length === 0) return;
     this.doubted = median(this.samples);
     this.samples = [];
+    this.known = undefined;
   }
 
   /** The backend's clock minus ours in ms; null before the first answer. */
   get skewMs(): number | null {
-    const [origin] = this.origins();
+    const [origin] = this.knowledge().origins;
     return origin === undefined ? null : origin + this.clock.monotonic() - this.clock.now();
   }
 
@@ -91,7 +95,7 @@ export class BackendTime {
   }
 
   private isSkewed(): boolean {
-    const isSkewed = this.isCertain() && Math.abs(this.skewMs ?? 0) > SKEW_MS;
+    const isSkewed = this.knowledge().isCertain && Math.abs(this.skewMs ?? 0) > SKEW_MS;
     if (!isSkewed) this.skewedFrom = null;
     else this.skewedFrom ??= this.clock.now();
     return isSkewed;
@@ -99,22 +103,24 @@ export class BackendTime {
 
   private agesOf(madeAt: number): readonly number[] {
     const monotonic = this.clock.monotonic();
-    const byBackend = this.origins().map((origin) => origin + monotonic - madeAt);
-    return this.isCertain() ? byBackend : [...byBackend, this.clock.now() - madeAt];
+    const { isCertain, origins } = this.knowledge();
+    const byBackend = origins.map((origin) => origin + monotonic - madeAt);
+    return isCertain ? byBackend : [...byBackend, this.clock.now() - madeAt];
   }
 
-  private isCertain(): boolean {
-    const { samples } = this;
-    const middle = median(samples);
-    return samples.filter((origin) => agree(origin, middle)).length >= 2;
+  /** `origins`: what the backend's time may count from: the one if it is certain, else all that was said. */
+  private knowledge() {
+    this.known ??= knowledgeOf(this.samples, this.doubted);
+    return this.known;
   }
+}
 
-  /** What the backend's time may count from: the one if it is certain, else all that was said. */
-  private origins(): number[] {
-    if (this.isCertain()) return [median(this.samples)];
-    const said = this.samples.toReversed();
-    return this.doubted === undefined ? said : [...said, this.doubted];
-  }
+function knowledgeOf(samples: readonly number[], doubted: number | undefined) {
+  const middle = median(samples);
+  const isCertain = samples.filter((origin) => agree(origin, middle)).length >= 2;
+  if (isCertain) return { isCertain, origins: [middle] };
+  const said = samples.toReversed();
+  return { isCertain, origins: doubted === undefined ? said : [...said, doubted] };
 }
 
 function agree(one: number, other: number): boolean {

@@ -36,14 +36,20 @@ interface SocketListener {
 /** How long `close` waits for the peer's close frame before the socket is cut, in ms. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
+/** Once so many bytes of frames were read in one turn of the loop, the rest waits for the next one. */
+const TURN_BYTES = 32 * 1024;
+
 /**
  * One socket, from its handshake to its end; never reused. There is no handshake timeout here: the link's own
- * deadline calls `terminate`. Compression is off, redirects are refused, frames are bounded.
+ * deadline calls `terminate`. Compression is off, redirects are refused, frames are bounded. However much a peer sends, one turn of the
+ * loop reads a few chunks of it (64 KiB each), or one frame: what it brings is stored in one commit, and others get their turn.
  */
 export class WebSocketClient {
   private readonly socket: WebSocket;
   private detached = false;
   private error = '';
+  /** Bytes of frames that this turn of the loop has read. */
+  private read = 0;
 
   /** Starts the handshake. Throws for a URL or header that cannot be used. */
   constructor(
@@ -109,6 +115,7 @@ export class WebSocketClient {
     const { socket, listener } = this;
     socket.on('open', () => listener.opened());
     socket.on('message', (data: Buffer, isBinary) => {
+      this.count(data.length);
       if (isBinary) listener.binary(data.length);
       else listener.text(decodeUtf8(data));
     });
@@ -131,6 +138,16 @@ export class WebSocketClient {
       if (failed) this.end({ kind: 'failed', detail: this.error });
       else this.end({ kind: 'closed', code, reason: (reason.toString() || this.error).slice(0, 123) });
     });
+  }
+
+  private count(bytes: number): void {
+    if (this.read === 0)
+      setImmediate(() => {
+        this.read = 0;
+        this.socket.resume();
+      });
+    this.read += Math.max(bytes, 1);
+    if (this.read >= TURN_BYTES) this.socket.pause();
   }
 
   private refused(response: IncomingMessage): void {
@@ -257,7 +274,7 @@ export class FrameReader {
   }
 }
 
-/** Ids remembered at most; commands beyond that are long settled. */
+/** Ids remembered at least, and at most twice as many; commands beyond that are long settled. */
 const REMEMBERED = 10_000;
 /** A command pushed at the moment of the sync is on its way by the socket too: it gets this long to arrive. */
 const GRACE_MS = 2_000;
@@ -276,6 +293,8 @@ interface LostConnectionPorts {
  */
 export class LostConnectionDetector {
   private seen = new Set<string>();
+  /** Those before. */
+  private seenBefore = new Set<string>();
   private openedAt = 0;
   private timer: Timer | null = null;
   private suspects: readonly string[] = [];
@@ -296,7 +315,7 @@ export class LostConnectionDetector {
   /** `startedAt`: when the sync left, Unix ms. One that left before this socket opened tells nothing about it. */
   bySync(commands: readonly Command[], startedAt: number, besideSocket: boolean): void {
     const late = commands.filter(
-      (command) => !this.seen.has(command.commandId) && this.shouldHaveCome(command, startedAt),
+      (command) => !this.isSeen(command.commandId) && this.shouldHaveCome(command, startedAt),
     );
     for (const { commandId } of commands) this.remember(commandId);
     if (!besideSocket || startedAt < this.openedAt || late.length === 0 || this.timer) return;
@@ -319,11 +338,15 @@ export class LostConnectionDetector {
     return queuedAt > this.openedAt && queuedAt < startedAt;
   }
 
+  private isSeen(id: string): boolean {
+    return this.seen.has(id) || this.seenBefore.has(id);
+  }
+
+  /** By two sets in turns: to take the oldest out of one, V8 walks over all that were taken out before. */
   private remember(id: string): void {
-    this.seen.delete(id);
     this.seen.add(id);
-    if (this.seen.size <= REMEMBERED) return;
-    const oldest = this.seen.values().next().value;
-    if (oldest !== undefined) this.seen.delete(oldest);
+    if (this.seen.size < REMEMBERED) return;
+    this.seenBefore = this.seen;
+    this.seen = new Set();
   }
 }

@@ -1,6 +1,5 @@
-import { z } from 'zod';
 import type { AckBody, SyncRequest, WireEvent } from '../model/agentBodies.js';
-import type { Command } from '../model/command.js';
+import type { Command, Priority } from '../model/command.js';
 import { NOTIFICATION_LEVELS, type Notification } from '../model/monitorFrames.js';
 import { INPUT_LIMITS } from '../system/inputLimits.js';
 import { excessOf, hasAtMostPieces } from '../system/jsonShape.js';
@@ -31,24 +30,25 @@ interface SyncReply {
   readonly faults: readonly string[];
 }
 
-const identifier = z.union([
-  z.string().trim().min(1).max(INPUT_LIMITS.identifier),
-  z.number().transform(String),
-]);
-const identifiers = z
-  .array(z.unknown())
-  .catch([])
-  .transform((items) => items.flatMap((item) => identifier.safeParse(item).data ?? []));
-const priority = z.preprocess(
-  (value) => (typeof value === 'string' ? value.trim().toLowerCase() : value),
-  z.enum(['immediate', 'high', 'normal', 'low', 'deferred']).catch('normal'),
-);
-const commandSchema = z.looseObject({
-  command_id: identifier,
-  command_type: z.string().trim().toLowerCase().catch(''),
-  priority,
-});
-const envelope = z.looseObject({ type: z.string().trim().toLowerCase().min(1) });
+const PRIORITIES: readonly Priority[] = ['immediate', 'high', 'normal', 'low', 'deferred'];
+
+/** A name or a number by which something is known; undefined for anything else. */
+function identifierOf(value: unknown): string | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : undefined;
+  if (typeof value !== 'string') return undefined;
+  const id = value.trim();
+  return id !== '' && id.length <= INPUT_LIMITS.identifier ? id : undefined;
+}
+
+/** What of a list is an identifier; none for what is no list. */
+function identifiersOf(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.flatMap((item: unknown) => identifierOf(item) ?? []) : [];
+}
+
+/** A word, whatever its case and the blanks around it; '' for anything else. */
+function wordOf(value: unknown): string {
+  return typeof value === 'string' ? value.trim().toLowerCase() : '';
+}
 
 /** Reads one text frame. Total: never throws, whatever the text. */
 export function parseFrame(text: string): Frame {
@@ -64,13 +64,13 @@ export function parseFrame(text: string): Frame {
     // Not JSON is an expected reading of what strangers send.
     return { type: 'malformed', reason: 'not JSON' };
   }
-  const read = envelope.safeParse(json);
-  if (!read.success) return { type: 'malformed', reason: 'not an object with a type' };
-  const frame: Record<string, unknown> = read.data;
-  switch (read.data.type) {
+  const frame = asObject(json);
+  const type = wordOf(frame?.type);
+  if (frame === undefined || type === '') return { type: 'malformed', reason: 'not an object with a type' };
+  switch (type) {
     case 'pong':
     case 'ping':
-      return { type: read.data.type };
+      return { type };
     case 'command': {
       const command = parseCommand(commandObject(frame));
       return command
@@ -89,9 +89,9 @@ export function parseFrame(text: string): Frame {
       return { type: 'notification', level: levelOf(frame), message: noticeText(frame) };
     case 'auth':
     case 'error':
-      return { type: 'notice', name: read.data.type, text: noticeText(frame) };
+      return { type: 'notice', name: type, text: noticeText(frame) };
     default:
-      return { type: 'unknown', name: read.data.type.slice(0, 60) };
+      return { type: 'unknown', name: type.slice(0, 60) };
   }
 }
 
@@ -110,8 +110,8 @@ export function parseSyncReply(json: unknown): SyncReply | undefined {
   return {
     commands,
     dropped: listed.length - commands.length,
-    ackEvents: identifiers.parse(reply.ack_events),
-    ackCommands: identifiers.parse(reply.ack_commands),
+    ackEvents: identifiersOf(reply.ack_events),
+    ackCommands: identifiersOf(reply.ack_commands),
     configUpdates: usableSettings(asObject(reply.config_updates) ?? asObject(reply.config_update)) ?? null,
     faults: Object.entries(SYNC_FIELDS).flatMap(([name, form]) => faultOf(name, form, reply[name]) ?? []),
   };
@@ -154,26 +154,27 @@ function usableSettings(settings: Record<string, unknown> | undefined): Record<s
 
 /** Reads a command object; undefined if it has no usable command_id and so could never be acked. */
 export function parseCommand(candidate: unknown): Command | undefined {
-  const read = commandSchema.safeParse(candidate);
-  if (!read.success) return undefined;
-  const raw: Record<string, unknown> = read.data;
+  const raw = asObject(candidate);
+  const commandId = identifierOf(raw?.command_id);
+  if (raw === undefined || commandId === undefined) return undefined;
   const given = raw.payload ?? raw.parameters ?? raw.params;
   const excess = excessOf(given, COMMAND_LIMITS);
   const payload = excess === undefined ? asObject(given) : undefined;
-  const commandType = read.data.command_type;
+  const commandType = wordOf(raw.command_type);
+  const priority = wordOf(raw.priority);
   let fault: string | null = null;
   if (excess !== undefined) fault = EXCESS[excess];
   else if (commandType === '') fault = 'command_type: expected a name';
   else if (given !== undefined && given !== null && !payload)
     fault = `payload: expected an object, found ${formOf(given)}`;
   return {
-    commandId: read.data.command_id,
+    commandId,
     commandType,
     payload: payload ?? {},
-    priority: read.data.priority,
+    priority: PRIORITIES.find((one) => one === priority) ?? 'normal',
     timestamp: parseInstant(raw.timestamp),
     fault,
-    raw: excess === undefined ? (asObject(candidate) ?? raw) : { command_id: read.data.command_id },
+    raw: excess === undefined ? raw : { command_id: commandId },
   };
 }
 
@@ -199,7 +200,7 @@ export function parseAccepts(reply: Record<string, unknown>): readonly string[] 
   const listed = [reply, asObject(reply.data), asObject(reply.payload)]
     .map((place) => place?.accepts)
     .find((accepts) => Array.isArray(accepts));
-  return listed === undefined ? null : identifiers.parse(listed);
+  return listed === undefined ? null : identifiersOf(listed);
 }
 
 /** A plain object, or undefined. */

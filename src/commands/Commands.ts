@@ -311,8 +311,20 @@ export class Commands {
 }
 
 function hashOf(command: ReceivedCommand): string {
-  const said = JSON.stringify([command.commandType, sorted(command.payload)]);
+  const said = `[${JSON.stringify(command.commandType)},${inOrder(command.payload)}]`;
   return hash('sha256', said, 'base64url');
+}
+
+/** The JSON of `sorted`; of what has nothing within it, which is nearly every payload, without making it. */
+function inOrder(payload: Record<string, unknown>): string {
+  const keys = Object.keys(payload).sort();
+  const isFlat = keys.every((key) => {
+    const value = payload[key];
+    // Keys that are numbers come first in an object, and by their value.
+    return (typeof value !== 'object' || value === null) && value !== undefined && !/^\d/.test(key);
+  });
+  if (!isFlat) return JSON.stringify(sorted(payload));
+  return `{${keys.map((key) => `${JSON.stringify(key)}:${JSON.stringify(payload[key])}`).join(',')}}`;
 }
 
 /** What is kept of a command, once: its content without the bytes of files. */

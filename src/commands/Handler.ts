@@ -70,12 +70,16 @@ export function handlerOf<T>(definition: {
   aliases: Aliases;
   /** May depend on what the payload has. */
   schema: z.ZodType<T> | ((payload: Record<string, unknown>) => z.ZodType<T>);
+  /** Reads what nearly every payload is, without the schema; undefined where that is to decide. Gives what the schema gives. */
+  plain?(payload: Record<string, unknown>): T | undefined;
   run(command: ReceivedCommand, payload: T): HandlerResult;
 }): Handler {
   const { types, schema, aliases } = definition;
   return {
     types,
     run(command) {
+      const plain = definition.plain?.(command.payload);
+      if (plain !== undefined) return definition.run(command, plain);
       const fitting = typeof schema === 'function' ? schema(command.payload) : schema;
       const parsed = parsePayload(fitting, aliases, command.payload);
       if (parsed.kind === 'invalid')

@@ -42,7 +42,8 @@ interface LineFileOptions {
  * second. Nothing here throws once it is open.
  */
 interface LineFile {
-  write(line: string): void;
+  /** `lines`: how many they are, for the number of lost ones; 1 if left out. */
+  write(line: string, lines?: number): void;
   /** Notes that a line could not even be written down, and why. */
   countLost(reason: unknown): void;
   rotateBy(limits: RotationLimits): void;
@@ -102,8 +103,8 @@ export function openLineFile({ path, rotate, clock, remakesDirectory, notice }: 
     destination.write(line);
     if (dropped) throw new Error(reason);
   };
-  const countLost = (thrown: unknown) => {
-    lost += 1;
+  const countLost = (thrown: unknown, lines = 1) => {
+    lost += lines;
     reason = describeError(thrown);
   };
   return {
@@ -112,7 +113,7 @@ export function openLineFile({ path, rotate, clock, remakesDirectory, notice }: 
       if (rotation === undefined) rotation = new LogRotation(path, limits, clock);
       else rotation.setLimits(limits);
     },
-    write(line) {
+    write(line, lines) {
       if (closed) return;
       followPath();
       const hindered = rotation?.before(Buffer.byteLength(line));
@@ -120,7 +121,7 @@ export function openLineFile({ path, rotate, clock, remakesDirectory, notice }: 
       try {
         put(line);
       } catch (thrown) {
-        countLost(thrown);
+        countLost(thrown, lines);
         return;
       }
       if (hindered !== undefined) destination.write(notice(`The log could not be rotated: ${hindered}`));

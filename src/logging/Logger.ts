@@ -7,4 +7,6 @@ export interface Logger {
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
+  /** Runs `work`; debug and info lines written meanwhile may reach the file together, at its end or with the next warning or error. */
+  together?(work: () => void): void;
 }

@@ -54,7 +54,8 @@ export interface LogFile {
 const WITH_METADATA = Symbol.for('pino.metadata');
 
 /**
- * Opens the log. Each line is in the file (handed to the system) when the call returns, so that a crash loses none;
+ * Opens the log. Each line is in the file (handed to the system) when the call returns, or the `together` in which it was made, so that
+ * a crash loses none;
  * one event is one line; of a fault that repeats only the first lines and then their number are written (see Repeats). Logging
  * never throws: what cannot be written is kept up to 256 KiB, then dropped, and the number of dropped lines is logged when
  * the file takes lines again. Throws `state_unwritable` if it cannot be opened.
@@ -77,6 +78,26 @@ export function createLogger(options: LogOptions): LogFile {
         });
   const terminal = options.console === undefined ? undefined : attach(options.console);
 
+  let isTogether = false;
+  let held: string[] = [];
+  const writeHeld = () => {
+    const lines = held;
+    held = [];
+    for (const piece of piecesOf(lines)) file?.write(piece.join(''), piece.length);
+  };
+  const together = (work: () => void) => {
+    if (isTogether) {
+      work();
+      return;
+    }
+    isTogether = true;
+    try {
+      work();
+    } finally {
+      isTogether = false;
+      writeHeld();
+    }
+  };
   const listeners = new Map<(event: LogEvent) => void, LogLevel | undefined>();
   const sink = {
     [WITH_METADATA]: true,
@@ -87,7 +108,9 @@ export function createLogger(options: LogOptions): LogFile {
       const level = pino.levels.labels[this.lastLevel] as LogLevel;
       const event = { time: clock.now(), level, message: this.lastMsg, fields: this.lastObj };
       const text = line(event);
-      file?.write(text);
+      if (isTogether) held.push(text);
+      else file?.write(text);
+      if (level === 'warn' || level === 'error') writeHeld();
       terminal?.write(text);
       for (const [listener, wanted] of listeners)
         if (wanted === undefined || wanted === level) listener(concealedEvent(event, conceal));
@@ -109,7 +132,7 @@ export function createLogger(options: LogOptions): LogFile {
         write(level, message, fields);
     };
   return {
-    logger: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') },
+    logger: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), together },
     configure: (settings) => {
       backing.level = settings.level;
       format = settings.format;
@@ -125,11 +148,31 @@ export function createLogger(options: LogOptions): LogFile {
     },
     close: () => {
       repeats.close();
+      writeHeld();
       backing.level = 'silent';
       file?.close();
       terminal?.close();
     },
   };
+}
+
+/** Characters in one write, unless one line alone is longer. */
+const PIECE = 16 * 1024;
+
+/** The lines in as few pieces as are written at a time, in their order. */
+function* piecesOf(lines: readonly string[]): Generator<readonly string[]> {
+  let piece: string[] = [];
+  let size = 0;
+  for (const line of lines) {
+    if (piece.length > 0 && size + line.length > PIECE) {
+      yield piece;
+      piece = [];
+      size = 0;
+    }
+    piece.push(line);
+    size += line.length;
+  }
+  if (piece.length > 0) yield piece;
 }
 
 /** A console that may go away (a closed pipe) is left alone from then on. */

@@ -88,6 +88,14 @@ export function onOneLine(text: string): string {
 
 /** A clock beyond what a date can hold must not cost the line. */
 function isoTime(time: number): string {
+  if (time !== last.time) last = { time, iso: isoTimeOf(time) };
+  return last.iso;
+}
+
+/** Many lines are of one instant. */
+let last = { time: Number.NaN, iso: '' };
+
+function isoTimeOf(time: number): string {
   const date = new Date(time);
   return Number.isNaN(date.getTime()) ? 'unknown time' : date.toISOString();
 }

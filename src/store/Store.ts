@@ -199,7 +199,12 @@ export class Store {
     this.waitForLocks();
     const hooks = [...this.committed];
     this.committed.clear();
-    for (const hook of hooks) this.follow(hook);
+    const followAll = () => {
+      for (const hook of hooks) this.follow(hook);
+    };
+    // What a commit has to say is one write.
+    if (hooks.length > 1 && this.log.together !== undefined) this.log.together(followAll);
+    else followAll();
     return result;
   }
 

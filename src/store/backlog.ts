@@ -51,12 +51,13 @@ export class Backlog {
         return [name, database.prepare(query(since, rows)).pluck()] as const;
       });
     this.selectCounts = each((_, rows) => `SELECT count(*) FROM ${rows}`);
-    this.selectOldest = each((since, rows) =>
+    this.selectOldest = each((since, rows) => {
+      if (since === 'created_at' && rows.startsWith('sends ')) return oldestInLanes(rows);
       // Numbered as they came, and there is no index by time.
-      since === 'received_at'
+      return since === 'received_at'
         ? `SELECT ${since} FROM ${rows} ORDER BY seq LIMIT 1`
-        : `SELECT min(${since}) FROM ${rows}`,
-    );
+        : `SELECT min(${since}) FROM ${rows}`;
+    });
     const open = "incoming WHERE state = 'open'";
     const paused = 'SELECT pauses.conversation FROM pauses WHERE pauses.incoming = 1';
     this.selectAllHeld = database.prepare(`SELECT '*' IN (${paused})`).pluck();
@@ -93,6 +94,15 @@ export class Backlog {
   counts(): Record<Waiting, number> {
     return answers<number>(this.selectCounts);
   }
+}
+
+/** When the first text of a lane was entered, of the lane where that is longest ago: from one lane to the next, whatever is in them. */
+function oldestInLanes(lane: string): string {
+  return `WITH RECURSIVE lanes(name) AS (
+      SELECT min(conversation) FROM ${lane}
+      UNION ALL SELECT (SELECT min(conversation) FROM ${lane} AND conversation > name) FROM lanes WHERE name IS NOT NULL)
+    SELECT min((SELECT created_at FROM ${lane} AND conversation = name ORDER BY place, seq LIMIT 1))
+    FROM lanes WHERE name IS NOT NULL`;
 }
 
 function answers<T extends number | null>(

@@ -60,5 +60,5 @@ function unfinished(bytes: Buffer): number {
  * a replacement character for half of a surrogate pair, which is no character.
  */
 export function sendableText(text: string): string {
-  return text.replaceAll('\0', '').replaceAll(/\p{Surrogate}/gu, '\uFFFD');
+  return (text.includes('\0') ? text.replaceAll('\0', '') : text).toWellFormed();
 }

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Acks, Commands } from '../../src/commands/Commands.js';
 import { cancelScheduled } from '../../src/commands/handlers/cancelScheduled.js';
@@ -5,7 +7,12 @@ import { contextReset, contextUpdate } from '../../src/commands/handlers/context
 import { emitEvent } from '../../src/commands/handlers/emitEvent.js';
 import { listScheduled } from '../../src/commands/handlers/listScheduled.js';
 import { scheduleMessage } from '../../src/commands/handlers/scheduleMessage.js';
-import { requestVerdict, sendMessage } from '../../src/commands/handlers/sendMessage.js';
+import {
+  plainText,
+  requestVerdict,
+  sendMessage,
+  sendPayload,
+} from '../../src/commands/handlers/sendMessage.js';
 import type { AckBody } from '../../src/model/agentBodies.js';
 import type { ReceivedCommand } from '../../src/model/command.js';
 import { Scheduler } from '../../src/outgoing/Scheduler.js';
@@ -424,4 +431,47 @@ test('no scheduled text is said to be due before its command is said to have com
   const came = log.lines.indexOf('INFO 📥 Received command via WebSocket: cmd_2');
   expect(came).toBeGreaterThanOrEqual(0);
   expect(log.lines.indexOf('INFO A scheduled text is due')).toBeGreaterThan(came);
+});
+
+test('a text to a number is read without the schema as the schema reads it', () => {
+  const word = fc.oneof(
+    fc.constantFrom('+13105551234', '+1310555\n', '+', 'ann@b.c', ' ', '\0', '\ud800', 'Hi'),
+    fc.string(),
+    fc.integer(),
+    fc.constant(null),
+  );
+  const field = fc.constantFrom('thread_id', 'text', 'message_text', 'bubble_type', 'send_at', '__proto__');
+  let read = 0;
+  const agrees = (payload: Record<string, unknown>) => {
+    const plain = plainText(payload);
+    if (plain === undefined) return;
+    read += 1;
+    const { attachments = [], ...rest } = sendPayload(payload).parse(payload);
+    expect(plain).toEqual({ ...rest, attachments });
+  };
+  fc.assert(fc.property(fc.dictionary(field, word), agrees), { numRuns: 1_000 });
+  const known = fc.constantFrom('+13105551234', '+1');
+  fc.assert(fc.property(fc.record({ thread_id: fc.oneof(word, known), text: word }), agrees), {
+    numRuns: 1_000,
+  });
+  expect(read).toBeGreaterThan(50);
+});
+
+test.each([
+  { text: 'Hi', thread_id: ANN },
+  { b: 1, a: null, 10: 'x', 9: true },
+  { b: { d: 1, c: [{ f: 2, e: 3 }] }, a: 1.5 },
+  { '\u00e9"': 'quoted', '\ud800': 'half' },
+])('what a command says is stored as earlier versions stored it: %j', async (payload) => {
+  const { store, receive } = await room();
+  receive({ commandType: 't', payload });
+  const inOrder = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(inOrder);
+    if (typeof value !== 'object' || value === null) return value;
+    const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+    return Object.fromEntries(entries.map(([key, inner]) => [key, inOrder(inner)]));
+  };
+  const said = JSON.stringify(['t', inOrder(payload)]);
+  const expected = createHash('sha256').update(said).digest('base64url');
+  expect(store.commands.find('cmd_1')?.bodyHash).toBe(expected);
 });

@@ -326,3 +326,42 @@ describe('a log that somebody takes away', () => {
     close();
   });
 });
+
+describe('lines that are made together', () => {
+  test('are in the file at the end of it, in their order and none lost to a mistake', () => {
+    const { logger, lines } = open();
+    expect(() =>
+      logger.together?.(() => {
+        for (let number = 0; number < 1_000; number++)
+          logger.info(`Line ${number}`, { text: 'x'.repeat(50) });
+        expect(lines()).toEqual([]);
+        logger.together?.(() => logger.info('Within'));
+        throw new Error('oops');
+      }),
+    ).toThrow('oops');
+    expect(lines()).toHaveLength(1_001);
+    expect(lines()[999]).toContain('Line 999 ');
+    expect(lines()[1_000]).toContain('Within');
+    logger.info('Behind');
+    expect(lines()[1_001]).toContain('Behind');
+  });
+
+  test('are there with a warning among them, which may tell of the end', () => {
+    const { logger, lines } = open();
+    logger.together?.(() => {
+      logger.info('First');
+      logger.warn('Second');
+      expect(lines().map((line) => line.split('] ')[2])).toEqual(['First', 'Second']);
+    });
+  });
+
+  test('keep to the size of the file as others do', () => {
+    const rotate = { maxBytes: 64 * 1024, maxAgeMs: 0, keep: 9 };
+    const { logger, file } = open({ rotate });
+    logger.together?.(() => {
+      for (let number = 0; number < 2_000; number++) logger.info('A line of a commit with many of them');
+    });
+    expect(statSync(file).size).toBeLessThanOrEqual(rotate.maxBytes);
+    expect(statSync(`${file}.1`).size).toBeLessThanOrEqual(rotate.maxBytes);
+  });
+});

@@ -54,3 +54,32 @@ test('a message that is to be posted again has not failed yet', () => {
   });
   expect(store.backlog.posts()).toMatchObject({ waiting: 1, failed: 0 });
 });
+
+test('the oldest text that waits is that of whichever lane has it, and one that has ended counts no more', () => {
+  const clock = new FakeClock();
+  const store = temporaryStore(clock);
+  const began = clock.now();
+  const add = (id: string, conversation: string) => {
+    store.write(() =>
+      store.sends.add({
+        ...{ id, conversation, threadId: conversation, text: 'Hi', role: 'message', priority: 2, pauseMs: 0 },
+        ...{ commandId: null, scheduleId: null, answers: null, twinKey: null, twin: null, state: 'queued' },
+        ...{ errorCode: null, error: null },
+      }),
+    );
+    clock.advance(1_000);
+  };
+  expect(store.backlog.oldest().sends_queued).toBeNull();
+  for (const [id, conversation] of [
+    ['one', 'bob'],
+    ['two', 'ann'],
+    ['three', 'cleo'],
+    ['four', 'bob'],
+  ] as const)
+    add(id, conversation);
+  expect(store.backlog.oldest().sends_queued).toBe(began);
+  store.write(() => store.sends.settle(store.sends.findById('one')?.seq ?? 0, { state: 'sent' }));
+  expect(store.backlog.oldest().sends_queued).toBe(began + 1_000);
+  store.write(() => store.sends.settle(store.sends.findById('two')?.seq ?? 0, { state: 'sent' }));
+  expect(store.backlog.oldest().sends_queued).toBe(began + 2_000);
+});

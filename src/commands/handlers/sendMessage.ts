@@ -4,6 +4,7 @@ import type { ErrorCode } from '../../model/errorCodes.js';
 import type { TextQueue } from '../../model/sending.js';
 import { type SentTexts, tooLateVerdict } from '../../store/sendRecord.js';
 import type { Clock } from '../../system/clock.js';
+import { sendableText } from '../../system/utf8.js';
 import {
   type Handler,
   handlerOf,
@@ -184,11 +185,25 @@ export function sendPayload(payload: Record<string, unknown>): typeof withFiles 
   return (hasAttachments(payload) ? withFiles : schema) as typeof withFiles;
 }
 
+/** Somebody's number, as a thread id that needs no more looks. */
+const NUMBER = /^\+\d{1,20}$/;
+const PLAIN_FIELDS: ReadonlySet<string> = new Set(['thread_id', 'text']);
+
+/** A text to a number with nothing else about it, as the schema reads it; undefined for anything else. */
+export function plainText(payload: Record<string, unknown>): Payload | undefined {
+  for (const field of Object.keys(payload)) if (!PLAIN_FIELDS.has(field)) return undefined;
+  const { thread_id, text } = payload;
+  if (typeof thread_id !== 'string' || typeof text !== 'string') return undefined;
+  if (!NUMBER.test(thread_id) || sendableText(text).trim() === '') return undefined;
+  return { thread_id, text, bubble_type: 'normal', attachments: [] };
+}
+
 /** `send_message_now`: the text goes out now; the ack comes with its outcome. `send_message` may be for later. */
 export function sendMessage(ports: SendMessagePorts): Handler {
   return handlerOf({
     ...sendMessageContract,
     schema: sendPayload,
+    plain: plainText,
     run(command, payload) {
       const isForLater = command.commandType === 'send_message' && payload.send_at !== undefined;
       if (isForLater && (payload.send_at ?? 0) > ports.clock.now()) {
