@@ -34,7 +34,7 @@ export class DaemonWorld {
   }
 
   /**
-   * The daemon's CPU time since its start (µs), resident memory (bytes), commits to its store, and bytes that it wrote to the disk (Linux
+   * The daemon's CPU time since its start (µs), resident memory now and at most (bytes), commits to its store, and bytes that it wrote to the disk (Linux
    * alone).
    */
   async usage() {

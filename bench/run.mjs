@@ -13,6 +13,7 @@ const BENCHES = {
   decodePeers: 'attributedBody → text, against the parsers of npm',
   look: 'a look at chat.db, and what a new row costs',
   accept: 'a burst of commands, durable',
+  flood: 'much at once: commands in one reply, texts due in one second',
   burst: 'texts in a burst, from the frame to the cleared ack',
   backlog: 'a backlog of messages, posted while commands come',
   storeRestart: 'a start with 100 000 stored commands',

@@ -21,7 +21,8 @@ statements.run = function (...values) {
 process.on('message', () => {
   const { user, system } = process.cpuUsage();
   const rss = process.memoryUsage.rss();
-  process.send({ cpu: user + system, rss, commits, committedAt, written: writtenBytes() });
+  const peak = process.resourceUsage().maxRSS * 1024;
+  process.send({ cpu: user + system, rss, peak, commits, committedAt, written: writtenBytes() });
 });
 process.channel?.unref();
 // A bench that failed leaves no daemon behind.
