@@ -14,14 +14,14 @@ export class Reading {
 
   constructor(path) {
     this.writer = new ChatDbWriter(path, { version: 26 });
-    this.chatDb = new ChatDb({ path, clock: systemClock, log: SILENT_LOG, region: () => 'US' });
+    this.chatDb = new ChatDb({ path, clock: systemClock, log: SILENT_LOG, region: 'US' });
     this.raw = openDatabase(path, { readonly: true });
     this.reader = new IncomingReader({
       chatDb: this.chatDb,
       store: this.store(),
       clock: systemClock,
       log: SILENT_LOG,
-      region: () => 'US',
+      region: 'US',
       ownAddresses: () => new Set(),
       worthAnswering: () => true,
       onMessages: (messages) => {

@@ -9,22 +9,31 @@ const { openPlaces, startAgent } = await import('../bench/AgentWorld.mjs');
 
 const PERSON = '+13105551234';
 const PATIENCE_MS = 60_000;
+// As deep as calls go within one turn of the loop.
+Error.stackTraceLimit = 100;
 
-/** Records while `work` runs what was entered, in order. */
+/** Whether the simulated Mac or the backend called, which run in this process and use some of the same modules. */
+function isOfBackend() {
+  return /\/dist\/(?:kit|gateway)\//.test(new Error('trace').stack);
+}
+
+/** Records while `work` runs what was entered, in the order of first entry. */
 async function trace(work) {
-  const entered = [];
-  globalThis.enteredFunction = (file, line) => entered.push(`${file}:${line}`);
+  const entered = new Set();
+  globalThis.enteredFunction = (file, line) => {
+    const entry = `${file}:${line}`;
+    if (!entered.has(entry) && !isOfBackend()) entered.add(entry);
+  };
   await work();
   globalThis.enteredFunction = undefined;
-  return entered;
+  return [...entered];
 }
 
 const fileOf = (entry) => entry.slice(0, entry.lastIndexOf(':'));
 const roomOf = (entry) => entry.split('/')[0].split('.')[0];
 
-function figures(entered) {
-  const functions = [...new Set(entered)];
-  const files = [...new Set(entered.map(fileOf))].sort();
+function figures(functions) {
+  const files = [...new Set(functions.map(fileOf))].sort();
   const hops = functions.filter((entry, at) => at > 0 && roomOf(entry) !== roomOf(functions[at - 1])).length;
   return { functions, files, hops };
 }

@@ -24,6 +24,11 @@ export function dispatchSettings({ outgoing }: Config) {
   return { bubbleDelayMs: outgoing.bubble_delay_ms };
 }
 
+/** What a send asks at each use. */
+export function senderSettings({ imessage, outgoing }: Config) {
+  return { timeoutMs: imessage.send_timeout_seconds * 1000, smsFallback: outgoing.sms_fallback };
+}
+
 /** What the scheduler asks at each use. */
 export function scheduleSettings({ schedule, acks }: Config) {
   return { maxLatenessMs: schedule.max_lateness_seconds * 1000, acks: acks.scheduled };

@@ -47,6 +47,7 @@ import {
   dispatchSettings,
   outgoingSettings,
   scheduleSettings,
+  senderSettings,
 } from './componentSettings.js';
 import { type Attachments, composeAttachments } from './composeAttachments.js';
 import { composeReader } from './composeReader.js';
@@ -110,7 +111,7 @@ export function compose(options: ComponentOptions): Components {
     path: settled.imessage.db_path,
     clock,
     log,
-    region: () => region,
+    region,
     groups: names,
   });
   const { osascript_path: osascriptPath } = settled.imessage;
@@ -133,9 +134,8 @@ export function compose(options: ComponentOptions): Components {
   const sender = messageSender({
     runner,
     chatDb,
-    sendTimeoutMs: () => config().imessage.send_timeout_seconds * 1000,
+    settings: options.config.slice(senderSettings),
     isGroup: isGroupKey,
-    smsFallback: () => config().outgoing.sms_fallback,
     hold: () => supervision.ready() ?? automation.hold(),
     onResult: (result) => {
       sendHealth.note(result);
@@ -144,7 +144,10 @@ export function compose(options: ComponentOptions): Components {
     },
   });
   const circuit = new Circuit({ clock, random });
-  const filter = livePrivacyFilter(() => config().privacy.redact, region);
+  const filter = livePrivacyFilter(
+    options.config.slice(({ privacy }) => privacy.redact),
+    region,
+  );
   const attachments = composeAttachments({
     store,
     chatDb,
@@ -291,12 +294,12 @@ export function compose(options: ComponentOptions): Components {
     store,
     clock,
     log,
-    config,
+    config: options.config,
     region,
     worthAnswering,
     incoming,
     activity,
-    readTies: names.readTies.bind(names, chatDb),
+    names,
     onArrived: () => supervision.arrived(),
   });
   const supervision = new Supervision({
@@ -313,7 +316,7 @@ export function compose(options: ComponentOptions): Components {
     linkUp: () => backend.reachable(),
   });
   const edits = new EditWatch({ chatDb, clock, onChanges: incoming.changes.note.bind(incoming.changes) });
-  const watcher = new ChatDbWatcher({ chatDb, clock, log, together: (looks) => store.together(looks) });
+  const watcher = new ChatDbWatcher({ chatDb, clock, log, together: store.together.bind(store) });
   watcher.onLook(reader.scan.bind(reader));
   watcher.onLook(outgoing.chatChanged.bind(outgoing));
   watcher.onLook(edits.look.bind(edits));

@@ -120,7 +120,13 @@ function chatOf(store: Store, { config: read, log }: StoppedAgent, clock: Clock 
   const region = () => regionOf(config().edge.user_phone);
   const keysOf = () => new ConversationNames(store, region(), log, wordsKey);
   const chatDbOf = () => {
-    chatDb ??= new ChatDb({ path: config().imessage.db_path, clock, log: SILENT, region, groups: keysOf() });
+    chatDb ??= new ChatDb({
+      path: config().imessage.db_path,
+      clock,
+      log: SILENT,
+      region: region(),
+      groups: keysOf(),
+    });
     return chatDb;
   };
   let names: Names | undefined;

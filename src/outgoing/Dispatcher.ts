@@ -9,10 +9,10 @@ import type { Clock, Timer } from '../system/clock.js';
 import { randomHex } from '../system/random.js';
 import type { ConversationQueues, NextSend } from './ConversationQueues.js';
 import { saidMeanwhile } from './DuplicatePairing.js';
-import type { NewRecipients, Pace } from './limits.js';
+import { MachineGate, type NewRecipients, type Pace } from './limits.js';
 import type { OutcomeRecorder } from './OutcomeRecorder.js';
 import { notDelivered, outcomeOf } from './OutcomeRecorder.js';
-import { MachineGate, retryOf } from './retryPolicy.js';
+import { retryOf } from './retryPolicy.js';
 import { knownRows, matchRows, type UndecidedTexts } from './SendVerifier.js';
 import { type Evidence, isReply, type SentEvidence } from './SentEvidence.js';
 

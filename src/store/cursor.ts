@@ -4,7 +4,7 @@ import type { Database, Statement, StoredRows } from './sqlite.js';
 /** For so many days it is remembered which rows of chat.db were judged. */
 export const SEEN_KEPT_DAYS = 31;
 
-/** A row of chat.db that was judged. Equal rows of `key` are candidates for one message; see `rowIdentity.ts`. */
+/** A row of chat.db that was judged. Equal rows of `key` are candidates for one message; see `classify.ts`. */
 export interface SeenRow {
   guid: string;
   /** The guid of the row that this one is a copy of; its own if it is none. */

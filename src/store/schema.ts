@@ -290,7 +290,7 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX seen_rows_original ON seen_rows (original);
   CREATE INDEX seen_rows_seen_at ON seen_rows (seen_at);
 
-  -- What was judged before there was this table. Of messages the date is known to the millisecond only: see rowIdentity.ts.
+  -- What was judged before there was this table. Of messages the date is known to the millisecond only: see classify.ts.
   INSERT OR IGNORE INTO seen_rows (guid, original, conversation, row_key, words, files, changed, seen_at)
     SELECT guid, guid, conversation,
       'ms ' || coalesce(nullif(json_extract(message, '$.sender'), conversation), 'them') || ' ' || sent_at,

@@ -33,17 +33,17 @@ function place() {
   const writer = new ChatDbWriter(chatPath, { version: 15 });
   const store = temporaryStore(clock, directory);
   const names = new ConversationNames(store, 'US', log, wordsKey);
-  const chatDb = new ChatDbBetween({ path: chatPath, clock, log, region: () => 'US', groups: names });
+  const chatDb = new ChatDbBetween({ path: chatPath, clock, log, region: 'US', groups: names });
   const env = { HOME: directory, USER_PHONE: '+13105550100', BACKEND_URL: 'http://127.0.0.1:9' };
   const { config } = loadConfig({ env, cwd: directory, homeDir: directory, platform: 'linux' });
   const reader = composeReader({
-    ...{ chatDb, store, clock, log, region: 'US', config: () => config, worthAnswering: () => true },
+    ...{ chatDb, names, store, clock, log, region: 'US', worthAnswering: () => true },
+    config: { slice: (read) => () => read(config) },
     incoming: forwarding({
       ...{ store, clock, log, config: () => config, conversationKey: names.keyOf },
       ...{ normalise: (text) => text, disclose: (text) => text, onFiles: () => undefined },
     }),
     activity: { incomingAt: null, sentAt: null, error: null, errorAt: null },
-    readTies: () => names.readTies(chatDb),
     onArrived: () => undefined,
   });
   onTestFinished(() => {

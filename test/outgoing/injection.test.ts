@@ -113,8 +113,7 @@ function room() {
   const sender = messageSender({
     runner,
     chatDb: { findChat: () => (chat.current === undefined ? [] : [chat.current]), servicesOf: () => ['SMS'] },
-    smsFallback: () => 'always',
-    sendTimeoutMs: () => 20_000,
+    settings: () => ({ timeoutMs: 20_000, smsFallback: 'always' }),
     isGroup: () => false,
     onResult: () => undefined,
   });

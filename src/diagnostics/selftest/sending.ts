@@ -292,7 +292,7 @@ async function withChatDb(
 ): Promise<Outcome> {
   const { imessage, edge } = loaded.config;
   const region = regionOf(edge.user_phone);
-  const chatDb = new ChatDb({ path: imessage.db_path, clock, log: silentLog, region: () => region });
+  const chatDb = new ChatDb({ path: imessage.db_path, clock, log: silentLog, region });
   try {
     return await work(chatDb);
   } finally {

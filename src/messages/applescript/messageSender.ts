@@ -9,9 +9,8 @@ export type SmsFallback = 'never' | 'known' | 'always';
 interface MessageSenderOptions {
   runner: OsascriptRunner;
   chatDb: Pick<ChatDb, 'findChat' | 'servicesOf'>;
-  /** Who may be written to by SMS where iMessage refuses the target. */
-  smsFallback: () => SmsFallback;
-  sendTimeoutMs: () => number;
+  /** Read at each use: how long osascript may take, and who may be written to by SMS where iMessage refuses the target. */
+  settings: () => { readonly timeoutMs: number; readonly smsFallback: SmsFallback };
   isGroup: (conversation: string) => boolean;
   /** See MessageSender. */
   hold?: () => Promise<unknown> | undefined;
@@ -24,12 +23,12 @@ interface MessageSenderOptions {
  * that outlives the agent.
  */
 export function messageSender(options: MessageSenderOptions): MessageSender & { release(): void } {
-  const { runner, chatDb, sendTimeoutMs, isGroup, hold, onResult } = options;
+  const { runner, chatDb, settings, isGroup, hold, onResult } = options;
   const running = new Set<RunningScript>();
   const leaving = new AbortController();
   return {
     targets(conversation, threadId, answeredChat = null) {
-      const smsFallback = options.smsFallback();
+      const { smsFallback } = settings();
       const found = chatDb.findChat(conversation);
       const chats = found ?? [];
       const [chat] = smsFallback === 'never' ? chats.filter((one) => !isTextMessage(one)) : chats;
@@ -43,20 +42,20 @@ export function messageSender(options: MessageSenderOptions): MessageSender & { 
       return found === undefined && named.length === 0 ? undefined : named;
     },
     needsSms(conversation, threadId) {
-      if (options.smsFallback() !== 'never') return false;
+      if (settings().smsFallback !== 'never') return false;
       return (
         TEXT_MESSAGE_GUID.test(threadId) ||
         (chatDb.findChat(conversation) ?? []).some((one) => isTextMessage(one))
       );
     },
-    hold: () => hold?.(),
+    ...(hold === undefined ? {} : { hold }),
     async start({ tag, text, file, target }) {
       const script = runner.start({
         tag,
         text,
         form: target.form,
         target: target.address,
-        deadlineMs: sendTimeoutMs(),
+        deadlineMs: settings().timeoutMs,
         ...(target.accountId === null ? {} : { accountId: target.accountId }),
         ...(file === null ? {} : { file }),
       });
@@ -67,7 +66,7 @@ export function messageSender(options: MessageSenderOptions): MessageSender & { 
       return attemptResult(ended);
     },
     async settle(tag, isSameBoot) {
-      const end = await runner.waitForEnd(tag, sendTimeoutMs(), { isSameBoot, stop: leaving.signal });
+      const end = await runner.waitForEnd(tag, settings().timeoutMs, { isSameBoot, stop: leaving.signal });
       if (end.running && leaving.signal.aborted) return undefined;
       return { dispatched: end.marker || end.killed || end.running };
     },

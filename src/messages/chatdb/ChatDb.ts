@@ -24,7 +24,7 @@ interface ChatDbOptions {
   clock: Clock;
   log: Logger;
   /** Region of the user's phone, by which nationally written numbers are read. */
-  region: () => string;
+  region: string;
   /** How groups are named to everybody else; each by its own identifier if left out. */
   groups?: GroupNames;
 }
@@ -48,7 +48,7 @@ interface Queries {
  */
 export class ChatDb {
   private readonly connection: ChatDbConnection;
-  private readonly region: () => string;
+  private readonly region: string;
   private queries: Queries | undefined;
   private readonly groups: GroupNames;
   private tiesRead: { of: OpenChatDb; state: string } | undefined;
@@ -115,23 +115,23 @@ export class ChatDb {
 
   /** The same, and rows of which chat.db does not say yet whether they went out. */
   rowsOfSendsAfter(rowId: number, limit: number, within?: RowsWithin): ChatDbSentRow[] {
-    return this.rowsOfSends((sent) => sent.sentRowsAfter(rowId, limit, this.region(), within));
+    return this.rowsOfSends((sent) => sent.sentRowsAfter(rowId, limit, this.region, within));
   }
 
   /** The same of then (Unix ms) and later, by their date. */
   rowsOfSendsSince(sentAt: number, limit: number, within?: RowsWithin): ChatDbSentRow[] {
-    return this.rowsOfSends((sent) => sent.sentRowsSince(sentAt, limit, this.region(), within));
+    return this.rowsOfSends((sent) => sent.sentRowsSince(sentAt, limit, this.region, within));
   }
 
   /** The same that are dated in one of these milliseconds (Unix ms). */
   rowsOfSendsDatedAt(times: readonly number[]): ChatDbSentRow[] {
-    return this.rowsOfSends((sent) => sent.sentRowsDatedAt(times, this.region()));
+    return this.rowsOfSends((sent) => sent.sentRowsDatedAt(times, this.region));
   }
 
   /** The row of a sent message as it stands now. */
   sentRow(guid: string): ChatDbSentRow | undefined {
     return this.rowsOfSends((sent) =>
-      [sent.sentRow(guid, this.region())].filter((row) => row !== undefined),
+      [sent.sentRow(guid, this.region)].filter((row) => row !== undefined),
     )[0];
   }
 
@@ -146,13 +146,13 @@ export class ChatDb {
    */
   findChat(conversationKey: string): ChatTarget[] | undefined {
     const names = this.groups.identifiersOf(conversationKey);
-    return this.value(({ sent }) => sent.findChat(names, this.region()));
+    return this.value(({ sent }) => sent.findChat(names, this.region));
   }
 
   /** The name that a group, named by its canonical key, was given in Messages; null if none, or if chat.db cannot be read. */
   groupName(conversationKey: string): string | null {
     const identifiers = this.groups.identifiersOf(conversationKey);
-    return this.value(({ sent }) => sent.groupName(identifiers, this.region())) ?? null;
+    return this.value(({ sent }) => sent.groupName(identifiers, this.region)) ?? null;
   }
 
   /** The groups that go by several identifiers, if chats were added or removed since the last call; else undefined. */
@@ -160,7 +160,7 @@ export class ChatDb {
     return this.value(({ ties }, open) => {
       const state = ties.state();
       if (this.tiesRead?.of === open && this.tiesRead.state === state) return undefined;
-      const read = ties.read(this.region());
+      const read = ties.read(this.region);
       this.tiesRead = { of: open, state };
       return read;
     });
@@ -173,7 +173,7 @@ export class ChatDb {
 
   /** The services (iMessage, SMS, RCS …) by which a person, named by their canonical key, was met. */
   servicesOf(conversationKey: string): string[] {
-    return this.value(({ sent }) => sent.servicesOf(conversationKey, this.region())) ?? [];
+    return this.value(({ sent }) => sent.servicesOf(conversationKey, this.region)) ?? [];
   }
 
   /** The addresses that this Mac's accounts send from and are reached at, as chat.db has them. Cached for minutes. */

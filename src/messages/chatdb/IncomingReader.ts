@@ -29,7 +29,7 @@ interface IncomingReaderOptions {
   store: ReaderStore;
   clock: Clock;
   log: Logger;
-  region: () => string;
+  region: string;
   /** Our own addresses, canonical: what comes from them is not forwarded. */
   ownAddresses: () => ReadonlySet<string>;
   /** Whether a message sent then (Unix ms) is still worth an answer. */
@@ -247,7 +247,7 @@ export class IncomingReader {
   ): Judged {
     const { region, ownAddresses, worthAnswering, clock, store } = this.options;
     return judge(gathered, pending, {
-      region: region(),
+      region,
       ownAddresses: this.own.with(ownAddresses()),
       worthAnswering,
       hasEchoed: (address) => this.own.hasEchoed(address),

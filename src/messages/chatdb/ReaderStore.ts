@@ -6,17 +6,22 @@ import {
   LONGEST_LOOK_MS,
   type ReadingState,
   readsFrom,
+  SEEN_KEPT_DAYS,
   type SeenRow,
 } from '../../store/cursor.js';
 import { diskFault } from '../../store/diskFault.js';
+import type { LedgerGap } from '../../store/ledgerGap.js';
+import type { Store } from '../../store/Store.js';
 import type { SetAsideTable } from '../../store/setAside.js';
 import type { SharedWrite } from '../../store/writes.js';
 import type { Clock, SteadyTime } from '../../system/clock.js';
+import type { ChatDb } from './ChatDb.js';
 import { SEEDS, type Seed } from './ChatDb.js';
+import type { ConversationNames } from './ConversationNames.js';
+import { identityOf, REMEMBERED_MS, seenRow } from './classify.js';
 import type { Attempt, Judged, PendingRow } from './incomingBatch.js';
 import type { ForwardRules, RowEvent } from './judgeRow.js';
 import { type Anchor, LOOK_AGAIN_MS, type ReadingPosition } from './readingPosition.js';
-import { identityOf, REMEMBERED_MS, seenRow } from './rowIdentity.js';
 
 /** Where the reader keeps its place and where messages go: one `write` takes all of it, durably, or nothing. */
 export interface ReaderStore {
@@ -65,7 +70,7 @@ interface ReadingPlaceOptions {
   store: Pick<ReaderStore, 'write' | 'cursor'>;
   clock: Clock;
   steady: SteadyTime;
-  region: () => string;
+  region: string;
   attempt: Attempt;
 }
 
@@ -155,7 +160,7 @@ export class ReadingPlace {
         return [
           attempt(
             row.guid,
-            () => seenRow(row.guid, identityOf(row, attachments, region()), seenAt, undefined),
+            () => seenRow(row.guid, identityOf(row, attachments, region), seenAt, undefined),
             'part',
           ),
         ];
@@ -255,4 +260,83 @@ function answeringOriginals(message: IncomingMessage, { cursor }: ReaderStore): 
 /** Inside a write. */
 function setAside(store: ReaderStore, key: string, fault: unknown): void {
   store.setAside?.note('row', key, describeError(fault));
+}
+
+/**
+ * What is to be stored of chat.db before its rows are read on, and checked once they were read: the ties of its groups, and the gap of a
+ * store that was put back. A read that chat.db refuses for itself alone must hold back the rows that are judged by what it would have
+ * found.
+ */
+export function readFirst({ chatDb, names, store, clock }: ReadFirst): {
+  beforeScan: () => boolean;
+  keysHold: () => boolean;
+} {
+  return {
+    beforeScan: () =>
+      chatDb.whole(() => names.readTies(chatDb) !== 'unstored' && noteGap(store, chatDb, clock)) ?? false,
+    keysHold: () => chatDb.whole(() => names.readTies(chatDb) === 'known') ?? false,
+  };
+}
+
+interface ReadFirst {
+  chatDb: ChatDb;
+  names: ConversationNames;
+  store: Store;
+  clock: Pick<Clock, 'now'>;
+}
+
+const DAY_MS = 86_400_000;
+/** A clock may have been behind by so much when a row was written, in ms. */
+const BEHIND_MS = DAY_MS;
+/** Rows read in one go. */
+const PAGE = 1000;
+
+/**
+ * What is in chat.db when a gap is found belongs to it: notes how far chat.db reaches, and the outgoing rows that the store does not
+ * know. To be called before chat.db is read on. False: there is one to be noted and chat.db cannot be read, so nothing is noted,
+ * nothing that may be of the gap goes out, and no row may be read either: it would count as one that the store knows.
+ */
+export function noteGap(
+  store: Store,
+  chatDb: Pick<ChatDb, 'generation' | 'highestRowId' | 'rowsOfSendsSince' | 'whole'>,
+  clock: Pick<Clock, 'now'>,
+): boolean {
+  const gap = store.lineage.gap();
+  if (gap === undefined || (gap.areRowsNoted && gap.untilRow !== null)) return true;
+  const found = chatDb.whole(() => ({
+    isSame: gap.generation === chatDb.generation(),
+    rowId: chatDb.highestRowId() ?? 0,
+    rows: gap.areRowsNoted ? [] : unknownRows(store, chatDb, startOf(gap, clock.now())),
+  }));
+  if (found === undefined) return false;
+  if (gap.areRowsNoted && !found.isSame) return true;
+  store.write(() => {
+    if (!gap.areRowsNoted) store.lineage.noteGapRows(found.rows);
+    if (found.isSame) store.lineage.endGapAt(found.rowId);
+  });
+  return true;
+}
+
+/** From when on (Unix ms) a row of the gap may be dated, and rows that were judged are remembered. */
+function startOf({ copiedAt }: LedgerGap, now: number): number {
+  return Math.max((copiedAt ?? now) - BEHIND_MS, now - SEEN_KEPT_DAYS * DAY_MS);
+}
+
+/** Outgoing rows from then on that are neither judged nor the proof of a text, in the order of their dates. */
+function unknownRows(
+  store: Store,
+  chatDb: Pick<ChatDb, 'rowsOfSendsSince'>,
+  from: number,
+): { guid: string; sentAt: number | null }[] {
+  const read = new Map<string, { guid: string; sentAt: number | null }>();
+  for (let since = from; ; ) {
+    const page = chatDb.rowsOfSendsSince(since, PAGE).filter(({ guid }) => !read.has(guid));
+    for (const { guid, sentAt } of page) read.set(guid, { guid, sentAt });
+    const last = page.at(-1)?.sentAt ?? null;
+    if (last === null) break;
+    since = last;
+  }
+  return [...read.values()].filter(
+    ({ guid }) => !store.cursor.seen.has(guid) && !store.sends.isClaimed(guid),
+  );
 }

@@ -4,6 +4,7 @@ import type { SeenRow } from '../../store/cursor.js';
 import type { Clock } from '../../system/clock.js';
 import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import type { AttachmentRow, ChatRow } from './chatRow.js';
+import { classify, identityOf, originalAmong, REMEMBERED_MS, seenRow } from './classify.js';
 import {
   type Awaited,
   type RowEvent,
@@ -15,10 +16,8 @@ import {
 import { type LinkNeighbour, URL_BALLOON } from './links.js';
 import type { OwnTraffic, Voice } from './ownership.js';
 import type { DatedRows, ReadingPosition } from './readingPosition.js';
-import { identityOf, originalAmong, REMEMBERED_MS, seenRow } from './rowIdentity.js';
 import { isBatchFull, type MessageRows, sizeOf } from './rows.js';
 import { GROUP_STYLE } from './schema.js';
-import { classify } from './takeMessage.js';
 
 /**
  * A row before the cursor that was not complete, or was held back. `firstSeenAt` is Unix ms, and so is `completeAt`: since then it

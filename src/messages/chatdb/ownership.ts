@@ -280,13 +280,13 @@ export class OwnAddresses {
 
   /** `sources`: the configuration's addresses, those learned from chat.db. In any form. */
   constructor(
-    private readonly region: () => string,
+    private readonly region: string,
     private readonly sources: readonly (() => readonly string[])[],
   ) {}
 
   all(): ReadonlySet<string> {
     const written = this.sources.flatMap((source) => source());
-    const region = this.region();
+    const { region } = this;
     const known = `${region}\n${written.join('\n')}`;
     if (known !== this.known) {
       this.known = known;
@@ -336,7 +336,7 @@ export class OwnTraffic {
   private readonly echoes = new Map<string, ReadonlySet<string>>();
   private generation: string | undefined;
 
-  constructor(private readonly region: () => string) {}
+  constructor(private readonly region: string) {}
 
   /** Where ROWIDs are given out anew nothing that was noted holds. True if so, and at first: then note what is recent. */
   startsOver(generation: string): boolean {
@@ -354,7 +354,7 @@ export class OwnTraffic {
   /** Notes a row, as it stands now; rows that are not ours are passed over. */
   note(row: ChatRow): void {
     if (row.isFromMe !== 1) return;
-    const region = this.region();
+    const { region } = this;
     const isTrusted = namesUs(row);
     const account = isTrusted ? accountAddress(row.account, region) : null;
     const caller = isTrusted ? accountAddress(row.ownAddress, region) : null;

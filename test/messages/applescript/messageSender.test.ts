@@ -18,7 +18,7 @@ function room(smsFallback: SmsFallback) {
   const directory = temporaryDirectory();
   const mac = new SimulatedMac(directory);
   const log = new RecordingLog();
-  const chatDb = new ChatDb({ path: mac.chatDbPath, clock: systemClock, log, region: () => 'US' });
+  const chatDb = new ChatDb({ path: mac.chatDbPath, clock: systemClock, log, region: 'US' });
   onTestFinished(() => {
     chatDb.close();
     mac.close();
@@ -33,7 +33,7 @@ function room(smsFallback: SmsFallback) {
     },
   });
   const sender = messageSender({
-    ...{ runner, chatDb, smsFallback: () => smsFallback, sendTimeoutMs: () => 1000, isGroup: isGroupKey },
+    ...{ runner, chatDb, settings: () => ({ timeoutMs: 1000, smsFallback }), isGroup: isGroupKey },
     onResult: () => undefined,
   });
   const forms = (conversation: string) => sender.targets(conversation, conversation)?.map(({ form }) => form);

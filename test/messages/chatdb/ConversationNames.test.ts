@@ -28,7 +28,7 @@ function world() {
     return {
       store,
       names,
-      chatDb: new ChatDb({ path: chatPath, clock, log, region: () => 'US', groups: names }),
+      chatDb: new ChatDb({ path: chatPath, clock, log, region: 'US', groups: names }),
     };
   };
   let built = build();

@@ -56,7 +56,7 @@ function without(from: string, isDropped: (table: string, name: string) => boole
 /** Everything that is ever read, once; the problem if something cannot be. */
 function readAll(path: string): string {
   const log = new RecordingLog();
-  const chatDb = new ChatDb({ path, clock: new FakeClock(), log, region: () => 'US' });
+  const chatDb = new ChatDb({ path, clock: new FakeClock(), log, region: 'US' });
   const messages = chatDb.readMessages((rows) => {
     const all = rows.rowsAfter(0, 10);
     rows.rowsAmong([1]);
@@ -104,7 +104,7 @@ test('an edit is found where item_type is missing', () => {
     path: without(path, (table, name) => table === 'message' && name === 'item_type'),
     clock: new FakeClock(),
     log: new RecordingLog(),
-    region: () => 'US',
+    region: 'US',
   });
   onTestFinished(() => chatDb.close());
   const edits = chatDb.readEdits((rows) => rows.between(0, 4e12));

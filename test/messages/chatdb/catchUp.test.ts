@@ -13,7 +13,7 @@ function batches(msEach: number): number[] {
     store: world.newStore(),
     clock: world.clock,
     log: world.log,
-    region: () => 'US',
+    region: 'US',
     ownAddresses: () => new Set([OWN]),
     worthAnswering() {
       if (isWorking) world.clock.advance(msEach);

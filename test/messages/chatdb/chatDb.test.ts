@@ -224,7 +224,7 @@ describe('changed', () => {
   test('the generation outlives the process', () => {
     const world = new MessagesWorld();
     world.receive({ from: PERSON, text: 'hi' });
-    const again = new ChatDb({ path: world.path, clock: world.clock, log: world.log, region: () => 'US' });
+    const again = new ChatDb({ path: world.path, clock: world.clock, log: world.log, region: 'US' });
     expect(again.generation()).toBe(world.chatDb.generation());
     again.close();
   });
@@ -349,7 +349,7 @@ function recordedQueries(world: MessagesWorld): string[] {
     return original.call(this, sql);
   };
   try {
-    const fresh = new ChatDb({ path: world.path, clock: world.clock, log: world.log, region: () => 'US' });
+    const fresh = new ChatDb({ path: world.path, clock: world.clock, log: world.log, region: 'US' });
     fresh.highestRowId();
     fresh.close();
   } finally {

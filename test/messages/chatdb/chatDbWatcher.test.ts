@@ -28,7 +28,7 @@ function real(options: Partial<ChatDbWatcherOptions> = {}) {
   const writer = new ChatDbWriter(path);
   writer.receive({ from: PERSON, text: 'before' });
   const log = new RecordingLog();
-  const chatDb = new ChatDb({ path, clock: systemClock, log, region: () => 'US' });
+  const chatDb = new ChatDb({ path, clock: systemClock, log, region: 'US' });
   const watcher = new ChatDbWatcher({ chatDb, clock: systemClock, log, ...options });
   onTestFinished(() => {
     watcher.stop();

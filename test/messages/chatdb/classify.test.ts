@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { encodeAttributedBody } from '../../../src/kit/messages/typedstreamEncoder.js';
 import type { AttachmentRow, ChatRow } from '../../../src/messages/chatdb/chatRow.js';
+import { classify } from '../../../src/messages/chatdb/classify.js';
 import { MESSAGES_ALONE, type RowFacts } from '../../../src/messages/chatdb/judgeRow.js';
-import { classify } from '../../../src/messages/chatdb/takeMessage.js';
 import { OTHER, OWN, PERSON } from './messagesWorld.js';
 
 const NOW = Date.UTC(2026, 0, 1);

@@ -20,7 +20,7 @@ function world(version: AppleVersion = 15, groups?: GroupNames) {
     path,
     clock: new FakeClock(),
     log: new RecordingLog(),
-    region: () => 'US',
+    region: 'US',
     ...(groups === undefined ? {} : { groups }),
   });
   onTestFinished(() => {

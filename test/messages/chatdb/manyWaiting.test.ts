@@ -29,7 +29,7 @@ function flooded({ count = WAITING, columns = {} }: { count?: number; columns?: 
     store: world.newStore(),
     clock: world.clock,
     log: world.log,
-    region: () => 'US',
+    region: 'US',
     ownAddresses: () => new Set(),
     worthAnswering: () => true,
     onMessages: (messages) => world.received.push(...messages),

@@ -52,7 +52,7 @@ export class MessagesWorld {
   }
 
   get chatDb(): ChatDb {
-    this.chatDbNow ??= new ChatDb({ path: this.path, clock: this.clock, log: this.log, region: () => 'US' });
+    this.chatDbNow ??= new ChatDb({ path: this.path, clock: this.clock, log: this.log, region: 'US' });
     return this.chatDbNow;
   }
 
@@ -66,7 +66,7 @@ export class MessagesWorld {
       store,
       clock: this.clock,
       log: this.log,
-      region: () => 'US',
+      region: 'US',
       ownAddresses: () => new Set([OWN]),
       worthAnswering: (sentAt) => this.clock.now() - sentAt <= this.maxAgeMs,
       onMessages: (messages) => this.received.push(...messages),

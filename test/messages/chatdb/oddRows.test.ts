@@ -55,7 +55,7 @@ describe('a row that is like none we know', () => {
     first.stop();
     const reader = new IncomingReader({
       ...{ chatDb: world.chatDb, store, clock: world.clock, log: world.log },
-      region: () => 'US',
+      region: 'US',
       ownAddresses: () => new Set(),
       worthAnswering: () => true,
       forwarding: {

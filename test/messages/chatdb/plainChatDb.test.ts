@@ -17,7 +17,7 @@ test('a chat.db without the tables for files and members is read, and read anew 
     CREATE TABLE chat_message_join (chat_id INTEGER, message_id INTEGER, message_date INTEGER);
     INSERT INTO message (guid, text, is_from_me) VALUES ('a', 'hello', 1);
   `);
-  const chatDb = new ChatDb({ path, clock: new FakeClock(), log: new RecordingLog(), region: () => 'US' });
+  const chatDb = new ChatDb({ path, clock: new FakeClock(), log: new RecordingLog(), region: 'US' });
   expect(chatDb.access()).toEqual({ ok: true });
   expect(chatDb.sentRowsAfter(0, 10).map(({ text }) => text)).toEqual(['hello']);
   chatDb.changed();

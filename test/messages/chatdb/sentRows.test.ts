@@ -163,7 +163,7 @@ describe('own addresses', () => {
 
   test('of all sources are canonical, in one set while nothing changes', () => {
     let learned = ['Me@Example.com'];
-    const own = new OwnAddresses(() => 'US', [() => ['(310) 555-0100', ''], () => learned]);
+    const own = new OwnAddresses('US', [() => ['(310) 555-0100', ''], () => learned]);
     const first = own.all();
     expect(first).toEqual(new Set(['+13105550100', 'me@example.com']));
     expect(own.all()).toBe(first);

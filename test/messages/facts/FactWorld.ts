@@ -103,7 +103,7 @@ export class FactWorld {
     const { clock, log } = this;
     const path = join(this.directory, 'chat.db');
     this.writer = new ChatDbWriter(path, form);
-    this.chatDb = new ChatDb({ path, clock, log, region: () => REGION });
+    this.chatDb = new ChatDb({ path, clock, log, region: REGION });
     this.store = openTestStore(join(this.directory, 'store.db'), { clock, log });
     this.told = forwarding({
       store: this.store,
@@ -218,13 +218,13 @@ export class FactWorld {
 
   private read(): [IncomingReader, EditWatch] {
     const { chatDb, store, clock, log } = this;
-    const own = new OwnAddresses(() => REGION, [() => [OWN], () => chatDb.ownAddresses()]);
+    const own = new OwnAddresses(REGION, [() => [OWN], () => chatDb.ownAddresses()]);
     const reader = new IncomingReader({
       chatDb,
       store,
       clock,
       log,
-      region: () => REGION,
+      region: REGION,
       ownAddresses: () => own.all(),
       worthAnswering: (sentAt) => clock.now() - sentAt <= this.maxAgeMs,
       forwarding: this.told.rows,

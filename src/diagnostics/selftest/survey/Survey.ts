@@ -1,5 +1,5 @@
 import type { ChatRow } from '../../../messages/chatdb/chatRow.js';
-import type { RowIdentity } from '../../../messages/chatdb/rowIdentity.js';
+import type { RowIdentity } from '../../../messages/chatdb/classify.js';
 import type { Table } from '../../../messages/chatdb/schema.js';
 import type { CheckDetail } from '../../../model/operatorApi.js';
 

@@ -1,10 +1,10 @@
 import { decodeAttributedBody, isAppLine, type TextRun } from '../../../messages/chatdb/attributedBody.js';
 import type { OpenChatDb } from '../../../messages/chatdb/ChatDbConnection.js';
 import type { ChatRow } from '../../../messages/chatdb/chatRow.js';
+import { identityOf, senderOf } from '../../../messages/chatdb/classify.js';
 import { bodyFromHistory, readMessageSummary } from '../../../messages/chatdb/messageSummary.js';
 import { accountAddress, saidIn } from '../../../messages/chatdb/ownership.js';
 import { isTakenBack, readableText } from '../../../messages/chatdb/rowBody.js';
-import { identityOf, senderOf } from '../../../messages/chatdb/rowIdentity.js';
 import { MessageRows } from '../../../messages/chatdb/rows.js';
 import { GROUP_STYLE, hasTable, mimeTypeColumn } from '../../../messages/chatdb/schema.js';
 import { canonicalAddress } from '../../../messages/conversationId.js';

@@ -1,9 +1,9 @@
 import BetterSqlite3 from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
-import { noteGap } from '../../src/daemon/composeReader.js';
-import { IncomingReader } from '../../src/messages/chatdb/IncomingReader.js';
-import { openDatabase } from '../../src/store/sqlite.js';
-import { MessagesWorld, PERSON } from '../messages/chatdb/messagesWorld.js';
+import { IncomingReader } from '../../../src/messages/chatdb/IncomingReader.js';
+import { noteGap } from '../../../src/messages/chatdb/ReaderStore.js';
+import { openDatabase } from '../../../src/store/sqlite.js';
+import { MessagesWorld, PERSON } from './messagesWorld.js';
 
 /** A store that was put back, and a chat.db with a text that went out since. */
 function restored() {
@@ -66,7 +66,7 @@ test('no row is read before the gap is noted', () => {
   store.write(() => store.cursor.set({ generation: chatDb.generation() ?? '', rowId: 0, guid: null }));
   let isBusy = true;
   const reader = new IncomingReader({
-    ...{ chatDb, store, clock, log, region: () => 'US', ownAddresses: () => new Set<string>() },
+    ...{ chatDb, store, clock, log, region: 'US', ownAddresses: () => new Set<string>() },
     worthAnswering: () => true,
     beforeScan() {
       if (isBusy) messages.exec('BEGIN EXCLUSIVE');
