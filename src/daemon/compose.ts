@@ -5,7 +5,7 @@ import { backendSettings } from '../backend/settings.js';
 import { Acks, Commands } from '../commands/Commands.js';
 import { requestVerdict } from '../commands/handlers/sendMessage.js';
 import { SendHealth } from '../health/SendHealth.js';
-import { type Forwarding, forwarding, isWorthAnswering } from '../incoming/forwarding.js';
+import { type Forwarding, forwarding, worthAnsweringBy } from '../incoming/forwarding.js';
 import { MessageDispatcher } from '../incoming/MessageDispatcher.js';
 import { livePrivacyFilter } from '../incoming/privacy.js';
 import type { Logger } from '../logging/Logger.js';
@@ -36,7 +36,6 @@ import { bootId } from '../system/bootId.js';
 import { Circuit } from '../system/Circuit.js';
 import { childEnvironment } from '../system/childEnvironment.js';
 import type { Clock } from '../system/clock.js';
-import { steadyNow } from '../system/clock.js';
 import type { Outbound } from '../system/Outbound.js';
 import type { Programs } from '../system/programs.js';
 import type { Random } from '../system/random.js';
@@ -129,7 +128,7 @@ export function compose(options: ComponentOptions): Components {
   const automation = automationOf({
     ...osascript,
     log,
-    onGranted: () => sendHealth.automationGranted(),
+    onGranted: sendHealth.automationGranted.bind(sendHealth),
   });
   const sender = messageSender({
     runner,
@@ -229,8 +228,8 @@ export function compose(options: ComponentOptions): Components {
     loops: incoming.loops,
     store,
     activity,
-    ended: (conversation, outcome) => sendHealth.ended(conversation, outcome),
-    tellsDelivery: () => config().forward.delivery,
+    ended: sendHealth.ended.bind(sendHealth),
+    tellsDelivery: options.config.slice(({ forward }) => forward.delivery),
     clock,
     log,
   });
@@ -251,12 +250,12 @@ export function compose(options: ComponentOptions): Components {
     snapshot: () => ({ ...options.snapshot() }),
     onConfigUpdate: (settings) => void store.write(() => options.config.apply(settings)),
   });
-  const steady = steadyNow(clock);
-  const ages = options.config.slice(ageLimits);
-  const worthAnswering = (sentAt: number) =>
-    [clock.now(), steady(), sentAt + backend.ageOf(sentAt)].some((now) =>
-      isWorthAnswering(sentAt, now, store.outages.since(sentAt), ages()),
-    );
+  const worthAnswering = worthAnsweringBy({
+    clock,
+    ageOf: backend.ageOf.bind(backend),
+    outages: store.outages,
+    limits: options.config.slice(ageLimits),
+  });
   const forwarder = new MessageDispatcher({
     store,
     backend,
@@ -311,9 +310,9 @@ export function compose(options: ComponentOptions): Components {
     store,
     clock,
     log,
-    enqueue: (text) => outgoing.enqueue(text),
+    enqueue: outgoing.enqueue.bind(outgoing),
     conversationKey: keyOf,
-    linkUp: () => backend.reachable(),
+    linkUp: backend.reachable.bind(backend),
   });
   const edits = new EditWatch({ chatDb, clock, onChanges: incoming.changes.note.bind(incoming.changes) });
   const watcher = new ChatDbWatcher({ chatDb, clock, log, together: store.together.bind(store) });
@@ -349,7 +348,7 @@ export function compose(options: ComponentOptions): Components {
     names: namesOn({
       chatDb,
       homeDir: env.HOME ?? homedir(),
-      isWanted: () => config().contacts.enabled,
+      isWanted: options.config.slice(({ contacts }) => contacts.enabled),
       region: () => region,
       clock,
       log,

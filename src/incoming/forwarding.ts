@@ -4,7 +4,7 @@ import { maskHandle } from '../logging/mask.js';
 import type { IncomingMessage } from '../model/incoming.js';
 import type { Outage } from '../store/outages.js';
 import type { Store } from '../store/Store.js';
-import type { Clock } from '../system/clock.js';
+import { type Clock, steadyNow } from '../system/clock.js';
 import { ChatEvents, givenUpEvent, type OperatorReply, pausedEvent } from './ChatEvents.js';
 import { LoopBreaker, type LoopPattern } from './LoopBreaker.js';
 import { MessageUpdates } from './MessageUpdates.js';
@@ -110,6 +110,23 @@ export function isWorthAnswering(
   if (age <= limits.maxAgeMs) return true;
   if (age > limits.catchUpMs) return false;
   return age - overlap(sentAt, now, outages) <= limits.maxAgeMs;
+}
+
+interface AgeJudge {
+  clock: Clock;
+  /** How old something of then is by the backend's clock, in ms. */
+  ageOf: (madeAt: number) => number;
+  outages: Pick<Store['outages'], 'since'>;
+  limits: () => AgeLimits;
+}
+
+/** Whether a message of then (Unix ms) is worth an answer, by any clock: this machine's, the one nobody sets, or the backend's. */
+export function worthAnsweringBy({ clock, ageOf, outages, limits }: AgeJudge): (sentAt: number) => boolean {
+  const steady = steadyNow(clock);
+  return (sentAt) =>
+    [clock.now(), steady(), sentAt + ageOf(sentAt)].some((now) =>
+      isWorthAnswering(sentAt, now, outages.since(sentAt), limits()),
+    );
 }
 
 /** How much of [from, to] lies in outages; where they overlap it counts once. */

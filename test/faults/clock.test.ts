@@ -1,12 +1,12 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Acks } from '../../src/commands/Commands.js';
 import { sendVerdict } from '../../src/commands/handlers/sendMessage.js';
-import { isWorthAnswering } from '../../src/incoming/forwarding.js';
+import { worthAnsweringBy } from '../../src/incoming/forwarding.js';
 import { MessageDispatcher } from '../../src/incoming/MessageDispatcher.js';
 import type { PostResult } from '../../src/model/incoming.js';
 import { Scheduler } from '../../src/outgoing/Scheduler.js';
 import { Retention } from '../../src/store/Retention.js';
-import { type Clock, SteadyTime, steadyNow, systemClock } from '../../src/system/clock.js';
+import { type Clock, SteadyTime, systemClock } from '../../src/system/clock.js';
 import { MessagesWorld, PERSON } from '../messages/chatdb/messagesWorld.js';
 import { FakeBackend } from '../support/FakeBackend.js';
 import { FakeClock } from '../support/FakeClock.js';
@@ -166,7 +166,6 @@ describe.each(JUMPS)('when the clock is set %s', (_name, jump) => {
   test('a message that waits for a retry is posted within a minute, and neither expired nor posted twice', async () => {
     const clock = new FakeClock();
     const store = temporaryStore(clock);
-    const steady = steadyNow(clock);
     const limits = { maxAgeMs: 6 * HOUR, catchUpMs: DAY };
     const results: PostResult[] = [
       { kind: 'retry', cause: 'server', status: 500, detail: '500' },
@@ -185,10 +184,12 @@ describe.each(JUMPS)('when the clock is set %s', (_name, jump) => {
       clock,
       random: () => 0.5,
       log: new RecordingLog(),
-      worthAnswering: (sentAt) =>
-        [clock.now(), steady()].some((now) =>
-          isWorthAnswering(sentAt, now, store.outages.since(sentAt), limits),
-        ),
+      worthAnswering: worthAnsweringBy({
+        clock,
+        ageOf: (madeAt) => clock.now() - madeAt,
+        outages: store.outages,
+        limits: () => limits,
+      }),
       settings: () => ({ bubbleDelayMs: 0 }),
     });
     forwarder.start();
