@@ -1,6 +1,7 @@
 // `npm run trace-flow`: how far one message and one command travel through the program. Counts the distinct functions and
 // files that are entered, and the hops: reading the functions in the order of their first entry, how often the next one is in
-// another room (a folder of src). `--files` names the files.
+// another room (a folder of src). Counts what each of three passes enters, so that what merely ticks meanwhile is no part of it.
+// `--files` names the files.
 
 import { register } from 'node:module';
 
@@ -9,6 +10,7 @@ const { openPlaces, startAgent } = await import('../bench/AgentWorld.mjs');
 
 const PERSON = '+13105551234';
 const PATIENCE_MS = 60_000;
+const PASSES = 3;
 // As deep as calls go within one turn of the loop.
 Error.stackTraceLimit = 100;
 
@@ -31,6 +33,14 @@ async function trace(work) {
 
 const fileOf = (entry) => entry.slice(0, entry.lastIndexOf(':'));
 const roomOf = (entry) => entry.split('/')[0].split('.')[0];
+
+/** What every pass enters, in the order of the last one. */
+async function traceAll(work) {
+  const passes = [];
+  for (let pass = 1; pass <= PASSES; pass += 1) passes.push(await trace(() => work(pass)));
+  const [last, ...others] = passes.reverse().map((entered) => new Set(entered));
+  return [...last].filter((entry) => others.every((entered) => entered.has(entry)));
+}
 
 function figures(functions) {
   const files = [...new Set(functions.map(fileOf))].sort();
@@ -83,7 +93,7 @@ function command(id) {
 // The first of each also loads and prepares what the next ones find ready.
 await message('warm up');
 await command('warm_up');
-print('message', figures(await trace(() => message('hello'))));
-print('command', figures(await trace(() => command('traced'))));
+print('message', figures(await traceAll((pass) => message(`hello ${pass}`))));
+print('command', figures(await traceAll((pass) => command(`traced_${pass}`))));
 await running.stop();
 await places.close();
