@@ -170,7 +170,7 @@ const KEY_RULES = 2;
 const KEYS_READ_BY = 'conversation_keys';
 
 /** What a look for ties found: none that is not stored, such as are stored now, or such as could not be stored. */
-export type TiesRead = 'known' | 'joined' | 'unstored';
+type TiesRead = 'known' | 'joined' | 'unstored';
 
 /** What tells of new ties: chat.db. */
 interface TieSource {
