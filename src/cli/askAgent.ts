@@ -138,7 +138,9 @@ async function askStore<Verb extends StoppedVerb>(
   const act = verbs[verb] as (args: object) => OperatorResult<Verb>;
   try {
     const result = act(args);
-    complain('edge-agent: No agent is running; its store was used instead, and its next start goes by that.');
+    complain(
+      'edge-agent: No agent is running; its store was used directly. Changes take effect at the next start.',
+    );
     return { kind: 'answered', result };
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
@@ -160,10 +162,10 @@ export function startRemedy(where: ConfigPlaces): string {
 /** When a setting that is read only at the start takes effect; said before it is written. */
 export async function afterRestart(options: { configPath?: string }): Promise<string> {
   const { where, answer } = await patiently(STATUS_PATIENCE_MS, () => askPlace(options, { verb: 'runtime' }));
-  if (answer.kind === 'notRunning') return `It counts from the next start. ${startRemedy(where)}`;
+  if (answer.kind === 'notRunning') return `It takes effect at the next start. ${startRemedy(where)}`;
   const isService = (answer.kind === 'answered' ? answer.result.is_service : undefined) ?? isInstalled(where);
   const restart = isService ? 'edge-agent restart' : 'stop the agent (Ctrl-C), then edge-agent run';
-  return `It counts after a restart: ${restart}`;
+  return `It takes effect after a restart: ${restart}`;
 }
 
 function isInstalled({ homeDir, platform }: ConfigPlaces): boolean {

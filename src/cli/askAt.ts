@@ -26,7 +26,7 @@ export async function askAt<Verb extends OperatorVerb>(
   const { InstanceLock } = await import('../store/InstanceLock.js');
   try {
     if (!InstanceLock.isHeld(lock)) return answer;
-    const message = `${lock} is locked, but no status socket answers. The agent is starting or stopping or recreates its socket within seconds, or another command works on its store`;
+    const message = `${lock} is locked, but no status socket answers. The agent is starting, stopping or recreating its socket, or another command is using its store`;
     return { kind: 'cannotTell', message, wasAsked: false, mayPass: true };
   } catch (error) {
     return { kind: 'cannotTell', message: `${lock}: ${describeError(error)}`, wasAsked: false };

@@ -44,7 +44,7 @@ const VARIABLES = [
   ['EDGE_AGENT_CONFIG', 'The configuration file. Every setting has a variable too; config.yaml names them.'],
   ['EDGE_SECRET', 'The secret shared with the backend.'],
   ['VISUAL, EDITOR', 'What config edit starts.'],
-  ['NO_COLOR', 'If set, nothing is coloured.'],
+  ['NO_COLOR', 'If set, the output has no colours.'],
 ] as const;
 
 const FILES = [

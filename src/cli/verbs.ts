@@ -98,7 +98,7 @@ export const VERB_SECTIONS: readonly VerbSection[] = [
       },
       {
         name: 'alerts',
-        about: 'whom the agent tells when it needs somebody',
+        about: 'notifications to people when the agent needs help',
         verbs: [alertsTestVerb],
       },
     ],

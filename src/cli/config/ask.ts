@@ -14,7 +14,7 @@ export async function yesOrNo(question: string, usual: 'yes' | 'no'): Promise<bo
 
 /** As `yesOrNo`, for what cannot be undone: only the whole word is a yes. */
 export async function spelledYes(question: string): Promise<boolean> {
-  const answer = isSomebodyThere() ? await unlessLeft(() => ask.text(`${question} Write yes:`)) : undefined;
+  const answer = isSomebodyThere() ? await unlessLeft(() => ask.text(`${question} Type yes:`)) : undefined;
   return /^yes$/i.test(answer?.trim() ?? '');
 }
 

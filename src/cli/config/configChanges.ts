@@ -32,7 +32,7 @@ export function overrideLines({ sources }: Pick<LoadedConfig, 'sources'>, keys: 
     if (source !== 'environment' && source !== '.env') return [];
     const where = source === '.env' ? source : 'the environment';
     const names = SETTINGS_BY_KEY.get(key)?.variables.join(' or ');
-    return [`${key} in the file does not count: ${where} sets it (${names}), and wins over the file.`];
+    return [`${key} in the file has no effect: ${where} sets it (${names}) and overrides the file.`];
   });
 }
 

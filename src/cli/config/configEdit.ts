@@ -87,11 +87,11 @@ function begin(path: string, draft: string, before: Buffer): void {
   const { mtimeMs, mode } = statSync(path);
   const left = statSync(draft, { throwIfNoEntry: false });
   if (left !== undefined && left.mtimeMs >= mtimeMs) {
-    print(`Going on with the draft that was not put in place: ${draft}`);
+    print(`Continuing with the draft that was not saved: ${draft}`);
     return;
   }
   if (left !== undefined && !readFileSync(draft).equals(before)) {
-    print(`The file was changed after the draft that was not put in place, which is now ${setAside(draft)}`);
+    print(`The file was changed after the draft was written. The draft is now ${setAside(draft)}`);
   }
   writeFileSync(draft, before, { mode: mode & 0o777 });
 }
@@ -123,7 +123,7 @@ function mistakesIn(
 function putInPlace(path: string, draft: string, before: Buffer): number {
   if (!readFileSync(path).equals(before)) {
     complain(
-      `edge-agent: ${path} was changed by another program in the meantime. It was left as it is now.`,
+      `edge-agent: ${path} was changed by another program in the meantime. It was not overwritten.`,
       `What you wrote is in ${setAside(draft)}.`,
     );
     return EXIT.failed;
@@ -136,7 +136,7 @@ function putInPlace(path: string, draft: string, before: Buffer): number {
   }
   const copy = keepConfig(path, before, systemClock.now());
   renameSync(draft, path);
-  print(`Saved: ${path}`, `As it was before: ${copy}`);
+  print(`Saved: ${path}`, `Previous version: ${copy}`);
   return EXIT.ok;
 }
 

@@ -18,7 +18,7 @@ interface SetOptions {
   json?: boolean;
 }
 
-const AT_ONCE = 'An agent that runs uses it at once.';
+const AT_ONCE = 'A running agent uses it at once.';
 
 /**
  * Writes one setting into the configuration file, judged as a start would, and says whether it counts at once. Everything else in
@@ -72,8 +72,8 @@ async function write(options: SetOptions, setting: Setting, value: unknown): Pro
       path,
       copy: copy ?? null,
     });
-  } else if (isSame) print(`${path} has that already.`);
-  else print(`Written: ${path}`, `As it was before: ${copy}`, effect);
+  } else if (isSame) print(`${path} already has this value.`);
+  else print(`Written: ${path}`, `Previous version: ${copy}`, effect);
   complain(...overrideLines(loaded, [key]));
   return EXIT.ok;
 }

@@ -120,7 +120,7 @@ export async function writeSetup(
   const schema = join(dirname(configPath), SCHEMA_FILE);
   if (before === null || existsSync(schema)) put(schema, fromPackage('docs/config.schema.json'));
   const copy = replaceConfig(configPath, text, config, systemClock.now());
-  print(`Written: ${configPath}`, ...(copy === undefined ? [] : [`As it was before: ${copy}`]));
+  print(`Written: ${configPath}`, ...(copy === undefined ? [] : [`Previous version: ${copy}`]));
   if (loaded !== undefined)
     complain(
       ...overrideLines(

@@ -37,7 +37,7 @@ export function answersOf(
   if (secretFile !== undefined && secretStdin === true)
     return wrong('--secret-file and --secret-stdin exclude each other.');
   if (secretStdin === true && !flags.yes)
-    return wrong('--secret-stdin needs --yes: stdin is where you answer.');
+    return wrong('--secret-stdin needs --yes, because the answers are read from stdin.');
   const source = secretStdin === true ? STDIN : secretFile;
   if (source === undefined) return { kind: 'given', given: given(backendUrl, userPhone, undefined) };
   try {

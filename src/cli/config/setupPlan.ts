@@ -67,7 +67,7 @@ async function askSettings(input: PlanInput): Promise<Pick<Plan, 'essentials' | 
     .map((name) => ({ key: KEYS[name], before: fileValue(config, KEYS[name]), after: essentials[name] }));
   const replaced = changes.filter(({ before }) => before !== undefined).map(({ key }) => key);
   if (person === undefined && !flags.force && replaced.length > 0)
-    return wrong(`${configPath} gives another ${replaced.join(' and ')}; --force changes that.`);
+    return wrong(`${configPath} has another ${replaced.join(' and ')}; --force changes it.`);
   return { essentials, changes };
 }
 

@@ -45,7 +45,7 @@ export const personAtTerminal: Questions = {
   inKeychain: () => ask.yesOrNo('Keep it in the Keychain instead of .env?', 'no'),
   mayReplace: (what) => ask.yesOrNo(`${what} Replace it?`, 'no'),
   mayChange: () => ask.yesOrNo('Change this?', 'yes'),
-  install: () => ask.yesOrNo('Install it now, so that it runs from each login on?', 'yes'),
+  install: () => ask.yesOrNo('Install it now, so that it starts at each login?', 'yes'),
 };
 
 /** A number as people write it, without what only parts it. */

@@ -12,7 +12,7 @@ export const setupVerb: VerbSpec = {
     { flags: '--secret-file <file>', about: 'a file with the shared secret' },
     { flags: '--secret-stdin', about: 'read the shared secret from stdin (with --yes)' },
     { flags: '--keychain', about: 'keep the secret in the Keychain instead of .env' },
-    { flags: '--force', about: 'change what is set already without asking' },
+    { flags: '--force', about: 'change existing settings without asking' },
     { flags: '--install', about: 'also install the service' },
   ],
   examples: [['setup', 'first run: asks, and checks everything']],

@@ -40,8 +40,8 @@ export async function token(options: { configPath?: string; print?: boolean }): 
       '',
       `npx wscat -c '${webSocketUrl}' -H "Authorization: Bearer $TOKEN" -H 'X-Edge-Agent-Id: ${agentId}'`,
       '',
-      'Commands that a sync or the socket brings here stay unacked, so that the agent gets them too. The socket takes',
-      "the place of the running agent's while it is open; the agent reconnects on its own.",
+      'Commands that arrive here stay unacked, so the agent gets them too. While this socket is open, it replaces the',
+      'socket of the running agent; the agent reconnects on its own.',
     );
     return EXIT.ok;
   } catch (error) {

@@ -54,7 +54,9 @@ const connect: Act = async (world, screen, check) => {
 };
 
 const reflexFirst: Act = async (world, screen, check) => {
-  screen.title('2  A message arrives: the quick reply (the reflex) comes by WebSocket, all of it by HTTP');
+  screen.title(
+    '2  A message arrives: the quick reply (the reflex) comes by WebSocket, the complete reply by HTTP',
+  );
   const { backend } = world;
   backend.holdReply();
   world.mac.annWrites('can you find me a good deal for a Mac mini?');

@@ -41,7 +41,7 @@ export async function devBackend(options: DevBackendOptions): Promise<number> {
   const onMistake = (mistake: unknown) =>
     complain(
       `edge-agent: The backend ends because of an uncaught error: ${describeError(mistake)}`,
-      `If it is of ${persona}: catch what happens in its timers and promises. Commands wait in ${data}.`,
+      `If it comes from ${persona}: catch the errors of its timers and promises. Commands are kept in ${data}.`,
     );
   process.on('uncaughtExceptionMonitor', onMistake);
   try {
@@ -66,7 +66,7 @@ export async function devBackend(options: DevBackendOptions): Promise<number> {
     );
     if (production) print('ENVIRONMENT=production: plain secrets are refused.');
     if (host !== LOOPBACK)
-      print('From other machines an agent only talks to https: put a proxy with TLS before it.');
+      print('Agents on other machines connect only by https: put a proxy with TLS in front of it.');
     await stopped;
     await backend.stop();
     return EXIT.ok;

@@ -18,7 +18,7 @@ export async function devMessages(options: { directory: string; from: string }):
   const mac = new SimulatedMac(directory, 26);
   mac.chatDb.directChat(options.from);
   print(
-    `Messages is played in ${directory}. Run an agent on it in another terminal:`,
+    `Messages is simulated in ${directory}. Run an agent with it in another terminal:`,
     `  export EDGE_IMESSAGE_DB_PATH=${mac.chatDbPath}`,
     `  export EDGE_IMESSAGE_OSASCRIPT_PATH=${mac.osascriptPath}`,
     '  export EDGE_SUPERVISOR_ENABLED=false',

@@ -109,7 +109,7 @@ function instructions(url: string, key: string): string[] {
     '',
     'Send Ann a message, from another terminal:',
     `  curl -X POST ${url}/v1/messages -H 'Authorization: Bearer ${key}' -H 'Content-Type: application/json' -d '${body}'`,
-    'What becomes of it, and everything else, is on the console; sign in with the key behind "Bearer":',
+    'The console shows its outcome and everything else; sign in with the key after "Bearer":',
     `  ${url}/console/`,
     'Ctrl-D ends it and removes everything.',
     '',

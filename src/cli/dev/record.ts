@@ -37,11 +37,12 @@ export async function record(options: RecordFlags, address: string): Promise<num
   let transcript: TranscriptFile | undefined;
   try {
     const stopped = untilSignal();
-    const tellEnd = (why: string) => complain(`Nothing more is recorded: ${why}. Everything still passes.`);
+    const tellEnd = (why: string) =>
+      complain(`Nothing more is recorded: ${why}. Traffic is still forwarded.`);
     transcript = new TranscriptFile(path, packageVersion(), megabytes * 1_000_000, systemClock, tellEnd);
     const proxy = await RecordingProxy.start(normaliseBase(address), port, transcript);
     print(
-      `What passes here is recorded in ${path}, without texts, numbers and secrets. Have the agent talk to it:`,
+      `Traffic is recorded in ${path}, without texts, numbers and secrets. Connect the agent to it:`,
       `  BACKEND_URL=${proxy.url} edge-agent run`,
       'Ctrl-C ends it.',
     );

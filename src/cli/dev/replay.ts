@@ -54,8 +54,8 @@ async function playAgent(
   const { url, secret, agent } = readTarget(options, to, environment());
   const requests = transcript.entries.filter(({ kind }) => kind === 'request').length;
   complain(
-    `This sends ${requests} requests to ${url} as ${agent.id}, messages among them, which the backend answers as it answers`,
-    'anybody. Texts and numbers are made up. An agent with this id that is connected now is disconnected.',
+    `This sends ${requests} requests to ${url} as ${agent.id}, including messages, which the backend answers as usual.`,
+    'Texts and numbers are made up. An agent with this id that is connected now is disconnected.',
   );
   const isAsked = isSomebodyThere() && options.yes !== true;
   if (isAsked && !(await yesOrNo('Go on?', 'yes'))) return EXIT.usage;
@@ -64,7 +64,7 @@ async function playAgent(
   const side = new AgentSide(transcript, { url, secret, agent, version, clock: systemClock, speed, log });
   const comparisons = await side.play();
   const different = comparisons.filter(({ was, is }) => was !== is);
-  print('', `${comparisons.length - different.length} as then, ${different.length} otherwise`);
+  print('', `${comparisons.length - different.length} the same, ${different.length} different`);
   for (const { what, was, is } of different) print(`  ${what}: then ${was}, now ${is}`);
   return different.length === 0 ? EXIT.ok : EXIT.failed;
 }
@@ -78,8 +78,8 @@ async function playBackend(transcript: Transcript, port: number, speed: number):
   const log = (line: string) => print(line);
   const side = await BackendSide.start(transcript, { port, clock: systemClock, speed, log });
   print(
-    `The backend of the transcript listens on ${side.url}. An agent that talks to it is sent the commands of then. On a Mac`,
-    'they go to made-up numbers, and the answers to WHOEVER WRITES to it. Give it a state directory of its own:',
+    `The backend of the transcript listens on ${side.url}. An agent that connects to it gets the recorded commands. On a Mac`,
+    'they go to made-up numbers, but the answers go to ANYONE WHO WRITES to it. Use a separate state directory:',
     `  EDGE_SECRET=any BACKEND_URL=${side.url} EDGE_STATE_DIRECTORY=/tmp/edge-agent-replay edge-agent run`,
   );
   await stopped;

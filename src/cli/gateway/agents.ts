@@ -33,7 +33,7 @@ export async function rotateAgent(
 ): Promise<number> {
   const asked = await askGateway(options, 'agents.rotate', { id, overlapSeconds: options.overlap * 3_600 });
   if ('exitCode' in asked) return asked.exitCode;
-  const until = options.overlap === 0 ? 'does not count any more' : `counts for ${options.overlap} h more`;
+  const until = options.overlap === 0 ? 'is no longer valid' : `is valid for ${options.overlap} h more`;
   const title = `${id} has a new secret; the old one ${until}.`;
   return giveSecret(options, title, asked.result, []);
 }
@@ -41,7 +41,7 @@ export async function rotateAgent(
 export async function removeAgent(options: AdminOptions, id: string): Promise<number> {
   const asked = await askGateway(options, 'agents.remove', { id });
   if ('exitCode' in asked) return asked.exitCode;
-  const left = 'What was ordered from it could not be ended yet; the gateway tries again within the hour.';
+  const left = 'Its open commands could not be ended yet; the gateway retries within the hour.';
   const notes = asked.result.isLeft === true ? [left] : [];
   give(options, { id, orders_left: notes.length > 0 }, `${id} is refused from now on.`, ...notes);
   return EXIT.ok;
@@ -109,7 +109,7 @@ function giveSecret(
     options,
     { id, secret, env },
     {
-      title: `${title} The .env of its Mac (the secret is shown this once):`,
+      title: `${title} The .env of its Mac (the secret is shown only once):`,
       lines: env,
       notes: known === null ? [addressNote(localUrl)] : [],
     },

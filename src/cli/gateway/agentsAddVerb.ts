@@ -3,17 +3,16 @@ import { type AdminOptions, GATEWAY_PLACE } from './gatewayPlace.js';
 
 export const agentsAddVerb: VerbSpec = {
   name: 'add',
-  about: 'let a Mac in: prints the lines for its .env',
+  about: 'add a Mac: prints the lines for its .env',
   arguments: [
     { name: '<address>', about: 'the phone number that it sends from, or the e-mail address of its account' },
   ],
   options: [
-    { flags: '--id <id>', about: 'the id of the agent, if it is not to be made from the address' },
+    { flags: '--id <id>', about: 'the id of the agent (default: made from the address)' },
     { flags: '--name <name>', about: 'a name, for people' },
     {
       flags: '--public-url <url>',
-      about:
-        'where agents reach the gateway (default: what the running one was told, or $GATEWAY_PUBLIC_URL)',
+      about: 'where agents reach the gateway (default: that of the running gateway, or $GATEWAY_PUBLIC_URL)',
     },
     ...GATEWAY_PLACE,
     { flags: '--json', about: 'print JSON' },

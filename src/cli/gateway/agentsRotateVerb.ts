@@ -4,12 +4,12 @@ import { type AdminOptions, GATEWAY_PLACE } from './gatewayPlace.js';
 
 export const agentsRotateVerb: VerbSpec = {
   name: 'rotate',
-  about: 'give an agent a new secret; the old one counts for a while',
-  arguments: [{ name: '<agent>', about: 'its id, as agents list has it' }],
+  about: 'give an agent a new secret; the old one stays valid for a while',
+  arguments: [{ name: '<agent>', about: 'its id, as agents list shows it' }],
   options: [
     {
       flags: '--overlap <hours>',
-      about: 'how long the old secret counts too',
+      about: 'how long the old secret stays valid',
       default: 24,
       parse: wholeNumber,
     },

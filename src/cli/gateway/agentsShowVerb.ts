@@ -3,8 +3,8 @@ import { type AdminOptions, GATEWAY_PLACE } from './gatewayPlace.js';
 
 export const agentsShowVerb: VerbSpec = {
   name: 'show',
-  about: 'one agent: its line, its problems, what waits for it',
-  arguments: [{ name: '<agent>', about: 'its id, as agents list has it' }],
+  about: 'show one agent: its state, its problems, its waiting commands',
+  arguments: [{ name: '<agent>', about: 'its id, as agents list shows it' }],
   options: [...GATEWAY_PLACE, { flags: '--json', about: 'print JSON' }],
   run: async (options: AdminOptions, agent: string) =>
     (await import('./agents.js')).showAgent(options, agent),

@@ -73,7 +73,7 @@ async function askRunning<V extends AdminVerb>(
   }
   if (answer.kind === 'cannotTell') {
     complain(`edge-agent: The gateway does not respond: ${answer.message}.`);
-    if (answer.wasAsked) complain('It may have been done: see what list shows.');
+    if (answer.wasAsked) complain('It may have been done: check with list.');
     return { exitCode: EXIT.cannotTell };
   }
   if (existsSync(path) || MAY_BEGIN.has(verb)) return undefined;

@@ -37,7 +37,7 @@ export function gatewayKeys(place: GatewayPlace, given: string | undefined): Gat
   if (existsSync(place.path)) {
     throw new EdgeError(
       'secret_missing',
-      `${file} is missing, and the secrets in ${place.path} do not open without it.`,
+      `${file} is missing, and the secrets in ${place.path} cannot be decrypted without it.`,
       'Put it back from your backup, or set GATEWAY_KEY to what was in it.',
     );
   }
@@ -52,7 +52,7 @@ function read(file: string): string | undefined {
     throw new EdgeError(
       'secret_missing',
       `${file} cannot be read: ${describeError(error)}.`,
-      'Run this as the user whose gateway it is.',
+      'Run this as the user who runs the gateway.',
       { cause: error },
     );
   }
@@ -93,7 +93,7 @@ export function nextKey({ key, before, file }: GatewayKeys): Buffer {
   if (file === undefined)
     throw new EdgeError(
       'invalid_payload',
-      'GATEWAY_KEY has one key, and it seals everything.',
+      'GATEWAY_KEY has one key, and everything is encrypted under it.',
       'Set it to the new key, a comma, and the key that it has now.',
     );
   const fresh = randomBytes(KEY_BYTES);

@@ -5,7 +5,7 @@ import type { GatewayRunOptions } from './gatewayRun.js';
 
 export const gatewayRunVerb: VerbSpec = {
   name: 'run',
-  about: 'run it until it is told to stop; what "edge-agent gateway" does',
+  about: 'run the gateway until it is stopped (the default)',
   options: [
     {
       flags: '--host <address>',
@@ -30,7 +30,7 @@ export const gatewayRunVerb: VerbSpec = {
     },
     {
       flags: '--keep-days <days>',
-      about: 'how long what is over is kept',
+      about: 'how long finished items are kept',
       default: 90,
       parse: wholeNumberFrom(1, 36_500),
     },
@@ -40,7 +40,7 @@ export const gatewayRunVerb: VerbSpec = {
       default: 100,
       parse: wholeNumber,
     },
-    { flags: '--allow-private-webhooks', about: 'post webhooks to private addresses and by http too' },
+    { flags: '--allow-private-webhooks', about: 'also post webhooks to private addresses and by http' },
     { flags: '--plain-secrets', about: 'let agents send their secret itself instead of a signed token' },
     {
       flags: '--log-level <level>',
@@ -56,7 +56,7 @@ export const gatewayRunVerb: VerbSpec = {
     { flags: '--demo', about: 'try it: with a simulated Mac, an agent and a bot, in a temporary directory' },
   ],
   examples: [
-    ['gateway --demo', 'the other end, to play with'],
+    ['gateway --demo', 'the gateway, to try out'],
     ['gateway', 'the server that agents connect to'],
   ],
   run: async (options: GatewayRunOptions & { demo?: boolean }) =>

@@ -19,7 +19,7 @@ import { webhooksRotateVerb } from './webhooksRotateVerb.js';
 /** The server that agents connect to, and what its operator does with it. */
 export const gatewayVerbs: VerbGroup = {
   name: 'gateway',
-  about: 'the server that agents connect to: run it, let agents and applications in',
+  about: 'run the server that agents connect to; manage its agents, keys and webhooks',
   verbs: [
     gatewayRunVerb,
     {
@@ -36,7 +36,7 @@ export const gatewayVerbs: VerbGroup = {
     },
     {
       name: 'webhooks',
-      about: 'where events are posted, and what became of them',
+      about: 'where events are posted, and their deliveries',
       verbs: [
         webhooksAddVerb,
         webhooksListVerb,

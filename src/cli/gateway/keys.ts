@@ -23,7 +23,7 @@ export async function addKey(
   const asked = await askGateway(options, 'keys.add', { name, scopes, agents });
   if ('exitCode' in asked) return asked.exitCode;
   const { key, secret } = asked.result;
-  const title = `Key ${key.id} (it is shown this once):`;
+  const title = `Key ${key.id} (shown only once):`;
   handOver(options, { key: shown(key), secret }, { title, lines: [secret] });
   return EXIT.ok;
 }

@@ -11,8 +11,8 @@ export async function rekey(options: AdminOptions): Promise<number> {
   give(
     options,
     { secrets },
-    `Every secret is sealed under the new key (${secrets} were not).`,
-    'A backup from before opens only with the key from before: keep that with it.',
+    `Every secret is encrypted under the new key (${secrets} were changed).`,
+    'An earlier backup can be read only with the old key: keep the key with it.',
   );
   return EXIT.ok;
 }

@@ -34,7 +34,7 @@ export async function addWebhook(
     options,
     { webhook: shown(webhook), secret },
     {
-      title: `Webhook ${webhook.id}. Its receiver verifies with this secret (it is shown this once):`,
+      title: `Webhook ${webhook.id}. Its receiver verifies with this secret (shown only once):`,
       lines: [`WEBHOOK_SECRET=${secret}`],
       notes: isAllowed ? [] : [`Only a gateway that runs with ${ALLOW_PRIVATE} posts there.`],
     },
@@ -61,7 +61,7 @@ export async function rotateWebhook(
   const asked = await askGateway(options, 'webhooks.rotate', { id, overlapSeconds: options.overlap * 3_600 });
   if ('exitCode' in asked) return asked.exitCode;
   const { secret } = asked.result;
-  const old = options.overlap === 0 ? 'does not sign any more' : `signs too for ${options.overlap} h`;
+  const old = options.overlap === 0 ? 'no longer signs' : `also signs for ${options.overlap} h`;
   handOver(
     options,
     { id, secret },
@@ -76,7 +76,7 @@ export async function rotateWebhook(
 export async function removeWebhook(options: AdminOptions, id: string): Promise<number> {
   const asked = await askGateway(options, 'webhooks.remove', { id });
   if ('exitCode' in asked) return asked.exitCode;
-  give(options, { id }, `${id} is removed, with what waited for it.`);
+  give(options, { id }, `${id} is removed, with its waiting deliveries.`);
   return EXIT.ok;
 }
 

@@ -8,8 +8,8 @@ const STATES = ['waiting', 'delivered', 'set_aside'] as const satisfies readonly
 
 export const webhooksDeliveriesVerb: VerbSpec = {
   name: 'deliveries',
-  about: 'what became of the events of a webhook, the newest first',
-  arguments: [{ name: '<webhook>', about: 'its id, as webhooks list has it' }],
+  about: 'list the deliveries of a webhook, the newest first',
+  arguments: [{ name: '<webhook>', about: 'its id, as webhooks list shows it' }],
   options: [
     { flags: '--state <state>', about: 'only these', choices: STATES },
     { flags: '-n, --limit <count>', about: 'how many', default: 50, parse: wholeNumber },

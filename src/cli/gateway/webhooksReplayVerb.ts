@@ -5,7 +5,7 @@ export const webhooksReplayVerb: VerbSpec = {
   name: 'replay',
   about: 'send an event again, or all that were set aside',
   arguments: [
-    { name: '<webhook>', about: 'its id, as webhooks list has it' },
+    { name: '<webhook>', about: 'its id, as webhooks list shows it' },
     { name: '<event>', about: 'its id, or "all": all that were set aside' },
   ],
   options: [...GATEWAY_PLACE, { flags: '--json', about: 'print JSON' }],

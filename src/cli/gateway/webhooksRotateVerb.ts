@@ -4,12 +4,12 @@ import { type AdminOptions, GATEWAY_PLACE } from './gatewayPlace.js';
 
 export const webhooksRotateVerb: VerbSpec = {
   name: 'rotate',
-  about: 'sign with a new secret; the old one signs too for a while',
-  arguments: [{ name: '<webhook>', about: 'its id, as webhooks list has it' }],
+  about: 'sign with a new secret; the old one also signs for a while',
+  arguments: [{ name: '<webhook>', about: 'its id, as webhooks list shows it' }],
   options: [
     {
       flags: '--overlap <hours>',
-      about: 'how long the old secret counts too',
+      about: 'how long the old secret stays valid',
       default: 24,
       parse: wholeNumber,
     },

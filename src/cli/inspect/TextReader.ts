@@ -18,9 +18,9 @@ interface TextReaderHeard {
 
 const GAP_WORDS = {
   not_kept:
-    'Some of the texts since then are not kept any more (texts are kept for 7 days); the oldest that is kept comes next.',
+    'Some texts since then were deleted (texts are kept for 7 days); the oldest kept text comes next.',
   unknown_cursor:
-    'The agent does not know this cursor: it is of another agent, or its state was replaced. All texts that it has come next.',
+    'The agent does not know this cursor: it is from another agent, or the state of the agent was replaced. All its texts follow.',
 } as const;
 
 /**

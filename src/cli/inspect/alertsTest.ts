@@ -27,7 +27,7 @@ export async function alertsTest(options: AlertsTestOptions): Promise<number> {
   const loaded = loadConfig(where);
   const { config } = loaded;
   if (answer.kind !== 'notRunning')
-    complain('edge-agent: The agent did not do the test; it is done here.', answer.message);
+    complain('edge-agent: The agent did not send the test; this command sends it.', answer.message);
   if (config.alerts.notify && where.platform !== 'darwin') complain('alerts.notify works on macOS only.');
   return report(await testAlerts(loaded, where), options);
 }

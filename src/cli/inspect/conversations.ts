@@ -114,7 +114,7 @@ const STATES: Readonly<Record<string, string>> = {
   queued: 'waits to be sent',
   staging: 'waits for its file',
   attempting: 'is being sent',
-  confirming: 'is looked for in chat.db',
+  confirming: 'is being confirmed in chat.db',
   unknown: 'not known whether it was sent',
 };
 

@@ -53,7 +53,7 @@ export async function logs(options: LogsOptions): Promise<number> {
     if ((error as NodeJS.ErrnoException).code === undefined) throw error;
     complain(
       `edge-agent: The log cannot be read: ${describeError(error)}.`,
-      'Run this as the user whose agent it is.',
+      'Run this as the user who runs the agent.',
     );
     return EXIT.cannotTell;
   }
@@ -77,8 +77,7 @@ async function show(file: string, options: LogsOptions, wish: LogWish): Promise<
       await drained();
     }
     if (files.end === undefined && files.isEmpty) complain(`There is no log yet at ${file}`);
-    else if (!hasGiven && !files.isEmpty && most > 0)
-      complain('edge-agent: Nothing in the log is of that kind.');
+    else if (!hasGiven && !files.isEmpty && most > 0) complain('edge-agent: No log line matches.');
   } finally {
     files.close();
   }

@@ -63,7 +63,7 @@ export async function monitorOpen(options: MonitorOptions & { print?: boolean })
     if (isHere && options.print !== true && options.json !== true) return openPage(asked.directory, url);
     give(options, { url }, url);
     complain(
-      `Good once, for two minutes. From another machine: ssh -L ${port}:127.0.0.1:${port} …, then open it there.`,
+      `Valid once, for two minutes. From another machine: ssh -L ${port}:127.0.0.1:${port} …, then open it there.`,
     );
     return EXIT.ok;
   });

@@ -51,7 +51,7 @@ function writeReport(
   const machine = { arch: process.arch, node: node.version };
   try {
     const path = writeSendableReport(report, machine, name, { secrets, homeDir, hosts: namedHosts(config) });
-    (options.json ? complain : print)(`Saved to be sent, without texts, numbers and secrets: ${path}`);
+    (options.json ? complain : print)(`Report saved, without texts, numbers and secrets: ${path}`);
     return true;
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;

@@ -40,11 +40,8 @@ export async function watchMonitor(options: WatchOptions): Promise<number> {
     return EXIT.usage;
   }
   if (options.since !== undefined && !CURSOR.test(options.since)) {
-    const what = `"${options.since}" is no cursor.`;
-    complain(
-      `edge-agent: --since: ${what}`,
-      'Take the one that watch has printed, or 0 for all texts that are kept.',
-    );
+    const what = `"${options.since}" is not a cursor.`;
+    complain(`edge-agent: --since: ${what}`, 'Use one that watch printed, or 0 for all kept texts.');
     return EXIT.usage;
   }
   let directory: string;
@@ -82,7 +79,7 @@ export async function watchMonitor(options: WatchOptions): Promise<number> {
     ready: () => tell('Watching.'),
     gap: (words) => complain(`edge-agent: ${words}`),
     refused: () =>
-      tell('The running agent is of an earlier version, which keeps no texts: edge-agent restart'),
+      tell('The running agent is an earlier version, which keeps no texts. Run: edge-agent restart'),
   });
   client.connect();
   const stop = interruption();

@@ -15,7 +15,7 @@ export const watchVerb: VerbSpec = {
     },
     {
       flags: '--since <cursor>',
-      about: 'first the texts behind this cursor, which watch has printed; 0: all that are kept (7 days)',
+      about: 'start with the texts after this cursor, as printed by watch; 0: all kept texts (7 days)',
     },
     { flags: '--texts', about: 'show texts, and full numbers and addresses' },
     { flags: '--json', about: 'print one JSON object per line' },

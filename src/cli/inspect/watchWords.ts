@@ -56,7 +56,7 @@ export function watchWords(event: LiveEvent): Pick<WatchEntry, 'type' | 'words' 
     case 'pauses':
       return { type: 'pause', words: 'The pauses changed: edge-agent status' };
     case 'doctor':
-      return { type: 'status', words: 'The doctor that the monitor asked for has looked' };
+      return { type: 'status', words: 'The doctor run that the monitor requested has finished' };
     case 'problems':
       return { type: 'problem', words: 'The problems changed: edge-agent status', style: 'yellow' };
   }

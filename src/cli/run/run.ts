@@ -56,7 +56,7 @@ function runService(where: ConfigPlaces, onStarted?: () => void): Promise<EdgeEr
 }
 
 const SLOW_START =
-  'The agent was compiled at its start: the code that V8 keeps of it is missing or of another Node; npm run build makes it';
+  'The code cache of V8 is missing or from another Node, so the agent was compiled at its start; npm run build creates the cache';
 
 interface LiveOptions {
   where: ConfigPlaces;

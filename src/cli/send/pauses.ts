@@ -19,7 +19,7 @@ export async function pause(options: PauseOptions, conversation?: string): Promi
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked, MAYBE_DONE);
   const { conversation: paused, known, changed } = asked.answer.result;
-  const waits = options.incoming === true ? 'Texts wait, and what comes in.' : 'Texts wait.';
+  const waits = options.incoming === true ? 'Texts wait, and so do incoming messages.' : 'Texts wait.';
   const words = changed ? `Paused: ${shown(paused)}. ${waits}` : `Paused before: ${shown(paused)}.`;
   const back = `To resume: edge-agent resume${paused === EVERYTHING ? '' : ` ${paused}`}`;
   give(options, { conversation: paused, known, changed }, words, back);
@@ -34,7 +34,7 @@ export async function resume(options: PauseOptions, conversation?: string): Prom
   if (asked.answer.kind !== 'answered') return noResult(asked, MAYBE_DONE);
   const { resumed, stillPaused } = asked.answer.result;
   if (resumed.length === 0 && conversation !== undefined && conversation !== 'all') {
-    complain(`edge-agent: ${conversation} is not paused.`, 'See what is: edge-agent status');
+    complain(`edge-agent: ${conversation} is not paused.`, 'See all pauses: edge-agent status');
     return EXIT.failed;
   }
   give(options, { resumed, still_paused: stillPaused }, ...resumedLines(options, resumed, stillPaused));
@@ -46,7 +46,7 @@ function resumedLines(
   resumed: readonly string[],
   stillPaused: readonly string[],
 ): string[] {
-  const what = options.incoming === true ? 'Resumed, for what comes in' : 'Resumed';
+  const what = options.incoming === true ? 'Resumed, for incoming messages' : 'Resumed';
   const remedy = stillPaused.includes(EVERYTHING)
     ? 'edge-agent resume'
     : 'edge-agent resume <conversation>, or all';

@@ -2,7 +2,7 @@ import type { VerbSpec } from '../VerbSpec.js';
 
 export const queueDropVerb: VerbSpec = {
   name: 'drop',
-  about: 'give a message that was set aside up for good',
+  about: 'discard a message that was set aside',
   arguments: [
     { name: '<guid>', about: 'of the message, or its unique beginning; or "all"', completes: 'queue' },
   ],

@@ -2,7 +2,7 @@ import type { VerbSpec } from '../VerbSpec.js';
 
 export const queueRetryVerb: VerbSpec = {
   name: 'retry',
-  about: 'post a message that was set aside again',
+  about: 'post again a message that was set aside',
   arguments: [
     { name: '<guid>', about: 'of the message, or its unique beginning; or "all"', completes: 'queue' },
   ],

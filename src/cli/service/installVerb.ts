@@ -13,7 +13,7 @@ export const installVerb: VerbSpec = {
     },
     {
       flags: '--node',
-      about: 'make the copy of node anew, from this one; macOS may ask for permissions again',
+      about: 'copy this node again; macOS may ask for permissions again',
     },
     {
       flags: '--sign <identity>',

@@ -41,7 +41,7 @@ export async function install(options: InstallWishes): Promise<number> {
   const { runtime = 'private', node: renew = false, sign: identity } = options;
   if (runtime === 'current' && (renew || identity !== undefined)) {
     complain(
-      'edge-agent: --node and --sign are about the copy of node, which --runtime current does without.',
+      'edge-agent: --node and --sign apply to the copy of node, which --runtime current does not use.',
     );
     return EXIT.usage;
   }
@@ -118,14 +118,14 @@ function requireMac(): void {
     throw new EdgeError(
       'not_macos',
       'This verb works on macOS only: it is about a LaunchAgent.',
-      'Elsewhere keep `edge-agent run --service` running by what the system has for that.',
+      'Elsewhere let the service manager of the system run `edge-agent run --service`.',
     );
   }
   if (variable(environment(), 'SUDO_USER') !== undefined && userInfo().uid === 0) {
     throw new EdgeError(
       'no_desktop_session',
-      'Run with sudo, this would be about the agent of root, who has no Messages.',
-      'Run it without sudo, as the user whose agent it is.',
+      'With sudo, this would apply to the agent of root, who has no Messages.',
+      'Run it without sudo, as the user who runs the agent.',
     );
   }
   // sudo of macOS keeps HOME: `sudo -u` of another user would put files of that one here, or fail in the middle.
@@ -135,7 +135,7 @@ function requireMac(): void {
     throw new EdgeError(
       'no_desktop_session',
       `The home directory ${HOME} belongs to another user than the one that runs this.`,
-      'Log in as the user whose agent it is, at the screen or by Screen Sharing, and run it there, without sudo.',
+      'Log in as the user who runs the agent, at the screen or by Screen Sharing, and run it there, without sudo.',
     );
   }
 }
@@ -227,11 +227,11 @@ function grantAccess(
   places: ServicePlaces,
   { previous, isSameSigner }: { previous: string | undefined; isSameSigner: boolean },
 ): string[] {
-  if (isSameSigner) return ['The same certificate vouches for it as before: its permissions hold.'];
+  if (isSameSigner) return ['It is signed with the same certificate as before, so its permissions stay.'];
   return [
     previous === undefined
       ? 'Once: let it read chat.db.'
-      : 'It is another program to macOS: if it may not read chat.db, remove it from the list and add it again.',
+      : 'For macOS it is another program: if it may not read chat.db, remove it from the list and add it again.',
     `  System Settings → Privacy & Security → Full Disk Access → + → ⇧⌘G → ${programInLists(places)}`,
   ];
 }

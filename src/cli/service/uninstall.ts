@@ -54,7 +54,7 @@ export async function uninstall(options: UninstallOptions): Promise<number> {
 
 async function agreed(paths: readonly string[], entries: readonly string[], yes: boolean): Promise<boolean> {
   print(
-    'This goes for good, with every message that still waits:',
+    'This is deleted permanently, with every message that still waits:',
     ...paths.map((path) => `  ${path}`),
     ...entries.map((account) => `  in the Keychain: edge-agent, ${account}`),
   );

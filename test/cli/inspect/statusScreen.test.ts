@@ -24,7 +24,7 @@ const HEALTHY = statusFixture({
     },
     is_answered: {
       state: 'failing',
-      evidence: 'The backend takes no message.',
+      evidence: 'The backend accepts no message.',
       evidence_at: earlier(180),
       codes: ['messages_not_taken'],
     },
