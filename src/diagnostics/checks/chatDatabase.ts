@@ -39,12 +39,12 @@ export const access: Check = {
     if (problem !== undefined) return fail(`the running agent: ${problem.message}`, problem.remedy);
     const file = probe(context.config.loaded.config.imessage.db_path);
     if (agent.kind === 'up' && !file.ok && file.code === 'chatdb_not_permitted') {
-      return pass('the running agent reads it; this terminal may not');
+      return pass('the running agent can read it; this terminal cannot');
     }
     if (isOfTerminalAlone(context) && !file.ok && file.code === 'chatdb_not_permitted') {
       return warn(
-        'this terminal may not read it, which says nothing of the agent: that is not installed yet',
-        'Run: edge-agent install, which makes an app for the agent; give Full Disk Access to that.',
+        'this terminal cannot read it; this says nothing about the agent, which is not installed yet',
+        'Run: edge-agent install, which makes an app for the agent; give that app Full Disk Access.',
       );
     }
     return reading(context, (database, path) => {
@@ -54,7 +54,7 @@ export const access: Check = {
         agent.kind === 'up'
           ? ', by the running agent too'
           : context.platform === 'darwin'
-            ? '; by this terminal, no agent runs that could tell whether it may'
+            ? '; by this terminal: no agent runs, so it is not known whether the agent can'
             : '';
       const mode = String(database.pragma('journal_mode', { simple: true }));
       const evidence = `${rows === 1000 ? 'at least 1000' : String(rows)} rows, ${mode}, ${sidecars.length} of 2 sidecars${byAgent}`;

@@ -15,7 +15,7 @@ export const localNetwork: Check = {
     if (isLoopback(hostname)) return skip(`${what} is on this Mac`);
     if (!(await isLocal(hostname))) return skip(`${what} is not in the local network`);
     if (agent.kind !== 'up')
-      return skip('only the running agent can tell, as macOS lets every terminal through');
+      return skip('only the running agent can find out, because macOS allows it to every terminal');
     const problem = agent.snapshot.problems.find(({ code }) => code === 'backend_unreachable');
     if (problem === undefined) return pass('the running agent reaches it');
     const evidence = `the running agent: ${problem.message}`;

@@ -41,13 +41,13 @@ export const version: Check = {
     if (!/^\d+(\.\d+)*$/.test(version)) return warn(`sw_vers: ${words(end)}`, 'Run sw_vers by hand.');
     if (major >= OLDEST_MACOS && major <= NEWEST_MACOS) return pass(version);
     const range = `it was built for ${OLDEST_MACOS} to ${NEWEST_MACOS}`;
-    return warn(`${version}; ${range}`, 'Look closely at the other checks, and run this with --send.');
+    return warn(`${version}; ${range}`, 'Check the other results closely, and run this with --send.');
   },
 };
 
 export const externalPrograms: Check = {
   id: 'programs',
-  title: 'the programs of macOS that are started are there',
+  title: 'the programs of macOS that the agent starts exist',
   withoutConfig: true,
   macOnly: true,
   run({ programs }) {
@@ -63,7 +63,7 @@ const ANY_NUMBER = -1728;
 /** The time that each text costs before Messages is even asked, and the number of an error, by which what became of a text is judged. */
 export const osascriptStart: Check = {
   id: 'osascript-start',
-  title: 'osascript starts, and fast, and tells errors by their number',
+  title: 'osascript starts quickly and reports errors by their number',
   macOnly: true,
   async run(context) {
     const path = context.config.loaded.config.imessage.osascript_path;
@@ -79,7 +79,7 @@ export const osascriptStart: Check = {
     const evidence = `median ${Math.round(median(times))} ms of 3`;
     const failed = await ask(context, path, ['-e', `error "edge-agent" number ${ANY_NUMBER}`]);
     if (failed.kind !== 'ended' || failed.code !== 1 || errorNumber(failed.stderr) !== ANY_NUMBER)
-      return fail(`${evidence}; of an error it told no number: ${words(failed)}`, REPORT_MACOS);
+      return fail(`${evidence}; it reported no number for an error: ${words(failed)}`, REPORT_MACOS);
     return median(times) > 1_000
       ? warn(evidence, 'The Mac is overloaded, or its disk is slow.')
       : pass(evidence);
@@ -96,8 +96,8 @@ export const messagesRunning: Check = {
     if (state === 'unknown') return warn('pgrep failed', 'Run by hand: pgrep -U "$(id -u)" -x Messages');
     const { enabled } = context.config.loaded.config.supervisor;
     if (enabled && context.agent.kind === 'down')
-      return warn('it does not run', 'The agent opens it at its start.');
-    return fail('it does not run', 'Open Messages in the desktop session.');
+      return warn('it is not running', 'The agent opens it at its start.');
+    return fail('it is not running', 'Open Messages in the desktop session.');
   },
 };
 
@@ -117,7 +117,7 @@ export const automation: Check = {
       return judgeAutomation(context, answer.result);
     const problem = agent.snapshot.problems.find(({ code }) => code.startsWith('automation_'));
     if (problem !== undefined) return fail(`the running agent: ${problem.message}`, problem.remedy);
-    return skip('macOS does not tell the running agent; edge-agent selftest --send does');
+    return skip('macOS does not tell the running agent; edge-agent selftest --send shows it');
   },
 };
 
@@ -133,9 +133,9 @@ function judgeAutomation(context: CheckContext, { permission, isDialogOpen }: Au
             'a dialog on the screen of this Mac asks for it now; texts wait',
             'Click OK in the dialog, at the Mac or by Screen Sharing; then run this again.',
           )
-        : fail('nobody has decided yet, and macOS raised no dialog; texts wait', allow(context));
+        : fail('not decided yet, and macOS showed no dialog; texts wait', allow(context));
     default:
-      return warn('macOS does not tell while Messages does not run', 'Open Messages; then run this again.');
+      return warn('macOS does not tell while Messages is not running', 'Open Messages; then run this again.');
   }
 }
 
@@ -143,7 +143,7 @@ function judgeAutomation(context: CheckContext, { permission, isDialogOpen }: Au
 function noted(context: CheckContext): Outcome {
   // What a terminal may, or the node in it, is nothing that the agent gets.
   if (launchdProgram(context.homeDir) === undefined)
-    return skip('only the running agent can be told, and none is installed');
+    return skip('only the running agent can find out, and none is installed');
   const { client: program } = agentInLists(context);
   const found = notedAutomation(context.homeDir, program);
   switch (found) {
@@ -154,7 +154,7 @@ function noted(context: CheckContext): Outcome {
     case 'none':
       return warn(
         `${program} has not requested it yet`,
-        `Start the agent, and run this again: it has macOS ask. ${allow(context)}`,
+        `Start the agent, and run this again: the agent makes macOS ask. ${allow(context)}`,
       );
     default:
       return skip('only the running agent can find out, and none runs');
@@ -185,9 +185,9 @@ async function askAccounts(context: ConfiguredBench): Promise<Outcome> {
 function judgeAccounts(found: AccountsFound, who: string): Outcome {
   if (found.kind === 'notAllowed')
     return skip(
-      `${who} may not ask Messages${who === 'this terminal' ? ', which says nothing of the agent' : ''}; see Messages → Settings → iMessage`,
+      `${who} may not ask Messages${who === 'this terminal' ? ', which says nothing about the agent' : ''}; see Messages → Settings → iMessage`,
     );
-  if (found.kind === 'failed') return fail(found.why, 'Look at Messages; reopen it.');
+  if (found.kind === 'failed') return fail(found.why, 'Check Messages; reopen it.');
   const { accounts, enabled, connected } = found;
   const evidence = `${accounts} iMessage accounts, ${enabled} enabled, ${connected} connected`;
   const remedy = 'Open Messages → Settings → iMessage, sign in, and switch the account on.';

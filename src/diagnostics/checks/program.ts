@@ -66,7 +66,7 @@ export const launchdNode: Check = {
     if (real === realPath(own.path)) return pass(`${real}, the same as here`);
     if (view.kind !== 'up')
       return warn(
-        `${real}; no agent runs, so that this proves what ${own.path} may`,
+        `${real}; no agent runs, so this shows only what ${own.path} may do`,
         'Run: edge-agent start; then run this again.',
       );
     const running = await askAgent({ verb: 'runtime' });

@@ -68,7 +68,7 @@ async function outcomeOf(check: Check, context: CheckContext): Promise<Outcome> 
     const isForbidden = error instanceof Error && 'code' in error && error.code === 'EACCES';
     return fail(
       `the check itself failed: ${describeError(error)}`,
-      isForbidden ? 'Run this as the user whose agent it is.' : 'Report it with this line.',
+      isForbidden ? 'Run this as the user who runs the agent.' : 'Report it with this line.',
     );
   }
 }

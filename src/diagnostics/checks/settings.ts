@@ -11,7 +11,7 @@ export const config: Check = {
       return fail(read.why, read.remedy ?? 'Correct it. To list all errors: edge-agent config check');
     const { path, warnings, secrets } = read.loaded;
     const from = path === null ? 'no file, environment only' : path;
-    if (warnings.length > 0) return warn(`${from}: ${warnings.join(' ')}`, 'Mend what is named.');
+    if (warnings.length > 0) return warn(`${from}: ${warnings.join(' ')}`, 'Correct what is named.');
     const hasSecret = Object.values(secrets).some((secret) => secret !== undefined && secret !== '');
     if (!hasSecret) return warn(`${from}, without any secret`, 'Put EDGE_SECRET=… into .env.');
     return pass(from);
@@ -20,11 +20,11 @@ export const config: Check = {
 
 export const stateDirectory: Check = {
   id: 'state-directory',
-  title: 'the state directory belongs to this user alone',
+  title: 'only this user can use the state directory',
   run({ config: { loaded } }) {
     const { directory } = loaded.config.state;
     const stats = statSync(directory, { throwIfNoEntry: false });
-    if (stats === undefined) return warn(`${directory} is not there yet`, 'The first start makes it.');
+    if (stats === undefined) return warn(`${directory} does not exist yet`, 'The first start creates it.');
     try {
       accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
     } catch {

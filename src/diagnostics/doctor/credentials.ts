@@ -34,7 +34,7 @@ export function credentialChecks(way: Way, probeOf: (context: ConfiguredBench) =
   return [
     {
       id: 'auth',
-      title: 'the backend takes our credentials',
+      title: 'the backend accepts our credentials',
       async run(context) {
         const { agent } = context;
         if (agent.kind === 'unclear') return skip('an agent seems to be running but does not respond');
@@ -53,7 +53,7 @@ export function credentialChecks(way: Way, probeOf: (context: ConfiguredBench) =
         if (judged.verdict !== 'FAIL' || expiresAt === null || expiresAt > context.clock.now()) return judged;
         return fail(
           `${judged.evidence}: EDGE_TOKEN expired at ${iso(expiresAt)}`,
-          'Put a fresh EDGE_TOKEN into .env, or EDGE_SECRET in its place.',
+          'Put a new EDGE_TOKEN into .env, or EDGE_SECRET in its place.',
         );
       },
     },
@@ -74,11 +74,14 @@ export function credentialChecks(way: Way, probeOf: (context: ConfiguredBench) =
             return pass(`opened in ${found.openMs} ms, ping answered in ${found.rttMs} ms`);
           case 'unanswered':
             return fail(
-              `opened in ${found.openMs} ms, but a ping met no answer`,
-              'The backend must answer {"type":"ping"} with {"type":"pong"}; see whether a proxy holds frames back.',
+              `opened in ${found.openMs} ms, but a ping was not answered`,
+              'The backend must answer {"type":"ping"} with {"type":"pong"}; check whether a proxy delays frames.',
             );
           case 'timedOut':
-            return fail('no answer to the handshake', 'See whether a proxy or firewall refuses WebSockets.');
+            return fail(
+              'no answer to the handshake',
+              'Check whether a proxy or firewall refuses WebSockets.',
+            );
           case 'lost':
             return lostOutcome(found.loss, way, probe.remedy(way.skewMs ?? null));
         }
@@ -95,10 +98,13 @@ function runningAuth({ problems, vital_signs: signs }: StatusSnapshot, now: numb
   const proofs = [signs?.commands_reach_us, signs?.can_post].filter((sign) => sign?.state === 'ok');
   const [proof] = proofs;
   if (proof !== undefined)
-    return pass(`the running agent is let in: ${proof.evidence} ${ago(proof.evidence_at, now)}`);
+    return pass(`the running agent is accepted: ${proof.evidence} ${ago(proof.evidence_at, now)}`);
   const failing = problems.find(({ code }) => signs?.commands_reach_us.codes.includes(code));
   if (failing !== undefined)
-    return warn(`nobody has judged the credentials of the running agent: ${failing.message}`, failing.remedy);
+    return warn(
+      `the credentials of the running agent have not been checked: ${failing.message}`,
+      failing.remedy,
+    );
   return skip('the running agent has not been answered by the backend yet');
 }
 
@@ -119,7 +125,7 @@ function runningLink(
   const fault = problems.find(({ code }) => LINK_FAULTS.has(code));
   const evidence = `the running agent: ${link}, ${detail.state} for ${since(detail.since, now)}`;
   if (fault !== undefined) return fail(`${evidence}: ${fault.message}`, fault.remedy);
-  return warn(evidence, 'Wait a minute and look again; to try now: edge-agent kick');
+  return warn(evidence, 'Wait a minute and run this again; to try now: edge-agent kick');
 }
 
 function judgeAuth(outcome: HttpOutcome, how: string, remedy: string): Outcome {
@@ -134,7 +140,7 @@ function judgeAuth(outcome: HttpOutcome, how: string, remedy: string): Outcome {
       // The credentials are looked at before what is asked.
       if ([400, 409, 410, 422].includes(outcome.status)) return pass(evidence);
       if (NO_SUCH_ENDPOINT.has(outcome.status))
-        return skip(`${evidence}: this backend takes no acks by HTTP`);
+        return skip(`${evidence}: this backend accepts no acks by HTTP`);
       return warn(`${evidence}: no proof either way`, 'Ask the operator of the backend.');
     }
   }

@@ -10,7 +10,7 @@ import { nodeVersion } from './agentNode.js';
 export function driftCheck(ownVersion: string): Check {
   return {
     id: 'drift',
-    title: 'what runs is what is installed',
+    title: 'the running version is the installed one',
     withoutConfig: true,
     async run(context) {
       if (context.agent.kind !== 'up') return skip('no agent runs');
@@ -45,7 +45,7 @@ async function judgeRuntime(context: CheckContext, running: RuntimeAnswer): Prom
     const remedy =
       'Run: edge-agent install (it keeps a node of its own); then allow Full Disk Access and Automation for the new binary.';
     return fail(
-      `${evidence}, which was removed meanwhile: at the next start its permissions are gone`,
+      `${evidence}, which was removed meanwhile: its permissions are lost at the next start`,
       remedy,
     );
   }
@@ -60,7 +60,7 @@ async function judgeRuntime(context: CheckContext, running: RuntimeAnswer): Prom
   if (version !== undefined && version !== running.node_version) {
     return warn(
       `${evidence}; by now ${version} is installed there`,
-      'Run: edge-agent restart, and see that its permissions still hold.',
+      'Run: edge-agent restart, and check that its permissions still apply.',
     );
   }
   return pass(evidence);

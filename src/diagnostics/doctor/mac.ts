@@ -42,7 +42,7 @@ export const autoLogin: Check = {
     }
     if (!/FileVault is Off/i.test(printed))
       return warn(
-        'FileVault could not be asked, so it is not known whether it is on',
+        'FileVault did not answer, so it is not known whether it is on',
         'Run by hand: fdesetup status',
       );
     return loginOutcome(

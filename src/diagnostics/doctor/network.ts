@@ -41,10 +41,10 @@ export function networkChecks(way: Way): readonly Check[] {
       return outcome;
     };
   return [
-    { id: 'proxy', title: 'the way to other machines', run: proxyOutcome },
-    { id: 'dns', title: "the backend's name leads somewhere", run: step('dns', dns) },
-    { id: 'tcp', title: 'the backend takes connections', run: step('tcp', tcp) },
-    { id: 'tls', title: "the backend's certificate is good", run: step('tls', tls) },
+    { id: 'proxy', title: 'the route to other machines', run: proxyOutcome },
+    { id: 'dns', title: "the backend's name resolves", run: step('dns', dns) },
+    { id: 'tcp', title: 'the backend accepts connections', run: step('tcp', tcp) },
+    { id: 'tls', title: "the backend's certificate is valid", run: step('tls', tls) },
     {
       id: 'http',
       title: 'the backend answers HTTP',
@@ -69,11 +69,11 @@ function proxyOutcome(context: ConfiguredBench): Outcome {
   const unseen = proxyFor(network, url);
   if (proxy === undefined && unseen !== undefined)
     return warn(
-      `directly: ${unseen.place} is set here, but launchd gives it to no service`,
+      `directly: ${unseen.place} is set here, but services of launchd do not get it`,
       'If the agent needs the proxy, set backend.proxy (in .env: EDGE_BACKEND_PROXY=http://…).',
     );
   if (proxy === undefined) return pass('directly, without a proxy');
-  return pass(`by the proxy ${proxyName(proxy)}, from ${proxy.place}`);
+  return pass(`through the proxy ${proxyName(proxy)}, from ${proxy.place}`);
 }
 
 /** That of the agent: a service of launchd has no variable of this terminal. */
@@ -92,7 +92,7 @@ export function outboundOf(context: ConfiguredBench): Outbound {
 
 async function dns(context: ConfiguredBench): Promise<Outcome> {
   const target = targetOf(context);
-  if (isIP(target.host) !== 0) return pass(`${target.host} is an address already`);
+  if (isIP(target.host) !== 0) return pass(`${target.host} is already an address`);
   const found = await resolveName(context.clock, target);
   const remedy = `Check the spelling of backend.url (and backend.proxy) and the network; by hand: nslookup ${target.host}`;
   if (found.kind === 'failed') return failed(found, remedy);
@@ -108,17 +108,17 @@ async function tcp(context: ConfiguredBench): Promise<Outcome> {
 }
 
 async function tls(context: ConfiguredBench): Promise<Outcome> {
-  if (urlOf(context).protocol !== 'https:') return skip('plain http, which only this machine may use');
+  if (urlOf(context).protocol !== 'https:') return skip('plain http, which is allowed on this machine only');
   const shaken = await secure(context.clock, outboundOf(context), urlOf(context));
   if (shaken.kind === 'failed') {
     const remedy =
-      'Have the backend show a valid certificate for this name, and check the date of this Mac; a certificate of your own authority, or of a proxy that opens TLS, needs backend.ca_file.';
+      'Install a valid certificate for this name on the backend, and check the date of this Mac; a certificate of your own authority, or of a proxy that opens TLS, needs backend.ca_file.';
     return failed(shaken, remedy);
   }
   const { protocol, endsAt } = shaken.value;
   const days = Math.floor((endsAt - context.clock.now()) / DAY_MS);
-  const evidence = `${protocol}, in ${shaken.ms} ms; the certificate is good for ${days} days`;
-  if (days < CERTIFICATE_DAYS) return warn(evidence, "Have the backend's certificate renewed.");
+  const evidence = `${protocol}, in ${shaken.ms} ms; the certificate is valid for ${days} days`;
+  if (days < CERTIFICATE_DAYS) return warn(evidence, 'Renew the certificate of the backend.');
   return pass(evidence);
 }
 
@@ -131,7 +131,7 @@ function judgeHttp(asked: TimedStep<HttpAnswer>): Outcome {
   if (status >= 300 && status < 400)
     return fail(
       evidence,
-      'The agent follows no redirect: put the address that it leads to into backend.url.',
+      'The agent does not follow redirects: set backend.url to the address that it leads to.',
     );
   return pass(evidence);
 }

@@ -31,7 +31,7 @@ function judgePlist(
   if (secrets.some((secret) => text.includes(secret))) {
     return fail(
       `${path} holds a secret, which every user of this Mac may read`,
-      `${INSTALL}; then have the secret changed.`,
+      `${INSTALL}; then change the secret.`,
     );
   }
   // launchd refuses a file that others may write (launchctl's error 122).
@@ -44,7 +44,7 @@ function judgePlist(
   const isConfig = (word: string) => programArguments[programArguments.indexOf(word) - 1] === '--config';
   const missing = paths.filter((word) => !isConfig(word) && !existsSync(word));
   if (paths.length === 0) return fail(`${path} names no program`, INSTALL);
-  if (missing.length > 0) return fail(`it names what does not exist: ${missing.join(', ')}`, INSTALL);
+  if (missing.length > 0) return fail(`it names files that do not exist: ${missing.join(', ')}`, INSTALL);
   if (!fits(text, template)) return warn('it differs from the template of this version', INSTALL);
   return pass(`${paths[0]}, as this version has it`);
 }

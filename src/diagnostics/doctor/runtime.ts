@@ -19,7 +19,7 @@ const OWN_NODE = 'Install Node from nodejs.org, and with it run: edge-agent inst
 /** Whether macOS asks for the permission to send at all: that hangs on how the program is signed. */
 export const runtimeSignature: Check = {
   id: 'runtime-signature',
-  title: 'the signature of what launchd starts',
+  title: 'the signature of the program that launchd starts',
   withoutConfig: true,
   macOnly: true,
   run: (context) => ofRuntime(context, judgeSignature),
@@ -28,7 +28,7 @@ export const runtimeSignature: Check = {
 /** Whether what launchd starts goes on starting when something else is upgraded. */
 export const runtimeLibraries: Check = {
   id: 'runtime-libraries',
-  title: 'the libraries of what launchd starts',
+  title: 'the libraries of the program that launchd starts',
   withoutConfig: true,
   macOnly: true,
   run: (context) => ofRuntime(context, judgeLibraries),
@@ -51,12 +51,12 @@ async function ofRuntime(
 }
 
 async function judgeSignature(context: CheckContext, path: string, { signature }: Slice): Promise<Outcome> {
-  if (signature.kind === 'none') return fail(`${path} is not signed: macOS lets it send nothing`, INSTALL);
+  if (signature.kind === 'none') return fail(`${path} is not signed: macOS does not let it send`, INSTALL);
   const signer = signature.team === null ? 'by a certificate' : `by team ${signature.team}`;
   const how = signature.kind === 'adHoc' ? 'ad hoc' : signer;
   if (isNeverAsked(signature)) {
     return fail(
-      `${path}, signed ${how}, has the hardened runtime and no entitlement for Automation: macOS refuses every text and asks nobody`,
+      `${path}, signed ${how}, has the hardened runtime and no entitlement for Automation: macOS refuses every text without asking`,
       `${INSTALL} (it makes a copy that macOS does ask about)`,
     );
   }
@@ -66,7 +66,7 @@ async function judgeSignature(context: CheckContext, path: string, { signature }
   const args = ['--verify', '--strict', bundle];
   const end = await runProgram(programs.codesign, args, { env, clock, timeoutMs: PROGRAM_MS });
   if (end.kind !== 'ended')
-    return warn(`signed ${how}; codesign cannot be asked whether that is valid`, INSTALL);
+    return warn(`signed ${how}; codesign cannot check whether that is valid`, INSTALL);
   if (end.code === 0) return pass(`signed ${how}, and unchanged since`);
   return fail(
     `${bundle} was changed after it had been signed: ${end.stderr.trim().split('\n')[0]}`,
@@ -85,7 +85,8 @@ async function judgeLibraries(context: CheckContext, path: string, slice: Slice)
   }
   const outside = outsideLibraries(slice);
   const missing = outside.filter((library) => library.startsWith('/') && !existsSync(library));
-  if (missing.length > 0) return fail(`${path} needs what is not there: ${missing.join(', ')}`, OWN_NODE);
+  if (missing.length > 0)
+    return fail(`${path} needs libraries that do not exist: ${missing.join(', ')}`, OWN_NODE);
   if (outside.length > 0) {
     const count = outside.length === 1 ? 'a library' : `${outside.length} libraries`;
     return warn(`${path} needs ${count} that an upgrade may replace, such as ${outside[0]}`, OWN_NODE);

@@ -15,7 +15,7 @@ const LOG_WARN_BYTES = 512 * MIB;
 /** Where it is, that nobody else can read it, and that it is not sent as it is over a network. */
 export const secret: Check = {
   id: 'secret',
-  title: 'the secret is there and private',
+  title: 'the secret is set and private',
   run(context) {
     const { config, secrets, envPath } = context.config.loaded;
     const present = [
@@ -56,13 +56,13 @@ function octal(mode: number): string {
 
 export const disk: Check = {
   id: 'disk',
-  title: 'there is room on the disk',
+  title: 'there is free space on the disk',
   run({ config: { loaded } }) {
     const place = existing(loaded.config.state.directory);
     const { bavail, bsize } = statfsSync(place);
     const free = bavail * bsize;
     const evidence = `${megabytes(free)} free for ${place}`;
-    const remedy = 'Make room: the agent takes nothing new in while the disk is full.';
+    const remedy = 'Free space on the disk: the agent accepts nothing new while it is full.';
     if (free < DISK_FAIL_BYTES) return fail(evidence, remedy);
     return free < DISK_WARN_BYTES ? warn(evidence, remedy) : pass(evidence);
   },
@@ -71,7 +71,7 @@ export const disk: Check = {
 /** The log rotates itself; what launchd writes, and what was left behind, does not. */
 export const logSize: Check = {
   id: 'log-size',
-  title: 'the logs are there and stay small',
+  title: 'the logs exist and stay small',
   async run({ agent, askAgent, config: { loaded } }) {
     const current = (await logFileInForce(askAgent)) ?? loaded.config.logging.file;
     if (agent.kind === 'up' && !existsSync(current)) {
@@ -104,11 +104,11 @@ function logsIn(directory: string): { path: string; bytes: number }[] {
 /** Reads only: a running agent writes on meanwhile. */
 export const store: Check = {
   id: 'store',
-  title: "the agent's own store is sound",
+  title: "the agent's own store is intact",
   run(context) {
     const path = storePath(context);
     const file = statSync(path, { throwIfNoEntry: false });
-    if (file === undefined) return skip(`${path} is not there yet: the first start makes it`);
+    if (file === undefined) return skip(`${path} does not exist yet: the first start creates it`);
     try {
       return soundness(path, file.size);
     } catch (error) {

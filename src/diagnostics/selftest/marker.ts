@@ -8,7 +8,7 @@ const REPORT =
 /** Sends nothing and needs no permission. The running agent remembers it, and relies on it from then on. */
 export const marker: Check = {
   id: 'marker',
-  title: 'what a script logs is written before what follows it begins',
+  title: 'what a script logs is written before its next statement runs',
   macOnly: true,
   async run({ agent, askAgent, config: { loaded }, env, clock }) {
     const answer = agent.kind === 'up' ? await askAgent({ verb: 'marker' }, AGENT_MS) : undefined;

@@ -20,7 +20,7 @@ const LOOK_EVERY_MS = 100;
 /** A row stays in its first state for a moment only. */
 const WATCH_EVERY_MS = 10;
 const MOST_ROWS = 200;
-const SEE_MESSAGES = 'Look in Messages whether the text is there, and whether a dialog waits on the screen.';
+const SEE_MESSAGES = 'Check whether the text is in Messages, and whether the screen shows a dialog.';
 
 const NO_MARKER = 'osascript sent it without logging the dispatch marker first';
 const REPORT =
@@ -29,7 +29,7 @@ const REPORT =
 /** So long the agent waits for a row to say whether it went out (`PATIENCE.direction`). */
 const SETTLED_WITHIN_MS = 1000;
 const REPORT_STATES =
-  'Please report this with the macOS version: the agent may take a text of its own for a message, and withdraw it later.';
+  'Please report this with the macOS version: the agent may treat its own text as a message, and withdraw it later.';
 
 /** The text that was sent, for the checks behind it. */
 interface Sent {
@@ -60,7 +60,7 @@ export function sendingChecks(): readonly Check[] {
   return [
     {
       id: 'send',
-      title: 'a text to our own number goes out and is confirmed in chat.db',
+      title: 'a text to our own number is sent and confirmed in chat.db',
       async run(context) {
         const refusal = await permissionToSend(context);
         if (refusal !== undefined) return refusal;
@@ -156,7 +156,7 @@ interface Handed {
   missing(): Promise<Outcome>;
 }
 
-const NO_ROW = `Messages took it, but no row appeared within ${ROW_PATIENCE_MS / 1000} s`;
+const NO_ROW = `Messages accepted it, but no row appeared within ${ROW_PATIENCE_MS / 1000} s`;
 const LOOK_AT_STATUS = 'Look at: edge-agent status';
 
 /** The agent's own outcome is told: what it says of a text is what it would tell the backend. */

@@ -29,7 +29,7 @@ export const fileEvents: Check = {
     if (versions.length < COMMITS) {
       return fail(evidence, 'Put state.directory and chat.db on a local disk; report this if they are.');
     }
-    const slow = 'Messages are noticed by looking every 200 ms instead; no harm but the delay.';
+    const slow = 'Messages are noticed by looking every 200 ms instead; the only effect is the delay.';
     return events.length < COMMITS || median(events) > SWIFT_MS ? warn(evidence, slow) : pass(evidence);
   },
 };

@@ -22,7 +22,7 @@ function bundled(context: TestContext, codesign: string): string {
   return executable;
 }
 
-describe('the signature of what launchd starts', () => {
+describe('the signature of the program that launchd starts', () => {
   test('is well where macOS asks, and says who vouches', async () => {
     const context = new TestContext();
     expect((await see(context)).signature).toMatchObject({ verdict: 'PASS', evidence: 'signed ad hoc' });
@@ -39,7 +39,7 @@ describe('the signature of what launchd starts', () => {
   test.for([
     ['by Node’s makers', NODEJS_ORG],
     ['ad hoc, under the hardened runtime', { flags: FLAGS.adHoc | FLAGS.hardened }],
-  ] as const)('fails where macOS refuses every text and asks nobody: %s', async ([, signature]) => {
+  ] as const)('fails where macOS refuses every text without asking: %s', async ([, signature]) => {
     const context = new TestContext();
     context.runtime = { signature };
     expect((await see(context)).signature).toMatchObject({
@@ -88,7 +88,7 @@ test('the permission of an app is looked for by its bundle id, and its list entr
   });
 });
 
-describe('the libraries of what launchd starts', () => {
+describe('the libraries of the program that launchd starts', () => {
   test('are well if they are those of macOS, for this one', async () => {
     expect((await see(new TestContext())).libraries).toMatchObject({
       verdict: 'PASS',

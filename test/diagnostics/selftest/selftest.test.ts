@@ -362,7 +362,7 @@ describe('what only the agent can tell is asked of it, and not of this terminal'
     noteAutomation(context.mac.osascriptDirectory, 'undecided');
     expect(finding(await context.run('account'), 'account')).toMatchObject({
       verdict: 'SKIP',
-      evidence: expect.stringContaining('says nothing of the agent'),
+      evidence: expect.stringContaining('says nothing about the agent'),
     });
     expect(dialogsRaised(context.mac.osascriptDirectory)).toBe(0);
   });

@@ -69,7 +69,7 @@ export const CHAT_ASSUMPTIONS: readonly Assumption[] = [
     id: 'chat-accounts',
     contradictedWhen:
       'a chat with recent rows has an account_id that is no UUID, or an iMessage chat has none',
-    cost: 'Answers of that chat leave by the first account of its service.',
+    cost: 'Answers of that chat are sent by the first account of its service.',
     needs: [['chat', 'account_id']],
     judge: (survey) => {
       const { accountGuids } = survey;

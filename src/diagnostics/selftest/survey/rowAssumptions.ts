@@ -28,7 +28,7 @@ export const ROW_ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'dates',
     contradictedWhen: 'a row has no date, or one before 2007 or in the future',
-    cost: 'Messages without a usable date may be taken for old ones and not be answered.',
+    cost: 'Messages without a usable date may count as old and not be answered.',
     needs: [['message', 'date']],
     tolerance: 0.01,
     judge: ({ rows, now }) => ({
@@ -51,7 +51,7 @@ export const ROW_ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'rowid-order',
     contradictedWhen: 'rows that are no copies are dated over an hour before a row of a lower ROWID',
-    cost: 'Late messages may be taken for old ones; they are found by their date, but not at once.',
+    cost: 'Late messages may count as old; they are found by their date, but not at once.',
     needs: [['message', 'date']],
     tolerance: 0.05,
     judge: rowIdOrder,
@@ -67,7 +67,7 @@ export const ROW_ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'whole-seconds',
     contradictedWhen: 'dates of iMessage are whole seconds',
-    cost: 'Of two messages with the same text, one may be taken for a copy of the other and not be answered.',
+    cost: 'Of two messages with the same text, one may count as a copy of the other and not be answered.',
     needs: [['message', 'date']],
     tolerance: 0.05,
     judge: wholeSeconds,
