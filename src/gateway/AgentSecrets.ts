@@ -137,7 +137,7 @@ export class AgentSecrets {
           end(connection);
       });
     } catch (error) {
-      this.parts.log.debug('The secrets of sockets could not be looked at; will retry', {
+      this.parts.log.debug('The secrets of sockets could not be checked; will retry', {
         reason: describeError(error),
       });
     }
@@ -150,5 +150,5 @@ export class AgentSecrets {
 }
 
 function end(connection: AgentConnection): void {
-  connection.close(CLOSE.policy, 'the secret of this socket counts no more');
+  connection.close(CLOSE.policy, 'the secret of this socket is no longer valid');
 }

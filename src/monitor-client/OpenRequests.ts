@@ -73,6 +73,6 @@ export function disconnected(): MonitorError {
   return new MonitorError({
     code: 'disconnected',
     message: 'There is no connection to the agent.',
-    remedy: 'It retries on its own; ask again then.',
+    remedy: 'It reconnects on its own; try again then.',
   });
 }

@@ -120,7 +120,7 @@ export class ClientFrames {
     const now = clock.monotonic();
     const hasRoom = URGENT.has(verb) || this.work.hasRoom(userId, now);
     if (!this.requests.take(now) || !hasRoom) {
-      throw new EdgeError('monitor_busy', 'Too many requests at once.', 'Ask again in a moment.');
+      throw new EdgeError('monitor_busy', 'Too many requests at once.', 'Try again in a moment.');
     }
     return work(input, userId) ?? null;
   }

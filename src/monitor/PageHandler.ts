@@ -53,7 +53,7 @@ export class PageHandler {
       reply(response, 426, 'This is a WebSocket.');
     } else if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('allow', 'GET, HEAD');
-      reply(response, 405, 'Only GET is known here.');
+      reply(response, 405, 'Only GET is supported here.');
     } else this.file(path, response);
   }
 
@@ -73,7 +73,7 @@ export class PageHandler {
     response.setHeader('cache-control', 'no-store');
     if (request.method !== 'POST') {
       response.setHeader('allow', 'POST');
-      return replyJson(response, 405, { error: 'Only POST is known here' });
+      return replyJson(response, 405, { error: 'Only POST is supported here' });
     }
     if (!this.exchanges.take(clock.monotonic()))
       return replyJson(response, 429, { error: 'Too many attempts' });

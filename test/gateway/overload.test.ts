@@ -89,7 +89,7 @@ describe.each(engines)('too much for a gateway on $name', (engine) => {
     await Promise.all([slow, ...flood]);
     expect(accepted).toHaveLength(10);
     expect(refused.map(({ body }) => body)).toContainEqual({
-      error: { type: 'unavailable', code: 'busy', message: 'There is too much to do now.' },
+      error: { type: 'unavailable', code: 'busy', message: 'The gateway is too busy now.' },
     });
     const pauses = new Set(refused.map(({ headers }) => Number(headers.get('retry-after'))));
     expect([...pauses].toSorted()).toEqual([1, 2, 3, 4, 5]);

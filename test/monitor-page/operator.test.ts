@@ -152,9 +152,7 @@ describe.skipIf(path === undefined)('what an operator is told', () => {
     // A busy machine may show it only when that is some seconds ago.
     await page.getByText(/^looked /).waitFor();
     const again = page.getByRole('button', { name: 'Look again' });
-    const notice = page
-      .getByRole('region', { name: 'Notices' })
-      .getByText('The doctor has only just looked.');
+    const notice = page.getByRole('region', { name: 'Notices' }).getByText('The doctor ran only just now.');
     // A machine that takes 10 s to press the button makes the doctor look once more, and then it is pressed at once.
     await until(
       async () => {

@@ -109,7 +109,7 @@ describe.skipIf(path === undefined)('the page in every state', () => {
     await page.getByRole('alert').filter({ hasText: 'The disk is full' }).waitFor();
     expect(await barriers()).toEqual([]);
     stage.plays['queue.list'] = () => [];
-    await page.getByRole('button', { name: 'Ask again' }).click();
+    await page.getByRole('button', { name: 'Try again' }).click();
     await page.getByText('Nothing is set aside.').waitFor();
   });
 
@@ -178,7 +178,7 @@ describe.skipIf(path === undefined)('the page in every state', () => {
     const { page } = await browser.tab();
     await page.goto(`http://127.0.0.1:${stage.port}/#token=${TOKEN}`);
     const list = page.getByRole('region', { name: 'Notifications', exact: true });
-    await list.getByText('Over: The backend cannot be reached.').waitFor();
+    await list.getByText('Resolved: The backend cannot be reached.').waitFor();
     const told = { level: 'error', message: 'The store cannot be written' };
     stage.plays['notifications.list'] = () => [{ at: new Date().toISOString(), ...told }];
     stage.say('notification', told);

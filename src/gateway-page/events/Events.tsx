@@ -19,7 +19,7 @@ export function Events() {
       <Card title="Events" aside={<span class="soft">since this page was opened</span>}>
         {shown.length === 0 ? (
           <Empty
-            title={events.length === 0 ? 'Nothing happened yet.' : 'No event matches.'}
+            title={events.length === 0 ? 'No events yet.' : 'No event matches.'}
             words={events.length === 0 ? 'Events appear here as they happen.' : undefined}
           />
         ) : (

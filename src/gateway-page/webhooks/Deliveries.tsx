@@ -40,7 +40,7 @@ export function Deliveries({ webhook }: { webhook: string }) {
   const replay = async (id: string) => {
     try {
       await api.post(`${path}/deliveries/${encodeURIComponent(id)}/replay`);
-      tell('success', 'It is sent again.');
+      tell('success', 'It will be sent again.');
     } catch (error) {
       if (!(error instanceof ApiFault)) throw error;
       tell('error', error.message);

@@ -123,7 +123,7 @@ export class RequestHandler {
   }
 
   private tooMuch(): HttpReply {
-    return unavailable('too much to do now; try again', this.context.load.pauseSeconds());
+    return unavailable('too busy; try again', this.context.load.pauseSeconds());
   }
 
   /** Reads the body and does what is asked, where there is memory for it. */

@@ -130,7 +130,7 @@ export class ApiServer {
       throw new ApiError(
         'permission',
         'scope_missing',
-        `This key has not the scope ${route.operation.scope}.`,
+        `This key does not have the scope ${route.operation.scope}.`,
       );
     }
     const query = Object.fromEntries(new URLSearchParams(search));
@@ -155,7 +155,7 @@ export class ApiServer {
 
   private async ifNotTooMuch<T>(work: () => Promise<T>): Promise<T> {
     const leave = this.load.enter('work');
-    if (leave === undefined) throw this.busy('There is too much to do now.');
+    if (leave === undefined) throw this.busy('The gateway is too busy now.');
     try {
       return await work();
     } finally {
@@ -245,7 +245,7 @@ export class ApiServer {
     const wanted = types?.split(',').map((type) => type.trim());
     const unknown = wanted?.find((type) => !GATEWAY_EVENT_TYPES.some((known) => known === type));
     if (unknown !== undefined) {
-      throw new ApiError('invalid_request', 'type_unknown', 'One of these is no type of event.', {
+      throw new ApiError('invalid_request', 'type_unknown', 'One of these is not a type of event.', {
         field: 'types',
       });
     }
@@ -254,7 +254,7 @@ export class ApiServer {
     const given = typeof header === 'string' && header !== '' ? header : after;
     const from = given === undefined ? await newestCursor(database) : decodeCursor(given);
     if (from === undefined) {
-      throw new ApiError('invalid_request', 'cursor_invalid', 'Last-Event-ID is none of ours.', {
+      throw new ApiError('invalid_request', 'cursor_invalid', 'Last-Event-ID is not known here.', {
         field: 'Last-Event-ID',
       });
     }
@@ -295,7 +295,7 @@ export class ApiServer {
         return new ApiError(
           'unavailable',
           'commit_unknown',
-          'It is not known whether this was stored. Repeat it with the same Idempotency-Key; without one, look before.',
+          'It is not known whether this was stored. Repeat it with the same Idempotency-Key; without one, check first.',
           pause,
         );
       case 'storage_unavailable':
@@ -304,7 +304,7 @@ export class ApiServer {
         return new ApiError(
           'unavailable',
           thrown.code,
-          'Nothing was stored: the database takes no writes now.',
+          'Nothing was stored: the database accepts no writes now.',
           pause,
         );
       default:

@@ -140,7 +140,7 @@ export function decodePlace<T>(schema: z.ZodType<T>, cursor: string | undefined)
   try {
     return schema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
   } catch {
-    throw new ApiError('invalid_request', 'cursor_invalid', 'That is no cursor of this list.', {
+    throw new ApiError('invalid_request', 'cursor_invalid', 'That is not a cursor of this list.', {
       field: 'cursor',
     });
   }

@@ -90,9 +90,9 @@ export const OPERATIONS = {
     path: '/v1/messages/{id}',
     scope: 'messages:read',
     summary: 'What became of a message',
-    description: 'Its status, and how it came to it: each step with its time and evidence.',
+    description: 'Its status, and each step that led to it, with its time and evidence.',
     query: z.object({
-      agent: z.string().min(1).optional().describe('Where several agents have a message of this id.'),
+      agent: z.string().min(1).optional().describe('Needed if several agents have a message with this id.'),
     }),
     status: 200,
     reply: outgoingMessageSchema,
@@ -102,12 +102,12 @@ export const OPERATIONS = {
     method: 'DELETE',
     path: '/v1/messages/{id}',
     scope: 'messages:write',
-    summary: 'Take back a scheduled message',
+    summary: 'Cancel a scheduled message',
     description:
-      'Asks the agent to. Whether it still could is known when the status becomes `cancelled`, or another one. A message without ' +
+      'Asks the agent to cancel it. Whether that was still possible shows when the status becomes `cancelled` or another one. A message without ' +
       '`send_at`, or one that has ended, is answered with 409.',
     query: z.object({
-      agent: z.string().min(1).optional().describe('Where several agents have a message of this id.'),
+      agent: z.string().min(1).optional().describe('Needed if several agents have a message with this id.'),
     }),
     status: 202,
     reply: outgoingMessageSchema,
@@ -142,7 +142,7 @@ export const OPERATIONS = {
     path: '/v1/agents/{id}',
     scope: 'agents:read',
     summary: 'One agent',
-    description: 'Whether it is connected, how it is, and what waits for it.',
+    description: 'Whether it is connected, whether it is healthy, and what waits for it.',
     status: 200,
     reply: agentSchema,
     errors: ['not_found'],
@@ -191,7 +191,7 @@ export const OPERATIONS = {
     summary: 'Events as they happen',
     description:
       'Server-Sent Events: `id` is a cursor, `event` the type, `data` the event (GatewayEvent). With `Last-Event-ID` (or `after`) it ' +
-      'continues there, and skips nothing; without, it begins now. A reader that is too slow is cut off, and continues in the same way.',
+      'continues there, and skips nothing; without, it begins now. A reader that is too slow is disconnected, and continues in the same way.',
     query: z.object({
       types: z.string().optional().describe('Only these types, separated by commas.'),
       agent: z.string().min(1).optional().describe('Only of this agent.'),
@@ -291,7 +291,7 @@ export const OPERATIONS = {
     scope: 'webhooks',
     summary: 'Deliver an event again',
     description:
-      'At once, with the same `webhook-id`. What it answers to a message that was answered is not said again.',
+      'At once, with the same `webhook-id`. If the message was answered already, the reply in its answer is not sent again.',
     status: 202,
     reply: deliverySchema,
     errors: ['not_found'],

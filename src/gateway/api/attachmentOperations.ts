@@ -17,7 +17,11 @@ export const getAttachment: OperationHandler = async (call, { database, uploads,
   const upload = await findUpload(database, agentId, param(call, 'id'));
   const bytes = upload === undefined ? undefined : await uploads.read(upload.file);
   if (upload === undefined || bytes === undefined)
-    throw new ApiError('not_found', 'attachment_unknown', 'There is no such file, or it did not come yet.');
+    throw new ApiError(
+      'not_found',
+      'attachment_unknown',
+      'There is no such file, or it has not arrived yet.',
+    );
   const { response } = call;
   // In chunks: what is kept is of another length where an agent brought it twice at once, and what is beyond a length that was said would be
   // read as the next answer.

@@ -119,13 +119,13 @@ export const cancelMessage: OperationHandler = async (call, context) => {
     await tx.lock(agent);
     const message = stored(await findMessage(tx, agent, id));
     if (message.send_at === null) {
-      throw new ApiError('conflict', 'not_scheduled', 'Only a message with send_at can be taken back.');
+      throw new ApiError('conflict', 'not_scheduled', 'Only a message with send_at can be cancelled.');
     }
     if (message.status !== 'queued' && message.status !== 'accepted') {
       throw new ApiError(
         'conflict',
         'not_cancellable',
-        `It cannot be taken back any more: it is ${message.status}.`,
+        `It can no longer be cancelled: it is ${message.status}.`,
       );
     }
     if (message.cancel_requested_at !== null) return json(message);

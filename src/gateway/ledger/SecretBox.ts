@@ -85,7 +85,7 @@ function openedBy(key: Buffer, sealed: string, owner: string): string | undefine
 function unopened(): EdgeError {
   return new EdgeError(
     'secret_missing',
-    'A secret in the database does not open with the key of the gateway.',
+    'A secret in the database cannot be decrypted with the key of the gateway.',
     'Start the gateway with the key that it had when the secret was stored.',
   );
 }

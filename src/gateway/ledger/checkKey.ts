@@ -28,7 +28,7 @@ export async function checkKey(queries: Queries, box: SecretBox): Promise<void> 
   if (secrets.length === 0 || secrets.some(([sealed, owner]) => box.opens(sealed, owner))) return;
   throw new EdgeError(
     'secret_missing',
-    'No secret in the database opens with this key of the gateway.',
+    'No secret in the database can be decrypted with this key of the gateway.',
     'Set GATEWAY_KEY to the key that the gateway had, or put its file <data>.key back.',
   );
 }

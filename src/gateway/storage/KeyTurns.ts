@@ -63,7 +63,9 @@ export class KeyTurns {
           return;
         }
         waiting.splice(waiting.indexOf(go), 1);
-        reject(new EdgeError('storage_unavailable', 'Others were in the way of a transaction for too long.'));
+        reject(
+          new EdgeError('storage_unavailable', 'Other transactions blocked a transaction for too long.'),
+        );
       };
       waiting.push(go);
       check();

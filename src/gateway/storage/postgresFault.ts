@@ -24,7 +24,7 @@ const UNKNOWN: Meaning = [/^/, 'no', 'internal', 'PostgreSQL refused a statement
 
 /** By SQLSTATE or its class (postgresql.org/docs/current/errcodes-appendix.html); the first that fits. */
 const MEANINGS: readonly Meaning[] = [
-  [/^40(001|P01)$/, 'again', 'storage_unavailable', 'Transactions were in the way of one another', NO_REMEDY],
+  [/^40(001|P01)$/, 'again', 'storage_unavailable', 'Transactions were in conflict', NO_REMEDY],
   // After a failover the connection may lead to the old primary.
   [
     /^25006$/,
@@ -40,13 +40,13 @@ const MEANINGS: readonly Meaning[] = [
     'The disk of the database is full',
     'Free space on the disk of the database.',
   ],
-  [/^55P03$/, 'no', 'storage_unavailable', 'A lock was not had in time', NO_REMEDY],
+  [/^55P03$/, 'no', 'storage_unavailable', 'A lock was not acquired in time', NO_REMEDY],
   [
     /^57014$/,
     'no',
     'storage_unavailable',
     'A statement took too long',
-    'Look for what slows down the database.',
+    'Find out what slows down the database.',
   ],
   [/^XX00[12]$/, 'no', 'store_damaged', 'The database is damaged', 'Restore a backup.'],
   [

@@ -293,8 +293,8 @@ export class WebhookDispatcher {
     }
     const fields = { webhook: lease.webhookId, event: delivery.eventId, attempts, error };
     if (nextAt === undefined)
-      log.warn('A webhook took an event at no time in a day; it is set aside', fields);
-    else log.debug('A webhook did not take an event; will retry', fields);
+      log.warn('A webhook did not accept an event within a day; it is set aside', fields);
+    else log.debug('A webhook did not accept an event; will retry', fields);
     await database.transaction((tx) =>
       settleAttempt(tx, { lease, delivery, body, record, answer: null }, { commands, replies }, now),
     );

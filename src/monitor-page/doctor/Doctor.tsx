@@ -61,7 +61,7 @@ function Report({ report, at }: { report: DoctorReport; at: string }) {
           </Pill>
         ))}
         <span class="soft">
-          looked <Time at={at} />
+          checked <Time at={at} />
         </span>
       </p>
       <ul class="rows verdicts">

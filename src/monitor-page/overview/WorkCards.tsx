@@ -16,7 +16,7 @@ export function WorkCards({ answer }: { answer: Asked }) {
           answer={answer}
           empty={{
             when: ({ hours }) => hours.every(({ received }) => received === 0),
-            title: 'Nothing came in in the last 24 hours.',
+            title: 'No messages arrived in the last 24 hours.',
           }}
         >
           {(day) => {

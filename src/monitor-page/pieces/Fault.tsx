@@ -12,7 +12,7 @@ export function Fault({ error, onAgain }: { error: FaultWords; onAgain: () => vo
         <strong>{error.message}</strong> {error.remedy}
       </p>
       <button type="button" onClick={onAgain}>
-        Ask again
+        Try again
       </button>
     </div>
   );

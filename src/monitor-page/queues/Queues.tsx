@@ -39,7 +39,7 @@ export function Queues() {
           empty={{
             when: (entries) => entries.length === 0,
             title: 'Nothing is set aside.',
-            words: 'A message that the backend refuses for good is put aside here instead of being lost.',
+            words: 'Messages that the backend refuses are set aside here, so that they are not lost.',
           }}
         >
           {(entries) => (

@@ -90,7 +90,7 @@ function Entry({ entry, onChanged }: { entry: ScheduleEntry; onChanged: () => vo
           label="Cancel"
           about={`the text to ${name}`}
           question="Cancel this text?"
-          consequence={`It was scheduled for ${name} on ${fullTime(Date.parse(entry.send_at))}. It will not be sent. If the backend scheduled it, it will be told.`}
+          consequence={`It was scheduled for ${name} on ${fullTime(Date.parse(entry.send_at))}. It will not be sent. If the backend scheduled it, the backend will be notified.`}
           onConfirm={() => void cancel()}
         />
       )}

@@ -7,7 +7,7 @@ const QUEUES: readonly (readonly [string, (status: Status) => number])[] = [
   ['Texts to be sent', (status) => status.sends_queued],
   ['Of these, held for new people', (status) => status.sends_held.new_recipients],
   ['Of these, held by the rate limit', (status) => status.sends_held.per_minute],
-  ['Commands in work', (status) => status.commands_waiting],
+  ['Commands in progress', (status) => status.commands_waiting],
   ['Acks to be delivered', (status) => status.acks_undelivered],
   ['Events to be delivered', (status) => status.events_undelivered],
   ['Images to be uploaded', (status) => status.uploads_queued],

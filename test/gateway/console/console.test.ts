@@ -89,7 +89,7 @@ describe.skipIf(path === undefined)('the console of a running gateway', () => {
     await one.filter({ hasText: '1 attempt,' }).waitFor();
     expect(await barriers()).toEqual([]);
     await one.getByRole('button', { name: /^Send again/ }).click();
-    await page.getByRole('region', { name: 'Notices' }).getByText('It is sent again.').waitFor();
+    await page.getByRole('region', { name: 'Notices' }).getByText('It will be sent again.').waitFor();
     await one.getByText('delivered', { exact: true }).waitFor();
     expect(demo.lines.filter((line) => line.includes('→ Ann: you said'))).toHaveLength(1);
     await page.getByRole('link', { name: 'Events' }).click();

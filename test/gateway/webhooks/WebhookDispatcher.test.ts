@@ -355,7 +355,7 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
         ),
     });
     const [failed] = await gateway.settled(id, ([one]) => one?.attempts === 1);
-    expect(failed?.lastError).toBe('the host has an address that is not of the public internet');
+    expect(failed?.lastError).toBe('the host has an address that is not on the public internet');
   });
 
   test("a webhook's answer is the reply that the agent waits for", async () => {
