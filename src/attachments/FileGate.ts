@@ -84,7 +84,7 @@ export class FileGate {
     if (path !== undefined) {
       const isOpen = allowedRoots.some((root) => path.startsWith(root.endsWith('/') ? root : `${root}/`));
       if (!isOpen || path.includes('\0')) {
-        const message = 'it does not lie below one of attachments.allowed_roots';
+        const message = 'it is not below one of attachments.allowed_roots';
         return refusal('path', message);
       }
       return { kind: 'admitted', file: { name: safeName(filename ?? path), url: pathToFileURL(path).href } };

@@ -147,7 +147,7 @@ export class Uploader {
     const { files, settings, home, backend } = this.options;
     try {
       const found = files.find(upload.message.guid, upload.attachmentGuid);
-      if (found.kind === 'gone') return { kind: 'failed', why: 'chat.db has it no more' };
+      if (found.kind === 'gone') return { kind: 'failed', why: 'chat.db no longer has it' };
       if (found.kind === 'unreadable') return { kind: 'later', why: 'chat.db cannot be read' };
       const { attachmentsPath, maxBytes } = settings();
       const arrived = await arrivedImage(found.file, { attachmentsPath, maxBytes, home });
@@ -162,7 +162,7 @@ export class Uploader {
       if ('fault' in readable) return kept(readable.fault);
       // Its sender may have changed or taken back the message while the file was read.
       const message = this.options.store.uploads.messageOf(upload);
-      if (message === undefined) return { kind: 'failed', why: 'it is wanted no more' };
+      if (message === undefined) return { kind: 'failed', why: 'it is no longer wanted' };
       const result = await backend.uploadPhoto(this.photo({ ...upload, message }, readable));
       this.tellCircuit(message.conversation, result);
       return ended(result);

@@ -57,7 +57,7 @@ export async function httpsFile(url: string, options: HttpsFileOptions): Promise
       else if (answer.kind !== 'failed') return answer;
       else if (options.stop.aborted) return { kind: 'stopped' };
       else if (deadline.signal.aborted) {
-        return { kind: 'failed', message: `it did not come within ${options.timeoutMs / 1000} s` };
+        return { kind: 'failed', message: `it did not arrive within ${options.timeoutMs / 1000} s` };
       } else return answer;
     }
     return { kind: 'refused', message: `it is redirected more than ${MOST_REDIRECTS} times` };
@@ -110,7 +110,7 @@ function read(
   if (REDIRECTS.has(status)) {
     if (location !== undefined && URL.canParse(location, url.href))
       end({ location: new URL(location, url).href });
-    else end({ kind: 'refused', message: 'it is redirected to nowhere' });
+    else end({ kind: 'refused', message: 'its redirect names no target' });
     return;
   }
   if (status !== 200) {
@@ -128,7 +128,7 @@ function read(
     return;
   }
   if ((response.headers['content-encoding'] ?? 'identity') !== 'identity') {
-    end({ kind: 'refused', message: 'it comes compressed although that was not asked for' });
+    end({ kind: 'refused', message: 'it is compressed, although that was not requested' });
     return;
   }
   if (Number(response.headers['content-length'] ?? 0) > maxBytes) {

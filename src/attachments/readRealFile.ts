@@ -34,7 +34,7 @@ export async function readRealFile(
 ): Promise<RealFile> {
   if (!isAbsolute(path) || path.includes('\0')) return refused('it is not an absolute path');
   const root = roots.find((candidate) => isUnder(path, candidate));
-  if (root === undefined) return refused('it does not lie where files may be taken from');
+  if (root === undefined) return refused('it is not in a place from which files may be taken');
   for (let tries = 1; ; tries++) {
     const read = await readOnce(path, root, maxBytes);
     if (read.kind !== 'changing' || tries === TRIES) return read;

@@ -78,11 +78,14 @@ export class RefusedItems {
     entry.isProven ||= isFinal || entry.times >= PROVEN_BY;
     const wait = Math.min(FIRST_WAIT_MS * 2 ** Math.min(entry.times - 1, 10), LONGEST_WAIT_MS);
     entry.until.set(way, clock.monotonic() + wait);
-    log.warn(`The backend does not take an ${item.kind} while it takes others; it is offered again later`, {
-      ...(item.kind === 'ack' ? { trace: item.id } : { event: item.id }),
-      cause: detail,
-      seconds: Math.round(wait / 1_000),
-    });
+    log.warn(
+      `The backend does not accept an ${item.kind} while it accepts others; it is offered again later`,
+      {
+        ...(item.kind === 'ack' ? { trace: item.id } : { event: item.id }),
+        cause: detail,
+        seconds: Math.round(wait / 1_000),
+      },
+    );
   }
 
   /** Whether it is not to be offered yet. */
@@ -127,9 +130,9 @@ export class RefusedItems {
     return {
       code: 'delivery_refused',
       since: Math.min(...proven.map(({ since }) => since)),
-      message: `The backend does not take ${counts.join(' and ')} (${first.item.kind === 'event' ? 'event' : 'ack of'} ${first.item.id}: ${first.detail}). Everything else continues.`,
+      message: `The backend does not accept ${counts.join(' and ')} (${first.item.kind === 'event' ? 'event' : 'ack of'} ${first.item.id}: ${first.detail}). Everything else continues.`,
       remedy:
-        'Have the backend take it (bodies of 1 MiB at least). It is offered again within an hour, at once with: edge-agent kick. It is given up after 7 days.',
+        'Let the backend accept it (bodies of at least 1 MiB). It is offered again within an hour, or at once with: edge-agent kick. It is given up after 7 days.',
     };
   }
 

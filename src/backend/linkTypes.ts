@@ -201,9 +201,9 @@ export function describeLoss(loss: Loss): string {
     case 'hung':
       return 'no answer to the handshake within its deadline';
     case 'silent':
-      return 'opened, but no frame came';
+      return 'opened, but no frame arrived';
     case 'unanswered':
-      return 'a ping met no answer';
+      return 'a ping was not answered';
     case 'replaced':
       return loss.why;
   }

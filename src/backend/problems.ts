@@ -57,11 +57,11 @@ export function linkProblems(facts: ProblemFacts): Problem<number>[] {
     });
   }
   if (facts.polling && reachability.reachable && (refusal === null || refusal.code === 'websocket_refused')) {
-    const way = isLive(facts.state) ? 'Commands come by the real-time link alone' : 'No command comes';
+    const way = isLive(facts.state) ? 'Commands arrive only by the real-time link' : 'No commands arrive';
     problems.push({
       code: 'sync_failing',
       since: facts.polling.since,
-      message: `The backend answers, but takes no sync: ${facts.polling.detail}. ${way}.`,
+      message: `The backend answers, but accepts no sync: ${facts.polling.detail}. ${way}.`,
       remedy:
         'Check that the backend serves POST /edge/sync (edge-agent conformance <url> tests it); the agent retries on its own.',
     });
@@ -85,7 +85,7 @@ function refusalProblem(facts: ProblemFacts): Problem<number> | null {
       since,
       message: `EDGE_TOKEN expired at ${iso(expiredAt)}, and the backend refuses it: ${words.meaning}.`,
       remedy:
-        'Put a fresh EDGE_TOKEN into .env, or EDGE_SECRET in its place, from which the agent makes fresh tokens itself.',
+        'Put a new EDGE_TOKEN into .env, or EDGE_SECRET in its place, from which the agent makes tokens itself.',
     };
   }
   if (reachability.takesUs) {
@@ -135,7 +135,7 @@ function unstable({ state, history: { shortLinks } }: ProblemFacts): Problem<num
       since: shortLinks.since,
       message: `The real-time link drops soon after each connect: ${shortLinks.count} times in a row${cause}.`,
       remedy:
-        'Look in the log of the backend, and at the proxies in between, for why it ends. The notice goes once the link has held for 90 s.',
+        'Check the log of the backend and the proxies in between for the reason. This notice ends once the link has been up for 90 s.',
     },
   ];
 }

@@ -168,13 +168,13 @@ function reload(path: string | null, places: ConfigPlaces, wasEmpty: boolean): L
     throw new EdgeError(
       'config_unreadable',
       `The configuration file ${path} is gone.`,
-      'Put it back; it is read as soon as it is there.',
+      'Restore it; it is read as soon as it exists.',
     );
   if (!wasEmpty && isEmpty(readYaml(textOf(path))))
     throw new EdgeError(
       'config_unreadable',
       `The configuration file ${path} is empty.`,
-      'Put its settings back; they are read as soon as they are there. To do without them, restart the agent.',
+      'Restore its settings; they are read at once. To do without them, restart the agent.',
     );
   return loadConfig({ ...places, configPath: path });
 }

@@ -109,7 +109,7 @@ export function readTextFile(path: string): string | null {
       throw new EdgeError(
         'config_unreadable',
         `${path} cannot be read: it has ${size} bytes, and ${MOST_BYTES} are read at most.`,
-        'Take out of it what is no setting.',
+        'Remove from it what is not a setting.',
       );
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
   } catch (thrown) {
@@ -130,7 +130,7 @@ function remedyFor(path: string, thrown: unknown): string {
   if (errorCode(thrown) === 'EACCES') {
     return isOwn(path)
       ? `Let this user read it: chmod u+r "${path}".`
-      : 'Run this as the user whose agent it is, without sudo.';
+      : 'Run this as the user who runs the agent, without sudo.';
   }
   if (errorCode(thrown) === 'EISDIR') return 'Name the file, not its directory.';
   return 'Make it a plain UTF-8 text file that this user can read.';

@@ -32,7 +32,7 @@ export function judgeRemote(settings: Readonly<Record<string, unknown>>): Judged
     if (count > MOST_SETTINGS) {
       refused.push({
         key: written.slice(0, 100),
-        reason: `no more than ${MOST_SETTINGS} settings are looked at`,
+        reason: `at most ${MOST_SETTINGS} settings are read`,
       });
       break;
     }

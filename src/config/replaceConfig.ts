@@ -19,7 +19,7 @@ export function replaceConfig(
   if (readTextFile(path) !== before) {
     throw new EdgeError(
       'config_unreadable',
-      `${path} was changed by another program in the meantime. It was left as it is now.`,
+      `${path} was changed by another program in the meantime. It was not overwritten.`,
       'Try again.',
     );
   }
@@ -41,8 +41,8 @@ export function keepConfig(path: string, text: string | Buffer, now: number): st
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') continue;
       throw new EdgeError(
         'state_unwritable',
-        `${copy}, which keeps the configuration as it is, cannot be written: ${describeError(error)}. Nothing was changed.`,
-        'Check owner, rights and free space of its directory.',
+        `${copy}, the copy of the present configuration, cannot be written: ${describeError(error)}. Nothing was changed.`,
+        'Check the owner, permissions and free space of its directory.',
         { cause: error },
       );
     }

@@ -41,7 +41,7 @@ export function replaceFile(path: string, text: string): void {
     throw new EdgeError(
       'state_unwritable',
       `${path} cannot be written: ${describeError(error)}.`,
-      'Check owner, rights and free space of its directory.',
+      'Check the owner, permissions and free space of its directory.',
       {
         cause: error,
       },

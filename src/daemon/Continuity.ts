@@ -233,7 +233,7 @@ export class Continuity {
     return {
       code: 'witness_unwritable',
       since: clock.now(),
-      message: `${path} cannot be written (${cause}), so that an older copy of the store, put back, may send texts again.`,
+      message: `${path} cannot be written (${cause}), so an older copy of the store, if it is restored, may send texts again.`,
       remedy: `Check the permissions and the disk of ${dirname(path)}, then restart the agent.`,
     };
   }
@@ -249,8 +249,8 @@ export class Continuity {
     return {
       code: 'witness_unwritable',
       since: clock.now(),
-      message: `${path} was removed and cannot be made again (${cause}), so that nothing keeps a second agent off this chat.db.`,
-      remedy: `Check the permissions and the disk of ${dirname(path)}; the lock is then taken again by itself.`,
+      message: `${path} was removed and cannot be created again (${cause}), so nothing stops a second agent on this chat.db.`,
+      remedy: `Check the permissions and the disk of ${dirname(path)}; the lock is then taken again automatically.`,
     };
   }
 
@@ -276,7 +276,7 @@ export class Continuity {
 }
 
 const WHAT: Readonly<Record<Exclude<GapReason, 'new'>, (directory: string) => string>> = {
-  older: () => 'The store is older than what this agent has done: a copy of it was put back.',
+  older: () => 'The store is older than what this agent has done: a copy of it was restored.',
   copied: () => 'The store is a copy, and what was done since it was made is not known.',
   replaced: (directory) => `Another store (in ${directory}) has used this chat.db in the meantime.`,
   rebuilt: () => 'The store was salvaged from a damaged file and may lack what was done.',
@@ -284,9 +284,9 @@ const WHAT: Readonly<Record<Exclude<GapReason, 'new'>, (directory: string) => st
 
 const REMEDY: Readonly<Record<Problem<number, 'state_restored' | 'state_shared'>['code'], string>> = {
   state_restored:
-    'What may have gone out is looked up in chat.db first and not sent again; see what is reported as outcome_unknown. This notice goes with the next start.',
+    'What may have been sent is looked up in chat.db first and not sent again; check what is reported as outcome_unknown. This notice ends at the next start.',
   state_shared:
-    'Use one state.directory for each chat.db. What the other may have sent is looked up in chat.db first. This notice goes with the next start.',
+    'Use one state.directory for each chat.db. What the other may have sent is looked up in chat.db first. This notice ends at the next start.',
 };
 
 function gapOf(
@@ -387,7 +387,7 @@ function shared(path: string, witness: Witness | undefined, cause: unknown): Edg
   const other = directoryOf(witness);
   return new EdgeError(
     'state_shared',
-    `Another edge-agent works on the same chat.db${other === undefined ? '' : `, with the state directory ${other}`} (${path} is locked).`,
+    `Another edge-agent uses the same chat.db${other === undefined ? '' : `, with the state directory ${other}`} (${path} is locked).`,
     'Stop the other one first: one agent serves one chat.db.',
     { cause },
   );

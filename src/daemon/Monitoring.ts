@@ -226,7 +226,7 @@ export class Monitoring {
   }
 
   private doctorEnded(fault: string | undefined): void {
-    if (fault !== undefined) this.notify({ level: 'error', message: `The doctor could not look: ${fault}.` });
+    if (fault !== undefined) this.notify({ level: 'error', message: `The doctor could not run: ${fault}.` });
     this.server?.publish({ topic: 'doctor' }, this.options.clock.now());
   }
 

@@ -51,11 +51,11 @@ export class VitalWatch {
         if (this.logged.has(code)) continue;
         log[hindersTheJob({ code }) ? 'error' : 'warn'](`Something is wrong: ${ERROR_CODES[code]}`, { code });
       }
-      for (const code of this.logged) if (!codes.has(code)) log.info('This is over', { code });
+      for (const code of this.logged) if (!codes.has(code)) log.info('A problem is resolved', { code });
       this.logged = codes;
       onLook(now);
     } catch (error) {
-      log.error('The vital signs could not be taken', { cause: describeError(error) });
+      log.error('The vital signs could not be checked', { cause: describeError(error) });
     }
   }
 }

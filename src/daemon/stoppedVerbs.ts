@@ -68,7 +68,7 @@ export function stoppedVerbs(agent: StoppedAgent): Answers<Pick<OperatorApi, Sto
       throw new EdgeError(
         'not_running',
         `No edge-agent has run on ${agent.directory} yet.`,
-        'See what keeps it from that: edge-agent status',
+        'See why: edge-agent status',
       );
     };
   return {

@@ -85,12 +85,12 @@ async function answer(
   sources: HealthSources,
 ): Promise<void> {
   if (!LOCAL_HOST.test(request.headers.host ?? '')) {
-    reply(response, 403, 'text/plain', 'Ask for this machine by 127.0.0.1 or localhost.\n');
+    reply(response, 403, 'text/plain', 'Use 127.0.0.1 or localhost as the host.\n');
     return;
   }
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('Allow', 'GET, HEAD');
-    reply(response, 405, 'text/plain', 'GET is all there is.\n');
+    reply(response, 405, 'text/plain', 'Only GET is supported.\n');
     return;
   }
   const { health, version, metrics } = sources;

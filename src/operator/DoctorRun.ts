@@ -38,7 +38,7 @@ export class DoctorRun {
     const { configPath, env, clock, onEnd } = this.options;
     if (this.running !== undefined) return;
     if (clock.monotonic() - this.endedAt < CALM_MS)
-      throw new EdgeError('monitor_busy', 'The doctor has only just looked.', 'Ask again in 10 s.');
+      throw new EdgeError('monitor_busy', 'The doctor ran only just now.', 'Try again in 10 s.');
     const running = new AbortController();
     this.running = running;
     const { signal } = running;

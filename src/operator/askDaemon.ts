@@ -3,7 +3,7 @@ import type { OperatorRequest, OperatorResult, OperatorVerb } from '../model/ope
 import { type Clock, systemClock } from '../system/clock.js';
 
 /** What to do about an agent that is there, perhaps, and does not answer. */
-export const CANNOT_ASK_REMEDY = 'Run this as the user whose agent it is; if that is so, restart the agent.';
+export const CANNOT_ASK_REMEDY = 'Run this as the user who runs the agent; if you did, restart the agent.';
 
 /**
  * What the daemon said, or why nobody said anything. `cannotTell` is never to be read as "not running"; `wasAsked`: what was

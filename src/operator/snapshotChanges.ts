@@ -50,7 +50,7 @@ function problemChanges(before: StatusSnapshot, now: StatusSnapshot): Change[] {
       ({ code }): Change => ({
         kind: 'notification',
         level: 'success',
-        message: `Over: ${ERROR_CODES[code]}`,
+        message: `Resolved: ${ERROR_CODES[code]}`,
       }),
     ),
     ...(now.incoming_parked > before.incoming_parked

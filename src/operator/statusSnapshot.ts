@@ -290,9 +290,8 @@ function faults(sources: SnapshotSources, ofBackend: readonly Problem<number>[])
           {
             code: 'stopping' as const,
             since: stoppingSince,
-            message: 'The agent is stopping: what is on its way ends, and nothing new is begun.',
-            remedy:
-              'It takes 25 s at most. As a service it is started again, unless it was stopped on purpose.',
+            message: 'The agent is stopping: it finishes what is in progress and starts nothing new.',
+            remedy: 'This takes 25 s at most. A service is started again, unless it was stopped on purpose.',
           },
         ]),
     ...(access.ok ? [] : [{ ...access, since: chatDbLostAt }]),
@@ -306,7 +305,7 @@ function faults(sources: SnapshotSources, ofBackend: readonly Problem<number>[])
           {
             code: 'internal' as const,
             since: reading.since,
-            message: `Nothing new is read from chat.db: ${reading.error}. It is tried again every second.`,
+            message: `Nothing new is read from chat.db: ${reading.error}. The agent retries every second.`,
             remedy: 'Report it with the log lines around it.',
           },
         ]),
@@ -326,7 +325,7 @@ function faults(sources: SnapshotSources, ofBackend: readonly Problem<number>[])
             code: 'store_damaged' as const,
             since: store.salvaged.at,
             message: `The store was damaged; it was set aside as ${store.salvaged.aside} and replaced by what could be read. ${describeLosses(store.salvaged)}`,
-            remedy: `Check the disk. Schedule again what is not sent. Then this notice goes with a restart. ${sources.restart}`,
+            remedy: `Check the disk. Schedule again what is not sent. Then restart the agent; this notice ends with that. ${sources.restart}`,
           },
         ]),
     ...sources.continuity.faults(),
@@ -357,7 +356,7 @@ function setAsideFaults(items: readonly SetAsideItem[]): Problem<number>[] {
       since: oldest.at,
       message: `${count} could not be processed and ${items.length === 1 ? 'was' : 'were'} set aside: ${newest.error}. Everything else continues.`,
       remedy:
-        'Report it with the log lines around it; a message is posted again with: edge-agent queue retry <guid>. This notice goes after a day.',
+        'Report it with the log lines around it; a message is posted again with: edge-agent queue retry <guid>. This notice ends after a day.',
     },
   ];
 }
@@ -374,15 +373,15 @@ function pauseFaults(pauses: readonly Pause[]): Problem<number>[] {
             code: 'sending_paused' as const,
             since: everything.since,
             message: 'Sending is paused: texts wait.',
-            remedy: 'Let them out: edge-agent resume',
+            remedy: 'To send them: edge-agent resume',
           },
         ]),
     ...loops.map(({ conversation, since }) => ({
       code: 'sending_paused' as const,
       since,
-      message: `The agent and ${maskHandle(conversation)} answered each other as no person does; texts wait there now.`,
+      message: `The agent and ${maskHandle(conversation)} answered each other as machines do; texts wait there now.`,
       remedy:
-        'See who answers at the other end, then: edge-agent resume <conversation> (edge-agent status --json names it under "paused").',
+        'Find out who answers at the other end, then: edge-agent resume <conversation> (edge-agent status --json names it under "paused").',
     })),
   ];
 }

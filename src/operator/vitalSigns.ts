@@ -141,15 +141,15 @@ const EVIDENCE: Readonly<Record<VitalSignName, (facts: VitalFacts) => Evidence |
   can_read: ({ reading }) => seen(reading.readAt, 'chat.db was read', 'chat.db has not been read yet'),
   can_post: ({ posts: { takenAt, failing } }) =>
     (takenAt ?? 0) < (failing?.lastAt ?? 0) && isOfMany(failing)
-      ? `the last posts brought no answer (the newest at ${iso(failing.lastAt)}), and there was none since`
-      : seen(takenAt, 'the backend took a message', 'no message has been posted since the start'),
+      ? `the last posts got no answer (the newest at ${iso(failing.lastAt)})`
+      : seen(takenAt, 'the backend accepted a message', 'no message has been posted since the start'),
   is_answered: ({ posts: { answeredAt, failing } }) =>
     isOfMany(failing)
-      ? `the last posts were not answered (the newest at ${iso(failing.lastAt)}), and there was none since`
+      ? `the last posts were not answered (the newest at ${iso(failing.lastAt)})`
       : seen(answeredAt, 'a message was answered', 'no message has been answered since the start'),
   can_send: ({ sending: { sentAt, failing } }) =>
     hasFailedBroadly(failing)
-      ? `the last texts were not sent, or nobody knows (the newest at ${iso(failing.lastAt)}), and there was none since`
+      ? `the last texts were not sent, or it is not known (the newest at ${iso(failing.lastAt)})`
       : seen(sentAt, 'a text was sent', 'no text has been sent since the start'),
   link_stable: ({ link }) => {
     if (!link.isWanted)
@@ -159,7 +159,7 @@ const EVIDENCE: Readonly<Record<VitalSignName, (facts: VitalFacts) => Evidence |
   commands_reach_us: ({ link }) => {
     const { isLive, pongAt, syncAt } = link;
     if (isLive && pongAt !== null) return { what: 'the real-time link answered', at: pongAt };
-    return seen(syncAt, 'a sync succeeded', 'the backend has answered no ping and no sync yet');
+    return seen(syncAt, 'a sync succeeded', 'the backend has not answered a ping or a sync yet');
   },
   nothing_given_up: ({ now, givenUp }) => ({ what: `nothing is set aside${endedWords(givenUp)}`, at: now }),
 };
@@ -221,9 +221,9 @@ function failingPosts(facts: VitalFacts): Problem<number>[] {
       {
         code: 'messages_unanswered',
         since,
-        message: `The backend takes messages and gives no usable answer (${tried}). ${waiting} wait.`,
+        message: `The backend accepts messages but gives no usable answer (${tried}). ${waiting} wait.`,
         remedy:
-          'Look in the log of the backend; edge-agent conformance <url> tests its answers. Messages are posted again by themselves.',
+          'Look in the log of the backend; edge-agent conformance <url> tests its answers. Messages are posted again automatically.',
       },
     ];
   }
@@ -231,9 +231,9 @@ function failingPosts(facts: VitalFacts): Problem<number>[] {
     {
       code: 'messages_not_taken',
       since,
-      message: `The backend takes no message (${tried}). ${waiting} wait.`,
+      message: `The backend accepts no message (${tried}). ${waiting} wait.`,
       remedy:
-        'Check that the backend serves POST /edge/message, and what it answers: edge-agent conformance <url>. Messages that wait are posted again by themselves.',
+        'Check that the backend serves POST /edge/message, and what it answers: edge-agent conformance <url>. Messages that wait are posted again automatically.',
     },
   ];
 }
@@ -260,9 +260,9 @@ function unreadAcks({ acks }: VitalFacts): Problem<number>[] {
     {
       code: 'acks_unread',
       since: acks.since,
-      message: 'The backend answers, but shows of no ack for 10 minutes that it has read it.',
+      message: 'The backend answers, but has not confirmed for 10 minutes that it has read an ack.',
       remedy:
-        'Have the backend answer pings, list acks in ack_commands of a sync, or serve POST /edge/command/ack. Acks are kept and brought again by themselves.',
+        'Let the backend answer pings, list acks in ack_commands of a sync, or serve POST /edge/command/ack. Acks are kept and delivered again automatically.',
     },
   ];
 }
@@ -275,7 +275,7 @@ function stuckUploads({ uploads }: VitalFacts): Problem<number>[] {
       since: uploads.since,
       message: 'Images have not reached the backend for an hour, although it answers.',
       remedy:
-        'Check that the backend serves POST /photo/upload, or set attachments.upload to false. Images are uploaded again by themselves.',
+        'Check that the backend serves POST /photo/upload, or set attachments.upload to false. Images are uploaded again automatically.',
     },
   ];
 }
@@ -296,15 +296,15 @@ function undecidedTexts({ now, sending: { undecided } }: VitalFacts): Problem<nu
   if (undecided.texts === 0 || now - undecided.since < UNDECIDED_MS) return [];
   const what =
     undecided.texts === 1
-      ? 'chat.db does not tell whether one text went out; those behind it in its conversation wait.'
-      : `chat.db does not tell whether ${undecided.texts} texts went out; those behind them in their conversations wait.`;
+      ? 'chat.db does not show whether one text was sent; those behind it in its conversation wait.'
+      : `chat.db does not show whether ${undecided.texts} texts were sent; those behind them in their conversations wait.`;
   return [
     {
       code: 'texts_undecided',
       since: undecided.since,
       message: what,
       remedy:
-        'Open Messages, so that it finishes what it is sending. A text that is not finished within 3 minutes is reported as outcome_unknown, and those behind it go out.',
+        'Open Messages, so that it finishes what it is sending. A text that is not finished within 3 minutes is reported as outcome_unknown, and those behind it are sent.',
     },
   ];
 }
@@ -323,7 +323,7 @@ function failingSends({ now, sending: { failing: texts } }: VitalFacts): Problem
       since: texts.since,
       message: `The last ${texts.texts} texts were not sent, or it is not known whether they were: ${texts.detail}`,
       remedy:
-        'Look at Messages on this Mac: whether it is signed in, online and shows a dialog; then edge-agent selftest --send. The notice goes with the next text that is sent, or after an hour without one.',
+        'Check whether Messages on this Mac is signed in, online and shows a dialog; then run: edge-agent selftest --send. This notice ends with the next text that is sent, or after an hour without one.',
     },
   ];
 }
@@ -335,7 +335,7 @@ function setAside({ now, setAside: { messages, since } }: VitalFacts): Problem<n
     {
       code: 'messages_set_aside',
       since: since ?? now,
-      message: `${what} set aside unanswered, because the backend does not take ${messages === 1 ? 'it' : 'them'}.`,
+      message: `${what} set aside unanswered, because the backend does not accept ${messages === 1 ? 'it' : 'them'}.`,
       remedy:
         "See why, in the backend's own words: edge-agent queue list. Then edge-agent queue retry <guid>, or queue drop <guid>.",
     },
@@ -352,7 +352,7 @@ function expired({ now, givenUp: { messages } }: VitalFacts): Problem<number>[] 
       since: newestAt,
       message: `${counted(count, 'message')} of the last 7 days got no answer: the backend gave none before they were too old.`,
       remedy:
-        'Answer by hand, if need be: edge-agent conversations shows where. See imessage.max_message_age_seconds. This notice goes after a day.',
+        'Answer by hand if needed: edge-agent conversations shows where. See imessage.max_message_age_seconds. This notice ends after a day.',
     },
   ];
 }

@@ -37,11 +37,11 @@ const UNREADABLE_RETRY_MS = 5_000;
 
 /** Why nobody knows whether a text went out that a forgotten agent had begun to send. */
 const BEGUN =
-  'The store was restored; an agent that it forgot had begun to send this text, and it did not appear in chat.db.';
+  'The store was restored; an agent that it does not know of had begun to send this text, which did not appear in chat.db.';
 
 /** Why a text that was to be sent again is not. */
 const NOT_AGAIN =
-  'It was sent once, and it is not known whether it went out; meanwhile another answer to its message went out in the same words.';
+  'It is not known whether the first attempt was sent; meanwhile another answer to its message was sent in the same words.';
 
 /** Why a text of such a time is not sent, though no row proves it. */
 const DOUBT = {

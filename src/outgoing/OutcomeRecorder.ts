@@ -28,7 +28,7 @@ export class OutcomeRecorder {
     this.end(send, outcome, watchUntil);
     if (outcome.kind !== 'failed') return;
     const { kind, errorCode } = outcome;
-    const message = `Not sent, as part ${send.part} could not be: ${outcome.message}`;
+    const message = `Not sent, because part ${send.part} could not be: ${outcome.message}`;
     for (const part of this.pointless(send)) this.end(part, { kind, errorCode, message });
   }
 
@@ -47,7 +47,7 @@ export class OutcomeRecorder {
    * False if the disk did not take it all.
    */
   setAside(send: SendRecord, cause: string): boolean {
-    const message = `The agent could not handle the end of this text: ${cause}`;
+    const message = `The agent could not handle the outcome of this text: ${cause}`;
     const outcome = { kind: 'unknown', message } as const;
     const areStored = this.listeners.every((listener) =>
       this.store.tryEach([listener], (tell) => tell(send, outcome), NOTHING),

@@ -243,7 +243,7 @@ export class Scheduler {
 
   private sendOrFail(text: ScheduledText): void {
     const { store, texts, acks, settings, log } = this.options;
-    if (text.isDamaged) throw new Error('what the store has of its files is damaged');
+    if (text.isDamaged) throw new Error('its files in the store are damaged');
     const lateMs = this.lateMs(text.sendAt);
     const goneOut = this.goneOutIfLate(text, lateMs);
     if (goneOut !== 'maybe') {

@@ -164,13 +164,13 @@ export class LaunchAgent {
       return new EdgeError(
         'launchd_refused',
         `launchd runs another LaunchAgent of this name: ${job.path ?? 'of unknown path'}.`,
-        `Take it out: launchctl bootout ${launchctl.target}; remove that file; then: edge-agent install`,
+        `Remove it: launchctl bootout ${launchctl.target}; remove that file; then: edge-agent install`,
       );
     }
     if (answer !== undefined && answer.pid !== job.pid) {
       return new EdgeError(
         'already_running',
-        `Another edge-agent (process ${answer.pid}) runs on the same state directory, so that the installed one waits.`,
+        `Another edge-agent (process ${answer.pid}) uses the same state directory, so the installed one waits.`,
         'Stop the other one (Ctrl-C where it was started); the installed one takes over on its own.',
       );
     }

@@ -48,7 +48,7 @@ export class Launchctl {
     throw new EdgeError(
       'launchd_refused',
       `launchctl ${args[0] ?? ''} cannot be used: ${why}.`,
-      'Try again; if it stays, restart the Mac.',
+      'Try again; if the error remains, restart the Mac.',
     );
   }
 

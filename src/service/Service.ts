@@ -115,7 +115,7 @@ export class Service {
     const isLink = lstatSync(runtime, { throwIfNoEntry: false })?.isSymbolicLink() === true;
     throw new EdgeError(
       'not_installed',
-      `The node that the agent runs with is gone: ${isLink ? readlinkSync(runtime) : runtime}. What runs was left as it is.`,
+      `The node of the agent is missing: ${isLink ? readlinkSync(runtime) : runtime}. The running version was not changed.`,
       'Run: edge-agent install, which copies node for the agent.',
     );
   }
@@ -138,7 +138,7 @@ export class Service {
       if (!(cause instanceof EdgeError) || cause.code !== 'already_running') throw cause;
       throw new EdgeError(
         'install_failed',
-        'Another edge-agent command changes the installation at this moment.',
+        'Another edge-agent command is changing the installation.',
         'Wait until it is done, then run this again.',
         { cause },
       );

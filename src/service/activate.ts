@@ -31,7 +31,7 @@ export async function activate(service: Service, version: string): Promise<Activ
     if (cause instanceof EdgeError) throw cause;
     throw new EdgeError(
       'install_failed',
-      `${version} could not be put in the place of what runs: ${describeError(cause)}.`,
+      `${version} could not be activated: ${describeError(cause)}.`,
       'Fix that, then run this again; edge-agent start runs what is installed.',
       { cause },
     );

@@ -38,7 +38,7 @@ export async function requireLint({ programs, run }: Service, path: string): Pro
 }
 
 /**
- * Signs the app without the hardened runtime, under which macOS refuses every text and asks nobody, and makes sure that
+ * Signs the app without the hardened runtime, under which macOS refuses every text without asking, and makes sure that
  * it did. `identity` is the name of a certificate, or AD_HOC. Throws EdgeError `install_failed`.
  */
 export async function signApp(service: Service, app: string, identity: string): Promise<void> {
@@ -52,13 +52,13 @@ export async function signApp(service: Service, app: string, identity: string): 
   const why =
     invalid ??
     whyNoProgram(found) ??
-    (signature?.kind === kind ? undefined : `it is signed otherwise (${signature?.kind ?? 'none'})`) ??
+    (signature?.kind === kind ? undefined : `it has another signature (${signature?.kind ?? 'none'})`) ??
     (signature !== undefined && isNeverAsked(signature) ? 'it has the hardened runtime' : undefined);
   if (why === undefined) return;
   throw new EdgeError(
     'install_failed',
-    `codesign signed the copy of node, but not as it should: ${why}. What was installed before is untouched.`,
-    'Run it again; if it stays, report it with the output of: codesign --display --verbose=4 "$(which node)"',
+    `codesign signed the copy of node, but not as expected: ${why}. What was installed before is untouched.`,
+    'Run it again; if the error remains, report it with the output of: codesign --display --verbose=4 "$(which node)"',
   );
 }
 

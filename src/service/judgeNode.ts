@@ -23,7 +23,7 @@ export async function requireCopyable(service: Service, node: string): Promise<v
   if (outside.length === 0) return;
   throw refused(
     `${node} cannot be copied for the agent: it needs ${counted(outside)}, such as ${outside[0]}, and no longer starts once an upgrade replaces them. Homebrew builds Node that way.`,
-    `${OWN_NODE}. To use this node where it is nevertheless: edge-agent install --runtime current`,
+    `${OWN_NODE}. To use this node anyway: edge-agent install --runtime current`,
   );
 }
 
@@ -45,7 +45,7 @@ export function warningsOfLink(service: Service, node: string): string[] {
   return [
     ...(isNeverAsked(slice.signature)
       ? [
-          `Warning: the signature of ${node} makes macOS refuse every text, and ask nobody. The agent can receive, not send. Better without --runtime current.`,
+          `Warning: the signature of ${node} makes macOS refuse every text without asking. The agent can receive but not send. Better: without --runtime current.`,
         ]
       : []),
     ...(outside.length > 0

@@ -16,14 +16,14 @@ const LOGIN_ITEMS =
 const EXPLAINED: Readonly<Record<number, Explanation>> = {
   1: refused(
     'it is not permitted',
-    'Run this as the user whose agent it is, without sudo, in a session of that user.',
+    'Run this as the user who runs the agent, without sudo, in a session of that user.',
   ),
   3: refused('there is no such process', 'Start it: edge-agent start'),
   5: refused(
     'an input/output error, which launchd reports for a job that is still ending, or a user without a desktop session',
-    'Wait half a minute and run this again. If it stays: log out and in again at the screen.',
+    'Wait half a minute and run this again. If the error remains: log out and in again at the screen.',
   ),
-  13: refused('permission is denied', 'Run this as the user whose agent it is, without sudo.'),
+  13: refused('permission is denied', 'Run this as the user who runs the agent, without sudo.'),
   17: refused('the job is loaded already', 'Run: edge-agent restart'),
   36: refused('an earlier request is still in progress', 'Wait half a minute and run this again.'),
   37: refused('the job is loaded already', 'Run: edge-agent restart'),

@@ -221,7 +221,7 @@ export class SendTable {
     this.statements.updatePromote.run(place, seq);
   }
 
-  /** Another text goes out in its place from now on: an attempt of its own, which provably did not begin, does not count any more. */
+  /** Another text goes out in its place from now on: an attempt of its own, which provably did not begin, is no longer valid. */
   rewait(seq: number, root: number): void {
     this.touch(seq);
     this.statements.updateTwin.run(root, seq);

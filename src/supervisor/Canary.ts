@@ -17,7 +17,7 @@ export interface CanaryPort {
   rememberEcho(): void;
 }
 
-/** `notSent`: no row at all. `notReceived`: it went out and did not come back, as it has done before on this Mac. */
+/** `notSent`: no row at all. `notReceived`: it was sent and did not come back, as it has done before on this Mac. */
 export type CanaryEnd = 'alive' | 'notSent' | 'notReceived';
 
 interface Flight {

@@ -93,12 +93,12 @@ export class InboundWatch {
   fault(): Problem<number, 'inbound_stalled'> | undefined {
     if (this.stalled === undefined || this.stalled.cause === 'no_rows') return undefined;
     const { cause, since } = this.stalled;
-    const what = cause === 'canary_not_sent' ? 'never went out' : 'went out and did not come back';
+    const what = cause === 'canary_not_sent' ? 'was never sent' : 'was sent and did not come back';
     return {
       code: 'inbound_stalled',
       since,
       message: `Messages seems to have stopped receiving: a text to our own number ${what}.`,
-      remedy: 'See on the Mac that Messages is signed in and online; quit it and open it again.',
+      remedy: 'Check on the Mac that Messages is signed in and online; quit it and open it again.',
     };
   }
 

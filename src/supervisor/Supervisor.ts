@@ -166,7 +166,7 @@ export class Supervisor {
     const message = `Messages could not be opened: ${why}.`;
     if (this.current === undefined) log.error(message, { code: 'messages_unavailable' });
     const since = this.current?.since ?? clock.now();
-    const remedy = 'Log in at the screen of the Mac, open Messages there and see that it is signed in.';
+    const remedy = 'Log in at the screen of the Mac, open Messages there and check that it is signed in.';
     this.current = { code: 'messages_unavailable', since, message, remedy };
   }
 }

@@ -167,7 +167,7 @@ function judgedByHost(options: ConnectArguments[1]): ConnectArguments[1] {
 }
 
 function refusal(status: number): string {
-  if (status === 407) return 'it wants a user name and password (HTTP 407), or others than those given';
+  if (status === 407) return 'it needs a user name and password (HTTP 407), or rejects those given';
   return `it answers HTTP ${status}`;
 }
 

@@ -38,7 +38,7 @@ export function writeKeychain(account: string, value: string): string | undefine
   if (typeof end === 'string') return end;
   const back = readKeychain(account);
   if (back.kind === 'failed') return back.why;
-  return back.value === value ? undefined : 'it does not give back what was put into it';
+  return back.value === value ? undefined : 'it returned something other than what was stored';
 }
 
 /** Removes a secret of ours. Returns why it failed; undefined if it is gone, or was not there. */

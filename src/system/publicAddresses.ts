@@ -12,7 +12,7 @@ const findAddresses: FindAddresses = (host, found) => systemLookup(host, { all: 
 /** Why a host is not connected to. */
 export class PrivateAddressError extends Error {
   constructor() {
-    super('the host has an address that is not of the public internet');
+    super('the host has an address that is not on the public internet');
   }
 }
 

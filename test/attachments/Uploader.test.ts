@@ -253,7 +253,7 @@ test('an image above the limit, or one that chat.db has no more, is given up at 
   await ended('gone', 'over');
   expect(store.uploads.countGivenUp()).toBe(2);
   expect(failures().toSorted()).toEqual([
-    ['upload_failed', 'chat.db has it no more'],
+    ['upload_failed', 'chat.db no longer has it'],
     ['upload_failed', 'it has 4 bytes; the limit is 3 (attachments.max_bytes)'],
   ]);
 });

@@ -75,7 +75,7 @@ describe('a file by https', () => {
     ],
     ['a program', { 'Content-Type': 'application/x-msdownload' }, 'which is not sent'],
     ['of no type', { 'Content-Type': '' }, 'it is of the type ""'],
-    ['compressed', { 'Content-Encoding': 'gzip' }, 'it comes compressed'],
+    ['compressed', { 'Content-Encoding': 'gzip' }, 'it is compressed'],
     ['larger than it may be, and says so', { 'Content-Length': '1001' }, 'it is larger than 1000 bytes'],
   ])('that is %s is refused before it is read', async (_, headers, message) => {
     const host = await httpsHost((_request, response) => {
@@ -111,7 +111,7 @@ describe('a file by https', () => {
     expect(await get(host, '/503')).toEqual({ kind: 'failed', message: 'its server answers 503' });
     expect(await get(host, '/slow', { timeoutMs: 50 })).toEqual({
       kind: 'failed',
-      message: 'it did not come within 0.05 s',
+      message: 'it did not arrive within 0.05 s',
     });
   });
 

@@ -178,7 +178,7 @@ describe('acks on their way', () => {
     const problems = () => made.backend.view().problems.map(({ code }) => code);
     await fake.until(() => problems().includes('delivery_refused'), 'the problem');
     expect(made.backend.view().problems.find(({ code }) => code === 'delivery_refused')?.message).toBe(
-      'The backend does not take 1 ack (ack of cmd_bad: HTTP 422). Everything else continues.',
+      'The backend does not accept 1 ack (ack of cmd_bad: HTTP 422). Everything else continues.',
     );
     isFixed = true;
     made.backend.kick('a test');
@@ -237,7 +237,7 @@ describe('acks on their way', () => {
     fake.on('/edge/command/ack', { body: {} });
     add(made, 'cmd_2');
     await cleared(made);
-    expect(made.lines.filter((line) => line.includes('does not take'))).toEqual([]);
+    expect(made.lines.filter((line) => line.includes('does not accept'))).toEqual([]);
   }, 60_000);
 
   test('stay in order, and all come, when the endpoint was down for all', async () => {

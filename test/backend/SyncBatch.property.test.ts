@@ -115,7 +115,7 @@ test('an item that is too large even alone is told, offered again a minute later
   expect(offered).toEqual([['e1', 'e2'], ['e1'], ['e2'], [], [], []]);
   expect(refused.problem()).toMatchObject({
     code: 'delivery_refused',
-    message: 'The backend does not take 1 event (event e1: HTTP 413). Everything else continues.',
+    message: 'The backend does not accept 1 event (event e1: HTTP 413). Everything else continues.',
   });
   for (const minutes of [1, 2, 4, 8, 16, 32, 60, 60]) {
     elapse(minutes * 60_000 - 1);

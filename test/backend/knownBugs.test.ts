@@ -146,7 +146,7 @@ describe('a bug that others had', () => {
     made.store.write(() => made.store.acks.add(ackBody({ commandId: 'c', error: null, at: 0, revision: 1 })));
     await fake.until(() => fake.handshakes.length === 2, 'a second handshake');
     await online(made);
-    expect(made.backend.view().lastDisconnect?.cause).toBe('a ping met no answer');
+    expect(made.backend.view().lastDisconnect?.cause).toBe('a ping was not answered');
     await fake.until(() => made.store.acks.count() === 0, 'the ack to be proven read by the next socket');
   });
 

@@ -129,7 +129,7 @@ describe('where the lock on chat.db is removed while the agent is at work', () =
       expect(continuity.faults()).toMatchObject([
         {
           code: 'witness_unwritable',
-          message: expect.stringContaining(`${lock} was removed and cannot be made`),
+          message: expect.stringContaining(`${lock} was removed and cannot be created`),
         },
       ]);
       rmSync(lock, { recursive: true });

@@ -119,7 +119,7 @@ describe('what two snapshots tell', () => {
     expect(changesOf(ill, well)).toContainEqual({
       kind: 'notification',
       level: 'success',
-      message: `Over: ${ERROR_CODES.disk_full}`,
+      message: `Resolved: ${ERROR_CODES.disk_full}`,
     });
   });
 

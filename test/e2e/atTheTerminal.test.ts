@@ -130,7 +130,7 @@ describe('config edit', { concurrent: true }, () => {
     expect(await refused.exited).toBe(78);
     expect(readFileSync(world.configPath, 'utf8')).toBe(before);
     const again = at(context, world, ['config', 'edit'], editor(world, script));
-    await again.shows('Going on with the draft');
+    await again.shows('Continuing with the draft');
     await again.shows('Saved: ');
     expect(readFileSync(world.configPath, 'utf8')).toContain('"bubble_delay_ms": 21');
   });

@@ -60,7 +60,7 @@ describe('without a daemon', { concurrent: true }, () => {
     const { exitCode, stdout, stderr } = await world.cli(...args);
     expect({ exitCode, stdout }).toEqual({ exitCode: 5, stdout: '' });
     expect(stderr).toMatch(
-      /did not answer within 5 s\.\n(It may.*\n)?Run this as the user whose agent it is/,
+      /did not answer within 5 s\.\n(It may.*\n)?Run this as the user who runs the agent/,
     );
     expect(/\nIt may still be done/.test(stderr), stderr).toBe(CHANGING.includes(args.join(' ')));
   });
@@ -76,7 +76,7 @@ describe('without a daemon', { concurrent: true }, () => {
       context.onTestFinished(() => void server.close());
       const { exitCode, stdout, stderr } = await bySomebodyElse(args, world);
       expect({ exitCode, stdout }).toEqual({ exitCode: 5, stdout: '' });
-      expect(stderr).toMatch(/EACCES.*\nRun this as the user whose agent it is/);
+      expect(stderr).toMatch(/EACCES.*\nRun this as the user who runs the agent/);
     },
   );
 

@@ -112,7 +112,7 @@ describe('the command line', { concurrent: true }, () => {
     const ended = await world.cli('dev-backend', '--port', '0', '--persona', persona);
     expect(ended.exitCode).toBe(1);
     expect(ended.stderr).toContain(
-      `edge-agent: The backend ends because of an uncaught error: out of reach\nIf it is of ${persona}:`,
+      `edge-agent: The backend ends because of an uncaught error: out of reach\nIf it comes from ${persona}:`,
     );
   });
 

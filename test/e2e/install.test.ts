@@ -324,7 +324,7 @@ describe('the verbs of the service', { concurrent: true }, () => {
         const { exitCode, stderr } = await world.cli(verb);
         expect({ exitCode, stderr }).toEqual({
           exitCode: 5,
-          stderr: expect.stringMatching(/belongs to another user.*\nLog in as the user whose agent it is/),
+          stderr: expect.stringMatching(/belongs to another user.*\nLog in as the user who runs the agent/),
         });
       }
       expect(existsSync(world.places.root)).toBe(false);

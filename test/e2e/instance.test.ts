@@ -119,13 +119,13 @@ describe('status', { concurrent: true }, () => {
   test('of no agent: a setting that is read at the start counts from the next one, not after a restart', async (context) => {
     const world = await EdgeWorld.open(context);
     const set = async (port: string) => (await world.cli('config', 'set', 'monitor.port', port)).stdout;
-    expect(await set('3101')).toMatch(/\nIt counts from the next start\. Start it: edge-agent run\n$/);
+    expect(await set('3101')).toMatch(/\nIt takes effect at the next start\. Start it: edge-agent run\n$/);
     const daemon = await world.start();
     expect(await set('3102')).toMatch(
-      /\nIt counts after a restart: stop the agent \(Ctrl-C\), then edge-agent run\n$/,
+      /\nIt takes effect after a restart: stop the agent \(Ctrl-C\), then edge-agent run\n$/,
     );
     const moved = await world.cli('config', 'set', 'state.directory', join(world.directory, 'other'));
-    expect(moved.stdout).toContain('It counts after a restart');
+    expect(moved.stdout).toContain('It takes effect after a restart');
     await daemon.kill('SIGTERM');
   });
 
@@ -137,7 +137,7 @@ describe('status', { concurrent: true }, () => {
     writeFileSync(plist, '');
     world.place.env.STAND_IN_PROGRAMS = join(world.directory, 'programs');
     expect((await world.cli('config', 'set', 'monitor.port', '3101')).stdout).toMatch(
-      /\nIt counts after a restart: stop the agent \(Ctrl-C\), then edge-agent run\n$/,
+      /\nIt takes effect after a restart: stop the agent \(Ctrl-C\), then edge-agent run\n$/,
     );
     await daemon.kill('SIGTERM');
   });

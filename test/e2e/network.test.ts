@@ -63,7 +63,7 @@ test('doctor goes the way of the agent: by the proxy, with the certificates, and
   const found = (id: string) => report.checks.find((check) => check.id === id);
   expect(found('proxy')).toMatchObject({
     verdict: 'PASS',
-    evidence: `by the proxy ${proxy.url}, from backend.proxy (config.yaml:8)`,
+    evidence: `through the proxy ${proxy.url}, from backend.proxy (config.yaml:8)`,
   });
   for (const id of ['tcp', 'http', 'auth', 'websocket'])
     expect(found(id), id).toMatchObject({ verdict: 'PASS' });
@@ -72,7 +72,7 @@ test('doctor goes the way of the agent: by the proxy, with the certificates, and
   expect(proxy.asked.length).toBeGreaterThanOrEqual(4);
   world.writeConfig({ 'backend.url': 'https://files.example', 'backend.proxy': `${proxy.url}` });
   const refused = await world.cli('doctor', '--json');
-  expect(refused.stdout).toContain('it wants a user name and password (HTTP 407)');
+  expect(refused.stdout).toContain('it needs a user name and password (HTTP 407)');
 });
 
 test('variables of the environment and of .env are gone by; backend.proxy wins over them', async (context) => {

@@ -13,7 +13,7 @@ function purgeAt(world: MacWorld, answer: string): Promise<{ shown: string; exit
   let hasAnswered = false;
   terminal.onData((data) => {
     shown += data;
-    if (hasAnswered || !shown.includes('Write yes:')) return;
+    if (hasAnswered || !shown.includes('Type yes:')) return;
     hasAnswered = true;
     terminal.write(answer);
   });

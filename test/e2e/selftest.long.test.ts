@@ -66,7 +66,7 @@ describe('edge-agent selftest', () => {
     const path = join(world.directory, 'to-send.json');
     const { stdout, exitCode } = await world.cli('selftest', '--report', path);
     expect(exitCode).toBe(0);
-    expect(stdout).toContain(`Saved to be sent, without texts, numbers and secrets: ${path}`);
+    expect(stdout).toContain(`Report saved, without texts, numbers and secrets: ${path}`);
     const text = readFileSync(path, 'utf8');
     for (const hidden of [SECRET, OWN.slice(1), PERSON.slice(1), 'nobody else', world.directory])
       expect(text).not.toContain(hidden);

@@ -111,7 +111,7 @@ class NewHome {
   }
 }
 
-const INSTALL_QUESTION = 'Install it now, so that it runs from each login on?';
+const INSTALL_QUESTION = 'Install it now, so that it starts at each login?';
 
 async function declineToInstall(session: PtySession): Promise<void> {
   await session.sees(INSTALL_QUESTION);

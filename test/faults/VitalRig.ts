@@ -166,7 +166,7 @@ export class Rig {
       },
       () => `${code} to ${isThere ? 'come' : 'go'}; there are ${JSON.stringify(codes)}`,
     );
-    const words = isThere ? `Something is wrong: ${ERROR_CODES[code]}` : 'This is over';
+    const words = isThere ? `Something is wrong: ${ERROR_CODES[code]}` : 'A problem is resolved';
     const isTold = (line: string) => line.includes(words) && line.includes(`code=${code}`);
     await this.passes(
       () =>

@@ -62,7 +62,7 @@ describe('what the backend does not take', { timeout: 120_000, concurrent: true 
         );
         expect(exitCode).toBe(4);
         expect(snapshot?.problems.find(({ code }) => code === 'delivery_refused')).toMatchObject({
-          message: `The backend does not take 1 event (event ${refused}: HTTP 413). Everything else continues.`,
+          message: `The backend does not accept 1 event (event ${refused}: HTTP 413). Everything else continues.`,
           remedy: expect.stringContaining('edge-agent kick'),
         });
       }
@@ -105,7 +105,7 @@ describe('what the backend does not take', { timeout: 120_000, concurrent: true 
     );
     expect(exitCode).toBe(4);
     expect(snapshot?.problems.find(({ code }) => code === 'sync_failing')).toMatchObject({
-      message: 'The backend answers, but takes no sync: HTTP 404. No command comes.',
+      message: 'The backend answers, but accepts no sync: HTTP 404. No commands arrive.',
       remedy: expect.stringContaining('/edge/sync'),
     });
     isFixed = true;

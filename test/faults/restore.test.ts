@@ -396,7 +396,7 @@ describe('two state directories on one chat.db', RUN, () => {
     world.writeConfig({ 'state.directory': join(world.directory, 'other') });
     const refused = await world.cli('run');
     expect(refused.exitCode).toBe(1);
-    expect(refused.stderr).toContain('Another edge-agent works on the same chat.db');
+    expect(refused.stderr).toContain('Another edge-agent uses the same chat.db');
     expect(refused.stderr).toContain(world.state);
     await stopped(first);
     const second = await world.start();
@@ -430,7 +430,7 @@ describe('a state directory, while the agent runs on it', RUN, () => {
       world.mac.chatDb.receive({ from: PERSON, text: 'can you find it?' });
       const beside = await world.cli('run');
       expect(beside.exitCode).toBe(1);
-      expect(beside.stderr).toContain('Another edge-agent works on the same chat.db');
+      expect(beside.stderr).toContain('Another edge-agent uses the same chat.db');
       expect(world.acksOf(meanwhile)).toEqual([]);
       expect(world.texts).toEqual(['before']);
       if (how === 'removed') return;

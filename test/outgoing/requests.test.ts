@@ -189,7 +189,7 @@ describe('a request of several parts', () => {
         retry_safe: true,
         parts: [
           { outcome: 'not_sent' },
-          { outcome: 'not_sent', error: 'automation_denied: Not sent, as part 1 could not be: no' },
+          { outcome: 'not_sent', error: 'automation_denied: Not sent, because part 1 could not be: no' },
           { outcome: 'not_sent', filename: 'a.jpg' },
         ],
       },

@@ -21,7 +21,7 @@ const seen = (evidence: string, ms: number): Status['vital_signs']['can_read'] =
 /** As the agent words its evidence. */
 const WELL = {
   can_read: seen('chat.db was read', 0),
-  can_post: seen('the backend took a message', 70_000),
+  can_post: seen('the backend accepted a message', 70_000),
   is_answered: seen('a message was answered', 68_000),
   can_send: seen('a text was sent', 40_000),
   link_stable: seen('a ping was answered', 12_000),
@@ -315,7 +315,7 @@ export const PAST: Record<string, Play> = {
       level: 'error',
       message: 'The backend cannot be reached. Check network and backend.url.',
     },
-    { at: ago(13.9 * HOUR), level: 'success', message: 'Over: The backend cannot be reached.' },
+    { at: ago(13.9 * HOUR), level: 'success', message: 'Resolved: The backend cannot be reached.' },
     { at: ago(3 * HOUR), level: 'warning', message: 'A text to +1•••0177: Messages did not confirm it.' },
     { at: ago(2 * HOUR), level: 'info', message: 'grace paused sending to +1•••0188.' },
     { at: ago(4 * MINUTE), level: 'error', message: 'The real-time link is down; commands come by polling.' },

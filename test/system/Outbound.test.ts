@@ -60,7 +60,7 @@ test('user name and password of the proxy are shown to it, decoded', async () =>
   expect(await get(outboundBy({ https: at(right), ca }), 'https://files.example/')).toBe('200 here');
   const wrong = await get(outboundBy({ https: at('ann:wr0ng'), ca }), 'https://files.example/');
   expect(wrong).toMatch(
-    /^the proxy http:\/\/127.0.0.1:\d+ opens no connection: it wants a user name and pass/,
+    /^the proxy http:\/\/127.0.0.1:\d+ opens no connection: it needs a user name and pass/,
   );
   expect(wrong).not.toMatch(/ann|wr0ng/);
 });

@@ -95,7 +95,7 @@ export const alerts = z.strictObject({
   after_seconds: range(1, 86_400)
     .default(300)
     .register(settingNotes, {
-      description: 'How long the agent must be degraded before anybody is told.',
+      description: 'How long the agent must be degraded before an alert is sent.',
       ...live,
     }),
 });

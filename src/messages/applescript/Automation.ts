@@ -231,9 +231,9 @@ const ASKED = {
   remedy: 'Click OK in the dialog on the screen of this Mac, at the Mac or by Screen Sharing.',
 };
 const NOT_ASKED = {
-  message: 'Nobody has decided yet whether the agent may control Messages. Texts wait until somebody has.',
+  message: 'It is not decided yet whether the agent may control Messages. Texts wait until then.',
   remedy:
-    'With somebody at the screen of this Mac, run: edge-agent doctor. Then click OK in the dialog that it raises.',
+    'With somebody at the screen of this Mac, run: edge-agent doctor. Then click OK in the dialog that it shows.',
 };
 const DENIED = { message: 'macOS does not let the agent control Messages.', remedy: ALLOW_AUTOMATION };
 

@@ -343,7 +343,7 @@ const ENDED_FROM_OUTSIDE: readonly string[] = [
   ...['SIGKILL', 'SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGXCPU', 'SIGXFSZ'],
 ];
 const LONGEST_DETAIL = 500;
-const LOOK_IN_MESSAGES = 'Look in Messages whether it went out; it is not sent again.';
+const LOOK_IN_MESSAGES = 'Check in Messages whether it was sent; it is not sent again.';
 
 /**
  * Says what an ended run proves. Errs on the side of `unknown`: a text called `notStarted` here may be sent
@@ -438,7 +438,7 @@ export function fileRefusal(error: unknown): NotStarted {
   if (code === 'EEXIST') return refusal('internal', 'never', error, 'Each attempt needs a tag of its own.');
   const fault = ownFileFault(error);
   if (fault !== undefined) return kept(fault, error);
-  return refusal('state_unwritable', 'later', error, 'See that the state directory belongs to this user.');
+  return refusal('state_unwritable', 'later', error, 'Check that the state directory belongs to this user.');
 }
 
 /** A fault of this machine: the text is kept until it is gone. */

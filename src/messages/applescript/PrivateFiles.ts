@@ -76,7 +76,7 @@ export class PrivateFiles {
       throw new EdgeError(
         'state_unwritable',
         `The files for osascript cannot be written: ${describeError(error)}`,
-        'See that the state directory belongs to this user and that the disk has room.',
+        'Check that the state directory belongs to this user and that the disk has room.',
         { cause: error },
       );
     }

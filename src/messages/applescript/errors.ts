@@ -21,15 +21,15 @@ export interface AppleScriptFault {
   readonly remedy: string;
 }
 
-const OPEN_MESSAGES = 'Open Messages on the Mac, see that it is signed in, and keep it running.';
+const OPEN_MESSAGES = 'Open Messages on the Mac, check that it is signed in, and keep it running.';
 const ANSWER_DIALOG =
-  'Click OK in the dialog on the screen of this Mac; where there is none, run edge-agent doctor, which raises it.';
+  'Click OK in the dialog on the screen of this Mac; if there is none, run edge-agent doctor, which shows it.';
 /** Where macOS refuses without ever having asked, there is nothing to switch on. */
 export const ALLOW_AUTOMATION =
   'System Settings → Privacy & Security → Automation: switch Messages on below the agent (Edge Agent, if installed so). Not listed there: macOS refuses without asking; see runtime-signature of edge-agent doctor, and run edge-agent install.';
 const LOG_IN = 'Log in at the screen of the Mac: Messages can only start in a desktop session.';
 const CHECK_TARGET = 'Check in Messages that the conversation or address exists on this account.';
-const ENABLE_SMS = 'See that an account for this service is set up (SMS needs Text Message Forwarding).';
+const ENABLE_SMS = 'Check that an account for this service is set up (SMS needs Text Message Forwarding).';
 const REPORT = 'Please report this with the macOS version.';
 const MAKE_ROOM = 'Free what this Mac has run out of; the agent recovers on its own.';
 const NONE = '';

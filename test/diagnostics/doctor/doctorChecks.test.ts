@@ -181,7 +181,7 @@ const faults: readonly (readonly [string, string, string | RegExp, (patient: Pat
   [
     'store',
     'SKIP',
-    'not there yet',
+    'does not exist yet',
     (p) => Object.assign(p.settings, { EDGE_STATE_DIRECTORY: '/nowhere/state' }),
   ],
   ['log-size', 'WARN', '600 MB', (p) => truncateSync(log(p), 600 * 1024 ** 2)],
@@ -252,8 +252,8 @@ const faults: readonly (readonly [string, string, string | RegExp, (patient: Pat
   ['autorestart', 'WARN', 'autorestart 0', (p) => p.program('pmset', "echo ' autorestart 0'")],
   ['autorestart', 'SKIP', 'no such setting', (p) => p.program('pmset', "echo ' sleep 0'")],
   ['auto-login', 'WARN', 'FileVault is on', (p) => p.program('fdesetup', 'echo FileVault is On.')],
-  ['auto-login', 'WARN', 'could not be asked', (p) => p.program('fdesetup', 'exit 1')],
-  ['auto-login', 'WARN', 'could not be asked', (p) => p.program('fdesetup', 'echo something else')],
+  ['auto-login', 'WARN', 'did not answer', (p) => p.program('fdesetup', 'exit 1')],
+  ['auto-login', 'WARN', 'did not answer', (p) => p.program('fdesetup', 'echo something else')],
   ['auto-login', 'WARN', 'not set up', (p) => p.program('defaults', 'exit 1')],
   ['auto-login', 'WARN', 'another user', (p) => p.program('defaults', 'echo somebody-else')],
   [
@@ -361,7 +361,7 @@ describe('the path to grant', () => {
       evidence: expect.stringContaining('none is installed'),
     });
     expect(finding(await patient.see('chatdb-access'), 'chatdb-access')?.evidence).toContain(
-      'by this terminal, no agent runs',
+      'by this terminal: no agent runs',
     );
   });
 

@@ -44,7 +44,7 @@ describe('the signature of the program that launchd starts', () => {
     context.runtime = { signature };
     expect((await see(context)).signature).toMatchObject({
       verdict: 'FAIL',
-      evidence: expect.stringContaining('asks nobody'),
+      evidence: expect.stringContaining('without asking'),
       remedy: expect.stringContaining('edge-agent install'),
     });
   });

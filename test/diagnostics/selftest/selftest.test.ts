@@ -273,7 +273,7 @@ describe('what only the agent can tell is asked of it, and not of this terminal'
     ['denied', false, 'FAIL', /denies/],
     ['undecided', true, 'FAIL', /dialog on the screen/],
     ['undecided', false, 'FAIL', /no dialog/],
-    ['not_running', false, 'WARN', /does not run/],
+    ['not_running', false, 'WARN', /is not running/],
     ['unknown', false, 'SKIP', /does not tell/],
   ] as const)(
     'Automation is %s, a dialog open: %s: %s',

@@ -65,7 +65,7 @@ describe('between us and the backend', () => {
       () => opened.proxy.upgrades === 2 && opened.state === 'online',
       () => 'a new live link',
     );
-    expect(opened.made.backend.view().lastDisconnect?.cause).toBe('a ping met no answer');
+    expect(opened.made.backend.view().lastDisconnect?.cause).toBe('a ping was not answered');
     await opened.executed(swallowed);
     await recovered(opened);
   });
@@ -220,7 +220,7 @@ describe('between us and the backend', () => {
     const opened = await open();
     await opened.is('online');
     opened.simulated.holdPongs();
-    await lost(opened, 'a ping met no answer');
+    await lost(opened, 'a ping was not answered');
     await until(
       () => opened.proxy.upgrades >= 3,
       () => 'two more dials',

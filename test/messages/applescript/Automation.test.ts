@@ -122,7 +122,7 @@ test('a dialog that goes away unanswered is not said to be there, and is raised 
   decide('undecided');
   await clock.advanceAsync(10 * MINUTE);
   expect(mac.dialogs).toBe(1);
-  expect(automation.fault()?.message).toMatch(/^Nobody has decided yet/);
+  expect(automation.fault()?.message).toMatch(/^It is not decided yet/);
   expect(await automation.ask(true)).toEqual({ permission: 'undecided', isDialogOpen: true });
   expect(await automation.ask(true)).toEqual({ permission: 'undecided', isDialogOpen: true });
   expect(mac.dialogs).toBe(2);
