@@ -229,12 +229,12 @@ interface Meaning {
 /** By the status of the answer to the handshake. */
 const BY_STATUS: Readonly<Record<number, Meaning>> = {
   401: {
-    meaning: 'the backend wants credentials and got none that it knows',
+    meaning: 'the backend needs credentials and recognised none',
     remedy: 'Check that no proxy removes the Authorization header.',
     isOfCredentials: true,
   },
   403: {
-    meaning: 'the backend knows who asks and refuses',
+    meaning: 'the backend recognised the agent and refused it',
     remedy: 'Check that the backend knows this edge.agent_id and edge.user_phone.',
     isOfCredentials: true,
   },
@@ -243,9 +243,9 @@ const BY_STATUS: Readonly<Record<number, Meaning>> = {
     remedy: 'Check that the backend serves /edge/ws, and check backend.url and backend.websocket_url.',
   },
   426: {
-    meaning: 'the request for a WebSocket did not arrive as one',
+    meaning: 'the WebSocket request did not arrive as one',
     remedy:
-      'Have the proxy in between pass on the headers Upgrade and Connection, and HTTP/1.1; check backend.websocket_url.',
+      'Let the proxy in between pass on the headers Upgrade and Connection, and HTTP/1.1; check backend.websocket_url.',
   },
 };
 
@@ -270,7 +270,7 @@ const ENDPOINT_ALONE: Meaning = {
   meaning:
     'HTTP takes the same credentials, so the endpoint is not there yet, or a proxy refuses WebSocket upgrades',
   remedy:
-    'Check that the backend serves /edge/ws and that no proxy in between refuses WebSockets. The agent dials on by itself, a minute apart at most.',
+    'Check that the backend serves /edge/ws and that no proxy in between refuses WebSockets. The agent retries on its own, at least once a minute.',
 };
 
 const OTHERWISE = 'Check that the backend serves /edge/ws and that no proxy in between refuses WebSockets.';

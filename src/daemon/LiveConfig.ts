@@ -339,7 +339,7 @@ export class ConfigReload {
       {
         code: 'tls_setting_ignored',
         since,
-        message: `Certificates are verified, by TLS 1.2 at least, although these ask for less: ${names.join(', ')}.`,
+        message: `Certificates are verified, by TLS 1.2 or later, although these settings ask for less: ${names.join(', ')}.`,
         remedy: 'Remove it where it is set. For a certificate of your own authority, set backend.ca_file.',
       },
     ];
@@ -352,8 +352,8 @@ export class ConfigReload {
       {
         code: 'config_needs_restart',
         since: this.waitingSince,
-        message: `Changed in the configuration, but not in force before a restart: ${keys.join(', ')}.`,
-        remedy: `${this.options.restart} Or take the change back.`,
+        message: `Changed in the configuration, but not used before a restart: ${keys.join(', ')}.`,
+        remedy: `${this.options.restart} Or undo the change.`,
       },
     ];
   }

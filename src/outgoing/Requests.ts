@@ -366,7 +366,7 @@ function ageLimit({ text, reflex, scheduled }: HeldAges, send: SendRecord): numb
 const ANSWER_WITHDRAWN = {
   kind: 'failed',
   errorCode: 'answer_withdrawn',
-  message: 'The message that it answers went out from this account itself: it is not answered.',
+  message: 'The message that it answers was sent from this account, so it is not answered.',
 } as const satisfies SendOutcome;
 
 /**
