@@ -123,7 +123,7 @@ export class GatewayBackend implements EdgeBackend {
   }
 
   async handOut(agentId: string): Promise<{ commands: readonly WireCommand[] }> {
-    const { database, clock } = this.parts;
+    const { database, clock, dispatch } = this.parts;
     const commands: WireCommand[] = [];
     let bytes = 0;
     let after = 0;
@@ -131,6 +131,10 @@ export class GatewayBackend implements EdgeBackend {
       const page = await waitingCommands(database.soon, agentId, after, PAGE);
       for (const { position, command } of page) {
         after = position;
+        if (command === undefined) {
+          await dispatch.setAside(agentId, position);
+          continue;
+        }
         bytes += JSON.stringify(command).length;
         if (commands.length > 0 && bytes > HANDED_OUT_BYTES) break;
         commands.push(command);

@@ -94,10 +94,12 @@ export async function startAgentSide(parts: AgentSideParts): Promise<GatewayAgen
   const replicaId = randomHex(8);
   const dispatch = new CommandDispatch({
     database,
+    clock,
     log,
     registry,
     replicaId,
     interposer,
+    ring,
     wakeAt: (holder, agentId) => replicas.wakeAt(holder, agentId),
     setOut: (agentId, commandId) => edge.setOut(agentId, commandId),
   });

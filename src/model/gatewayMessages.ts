@@ -116,6 +116,7 @@ export const evidenceSchema = z
       .object({ kind: z.literal('event'), event_id: z.string(), event_type: z.string() })
       .describe('An event of the agent.'),
     z.object({ kind: z.literal('removal') }).describe('The agent was removed from the gateway.'),
+    z.object({ kind: z.literal('damage') }).describe('What the gateway had stored cannot be read.'),
   ])
   .describe('By what it is known.');
 
@@ -125,7 +126,7 @@ export type StatusEvidence = z.infer<typeof evidenceSchema>;
 const statusChangeSchema = z.object({
   status: messageStatusSchema,
   at: time.describe(
-    'When it was so, by the clock of the Mac; of `queued`, and of a removal, by that of the gateway.',
+    'When it was so, by the clock of the Mac; of `queued`, a removal and damage by that of the gateway.',
   ),
   recorded_at: time.describe('When the gateway stored it.'),
   evidence: evidenceSchema,

@@ -27,10 +27,12 @@ test('a message of an application, its way to the agent and its ack take so few 
   const database = await postgres.open();
   const dispatch = new CommandDispatch({
     database,
+    clock: systemClock,
     log: new RecordingLog(),
     registry: new ConnectionRegistry(),
     replicaId: 'one',
     wakeAt: () => undefined,
+    ring: () => undefined,
     setOut: () => undefined,
   });
   const room = await ApiRoom.open(database, {

@@ -102,5 +102,7 @@ function evidenceWords(evidence: StatusEvidence): string {
       return `Mac: ${spoken(evidence.event_type)}`;
     case 'removal':
       return 'Gateway: the agent was removed';
+    case 'damage':
+      return 'Gateway: what was stored cannot be read';
   }
 }

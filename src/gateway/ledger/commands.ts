@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Queries, Transaction } from '../storage/GatewayDatabase.js';
 import { forgetSome } from './forgetRows.js';
-import { readRows } from './readRows.js';
+import { jsonColumn, readRows } from './readRows.js';
 
 const commandRow = z.object({ command: z.string() });
 const ackRow = z.object({ ack: z.string().nullable() });
@@ -34,7 +34,8 @@ const commandSchema = z.object({
   timestamp: z.string(),
 });
 type StoredCommand = z.infer<typeof commandSchema>;
-const typeSchema = commandSchema.pick({ command_type: true });
+const storedSchema = jsonColumn(commandSchema);
+const typeSchema = jsonColumn(commandSchema.pick({ command_type: true }));
 
 /** `position`: its place among all commands of its agent, from 1, without gaps. `isSame`: the known one has this type and payload. */
 export type AddedCommand =
@@ -42,10 +43,10 @@ export type AddedCommand =
   | { readonly kind: 'known'; readonly isSame: boolean }
   | { readonly kind: 'unknown_agent' };
 
-/** An unacked command, and its place. */
+/** An unacked command, and its place. `command` undefined: what is stored there cannot be read (`setAsideUnreadable`). */
 interface WaitingAt {
   readonly position: number;
-  readonly command: StoredCommand;
+  readonly command: StoredCommand | undefined;
 }
 
 /** Commands of each agent, in their order, kept until long after they were acked. */
@@ -137,13 +138,15 @@ export async function acknowledge(
   return row && { commandType: commandTypeOf(row.command) };
 }
 
+/** A command as it is stored; undefined: it cannot be read. */
+export function readCommand(stored: string): StoredCommand | undefined {
+  const { data } = storedSchema.safeParse(stored);
+  return data;
+}
+
 /** The type of a command as it is stored. One that cannot be read is `unknown`, and keeps none of the others from its end. */
 export function commandTypeOf(stored: string): string {
-  try {
-    return typeSchema.parse(JSON.parse(stored)).command_type;
-  } catch {
-    return 'unknown';
-  }
+  return typeSchema.safeParse(stored).data?.command_type ?? 'unknown';
 }
 
 /** The ack that counts for a command, as it came; undefined: there is none yet. */
@@ -170,7 +173,7 @@ export async function waitingCommands(
   );
   return readRows(waitingRow, rows).map((row) => ({
     position: row.position,
-    command: commandSchema.parse(JSON.parse(row.command)),
+    command: readCommand(row.command),
   }));
 }
 
@@ -193,9 +196,7 @@ export async function commandsAhead(
   );
   const found = readRows(aheadRow, rows);
   const page = found.flatMap(({ position, command }) =>
-    position === null || command === null
-      ? []
-      : [{ position, command: commandSchema.parse(JSON.parse(command)) }],
+    position === null || command === null ? [] : [{ position, command: readCommand(command) }],
   );
   return { last: found[0]?.last_position ?? 0, page };
 }
@@ -270,6 +271,7 @@ const countSchema = z.object({ agent_id: z.string(), made: z.number(), pending: 
 const placeholders = (values: readonly unknown[]) => values.map((_, index) => `$${index + 1}`).join(', ');
 
 function isSame(stored: string, type: string, payload: Readonly<Record<string, unknown>>): boolean {
-  const known = commandSchema.parse(JSON.parse(stored));
-  return known.command_type === type && JSON.stringify(known.payload) === JSON.stringify(payload);
+  // One that cannot be read may be another one, and is not stored twice.
+  const known = readCommand(stored);
+  return known?.command_type === type && JSON.stringify(known.payload) === JSON.stringify(payload);
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { MessageStatus, StatusEvidence } from '../../model/gatewayMessages.js';
 
 /** What is told of a message. */
-export type MessageEvidence = AckEvidence | EventEvidence | RemovalEvidence;
+export type MessageEvidence = AckEvidence | EventEvidence | RemovalEvidence | DamageEvidence;
 
 /** An ack, as far as it says what became of a message (protocol §5). Times are Unix ms, by the clock of the Mac. */
 interface AckEvidence {
@@ -28,6 +28,12 @@ interface RemovalEvidence {
   readonly kind: 'removal';
   readonly at: number;
   readonly wasReached: boolean;
+}
+
+/** That its command cannot be read any more, so that it is offered to nobody; it may have been before. */
+interface DamageEvidence {
+  readonly kind: 'damage';
+  readonly at: number;
 }
 
 const text = z.string().nullable();
@@ -61,6 +67,7 @@ export const knowledgeSchema = z.object({
   delivered: z.record(z.string(), sightingSchema),
   read: z.record(z.string(), sightingSchema),
   removal: z.object({ at: z.number(), wasReached: z.boolean() }).nullable().default(null),
+  damage: z.object({ at: z.number() }).nullable().default(null),
 });
 
 export type Knowledge = z.infer<typeof knowledgeSchema>;
@@ -74,6 +81,7 @@ export const NOTHING_KNOWN: Knowledge = {
   delivered: {},
   read: {},
   removal: null,
+  damage: null,
 };
 
 /** What became of a message, and by what it is known; `at` is Unix ms, and null while it is queued. */
@@ -111,6 +119,8 @@ export function learn(known: Knowledge, evidence: MessageEvidence): Knowledge {
     const { at, wasReached } = evidence;
     return known.removal === null ? { ...known, removal: { at, wasReached } } : known;
   }
+  if (evidence.kind === 'damage')
+    return known.damage === null ? { ...known, damage: { at: evidence.at } } : known;
   if (evidence.kind === 'ack') {
     if (known.ack !== null && Number(known.ack.by) >= evidence.revision) return known;
     return { ...known, ack: verdictOfAck(evidence) };
@@ -154,6 +164,7 @@ export function statusOf(known: Knowledge): MessageStanding {
     };
   }
   const isOpen = verdict === null || verdict.status === 'accepted';
+  if (known.damage !== null && isOpen) return standingOfDamaged(known.damage);
   if (known.removal !== null && isOpen) return standingOfRemoved(known.removal, verdict !== null);
   if (verdict === null) return { ...NOTHING_SAID, status: 'queued', at: null, evidence: { kind: 'request' } };
   return {
@@ -169,6 +180,24 @@ export function statusOf(known: Knowledge): MessageStanding {
     deduplicated: verdict.deduplicated,
   };
 }
+
+/** Of a text whose command cannot be read any more. */
+function standingOfDamaged({ at }: Knowledge['damage'] & object): MessageStanding {
+  return {
+    ...NOTHING_SAID,
+    at,
+    status: 'unknown',
+    evidence: { kind: 'damage' },
+    outcome: 'unknown',
+    code: 'item_set_aside',
+    error: UNREADABLE,
+    retrySafe: false,
+  };
+}
+
+/** What applications are told of an order that the gateway cannot read any more. */
+export const UNREADABLE =
+  'what the gateway had stored of it could not be read, and it is not known what became of it';
 
 /** Of a text whose agent was removed before it had an end. */
 function standingOfRemoved(

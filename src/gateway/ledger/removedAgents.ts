@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import type { GatewayDatabase, Queries, Transaction } from '../storage/GatewayDatabase.js';
-import { commandTypeOf } from './commands.js';
-import { eventId, publish } from './eventLog.js';
-import { knownMessage, learnOf } from './messages.js';
+import { endOrder, endText, orderRow } from './endOrder.js';
+import type { MessageEvidence } from './messageStatus.js';
 import { readRows } from './readRows.js';
 
 /** So many commands end in one transaction. */
@@ -10,8 +9,9 @@ const ENDED_AT_ONCE = 100;
 
 const removedRow = z.object({ agent_id: z.string(), removed_at: z.number(), was_reached: z.number() });
 type RemovedAgent = z.infer<typeof removedRow>;
-const leftRow = z.object({ position: z.number(), command_id: z.string(), command: z.string() });
 const messageIdRow = z.object({ message_id: z.string() });
+
+const REMOVED = 'agent_removed: the agent was removed before it said what became of the command';
 
 /** Agents that were removed and whose texts have not ended yet. `was_reached`: it may have been given commands. */
 export const removedAgentTables = (): readonly string[] => [
@@ -72,7 +72,9 @@ async function endSomeOrders(transaction: Transaction, agentId: string, now: num
      WHERE agent_id = $1 AND acked_at IS NULL ORDER BY position LIMIT $2`,
     [agentId, ENDED_AT_ONCE],
   );
-  for (const left of readRows(leftRow, unacked)) await endCommand(transaction, removed, left, now);
+  const evidence = evidenceOf(removed);
+  const end = { evidence, error: REMOVED, id: 'removed', at: removed.removed_at };
+  for (const left of readRows(orderRow, unacked)) await endOrder(transaction, agentId, left, end, now);
   if (unacked.length > 0) return true;
   // Scheduled ones, which the agent had taken.
   const texts = await transaction.query(
@@ -80,43 +82,14 @@ async function endSomeOrders(transaction: Transaction, agentId: string, now: num
     [agentId, ENDED_AT_ONCE],
   );
   for (const { message_id } of readRows(messageIdRow, texts))
-    await endText(transaction, removed, message_id, now);
+    await endText(transaction, agentId, message_id, evidence, now);
   if (texts.length > 0) return true;
   void transaction.query('DELETE FROM removed_agents WHERE agent_id = $1', [agentId]);
   return false;
 }
 
-/** A command that is withdrawn has no ack; one that the agent sends yet is taken as its first. */
-async function endCommand(
-  transaction: Transaction,
-  removed: RemovedAgent,
-  { position, command_id: id, command }: z.infer<typeof leftRow>,
-  now: number,
-): Promise<void> {
-  const { agent_id: agentId, removed_at: at } = removed;
-  void transaction.query('UPDATE commands SET acked_at = $3 WHERE agent_id = $1 AND position = $2', [
-    agentId,
-    position,
-    now,
-  ]);
-  if (await endText(transaction, removed, id, now)) return;
-  const command_type = commandTypeOf(command);
-  const error = 'agent_removed: the agent was removed before it said what became of the command';
-  const data = { command_id: id, command_type, status: 'failed', revision: 1, error, result: null } as const;
-  const event = { id: eventId('command.status', agentId, id, 'removed'), conversation: null, at };
-  await publish(transaction, { ...event, type: 'command.status', agentId, data }, now);
-}
-
-/** False: there is no such text. */
-async function endText(
-  transaction: Transaction,
-  { agent_id, removed_at, was_reached }: RemovedAgent,
-  id: string,
-  now: number,
-): Promise<boolean> {
-  const message = await knownMessage(transaction, agent_id, id);
-  if (message === undefined) return false;
-  const removal = { kind: 'removal', at: removed_at, wasReached: was_reached === 1 } as const;
-  await learnOf(transaction, message, removal, now);
-  return true;
-}
+const evidenceOf = ({ removed_at, was_reached }: RemovedAgent): MessageEvidence => ({
+  kind: 'removal',
+  at: removed_at,
+  wasReached: was_reached === 1,
+});

@@ -1,10 +1,12 @@
 import { describeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
+import type { Clock } from '../../system/clock.js';
 import type { AgentConnection } from '../agents/AgentConnection.js';
 import type { ConnectionRegistry } from '../agents/ConnectionRegistry.js';
 import { type Interposer, NO_FAULTS } from '../agents/Interposer.js';
 import { type AddedCommand, addCommand, type NewCommand, newestWaiting } from '../ledger/commands.js';
 import { holderOf } from '../ledger/connections.js';
+import { setAsideUnreadable } from '../ledger/unreadableCommands.js';
 import type { GatewayDatabase, Transaction } from '../storage/GatewayDatabase.js';
 import { CommandOffer } from './CommandOffer.js';
 
@@ -13,6 +15,7 @@ const SWEPT_AT_ONCE = 500;
 
 interface DispatchParts {
   database: GatewayDatabase;
+  clock: Clock;
   log: Logger;
   registry: ConnectionRegistry;
   replicaId: string;
@@ -20,6 +23,8 @@ interface DispatchParts {
   interposer?: Pick<Interposer, 'commandFrames'>;
   /** Tells the replica that holds the socket of an agent that there is something for it. Never throws. */
   wakeAt(replicaId: string, agentId: string): void;
+  /** Rings after a commit that published events. */
+  ring: () => void;
   /** Called for a command that is on its way, each time. */
   setOut(agentId: string, commandId: string): void;
 }
@@ -58,7 +63,8 @@ export class CommandDispatch {
   /** Offers a new socket what waits for its agent, and from now on what is added. */
   async start(connection: AgentConnection): Promise<void> {
     const { database, interposer = NO_FAULTS, setOut } = this.parts;
-    const offer = new CommandOffer(database, connection, interposer, setOut);
+    const setAside = (position: number) => this.setAside(connection.agentId, position);
+    const offer = new CommandOffer({ database, connection, interposer, setOut, setAside });
     this.offers.set(connection, offer);
     await offer.catchUp();
   }
@@ -91,6 +97,24 @@ export class CommandDispatch {
       }
     } catch (mistake) {
       log.warn(`Could not look for commands that wait; will retry: ${describeError(mistake)}`);
+    }
+  }
+
+  /**
+   * Sets aside a command that cannot be read (`setAsideUnreadable`). Never rejects: where it fails, it is found again when the agent asks
+   * again, and the commands behind it wait for nothing.
+   */
+  async setAside(agentId: string, position: number): Promise<void> {
+    const { database, clock, log, ring } = this.parts;
+    try {
+      const id = await database.transaction((transaction) => {
+        transaction.afterCommit(ring);
+        return setAsideUnreadable(transaction, agentId, position, clock.now());
+      });
+      if (id !== undefined)
+        log.error('A command could not be read and was set aside', { code: 'item_set_aside', commandId: id });
+    } catch (mistake) {
+      log.warn(`A command that cannot be read could not be set aside; will retry: ${describeError(mistake)}`);
     }
   }
 

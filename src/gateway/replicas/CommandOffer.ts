@@ -10,6 +10,16 @@ const PAGE = 20;
 /** While so many bytes wait to leave, no further command is read: an agent that reads slowly must not fill our memory. */
 const BACKLOG_AT_MOST = 1024 * 1024;
 
+interface OfferParts {
+  readonly database: GatewayDatabase;
+  readonly connection: AgentConnection;
+  readonly interposer: Pick<Interposer, 'commandFrames'>;
+  /** Called for a command that is on its way, each time. */
+  setOut(agentId: string, commandId: string): void;
+  /** Sets aside the command at this position, which cannot be read. Never rejects. */
+  setAside(position: number): Promise<void>;
+}
+
 /** What was offered over one socket: every unacked command once, in the order of their positions. */
 export class CommandOffer {
   /** Every command up to this position was offered here, or acked. */
@@ -17,12 +27,7 @@ export class CommandOffer {
   private reading: Promise<void> | undefined;
   private isReadAgain = false;
 
-  constructor(
-    private readonly database: GatewayDatabase,
-    private readonly connection: AgentConnection,
-    private readonly interposer: Pick<Interposer, 'commandFrames'>,
-    private readonly setOut: (agentId: string, commandId: string) => void,
-  ) {}
+  constructor(private readonly parts: OfferParts) {}
 
   hasOffered(position: number): boolean {
     return position <= this.offered;
@@ -45,14 +50,14 @@ export class CommandOffer {
   }
 
   private async read(): Promise<void> {
-    const { database, connection } = this;
+    const { database, connection, setAside } = this.parts;
     try {
       do {
         this.isReadAgain = false;
         const { last, page } = await commandsAhead(database.soon, connection.agentId, this.offered, PAGE);
         let written: Promise<void> | undefined;
         for (const { position, command } of page) {
-          written = this.send(command);
+          written = command === undefined ? setAside(position) : this.send(command);
           this.offered = position;
           if (this.isBehind) await written;
         }
@@ -66,13 +71,13 @@ export class CommandOffer {
   }
 
   private get isBehind(): boolean {
-    return this.connection.backlog > BACKLOG_AT_MOST;
+    return this.parts.connection.backlog > BACKLOG_AT_MOST;
   }
 
   private async send(command: WireCommand): Promise<void> {
-    const { connection } = this;
-    const frames = this.interposer.commandFrames(connection, command);
-    if (frames.length > 0) this.setOut(connection.agentId, command.command_id);
+    const { connection, interposer, setOut } = this.parts;
+    const frames = interposer.commandFrames(connection, command);
+    if (frames.length > 0) setOut(connection.agentId, command.command_id);
     await Promise.all(frames.map((frame) => connection.write(frame)));
   }
 }

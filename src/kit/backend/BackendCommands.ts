@@ -67,7 +67,7 @@ export class BackendCommands {
     let after = 0;
     for (;;) {
       const page = await waitingCommands(this.parts.database, agentId, after, PAGE);
-      commands.push(...page.map(({ command }) => command));
+      commands.push(...page.flatMap(({ command }) => command ?? []));
       const last = page.at(-1);
       if (last === undefined || page.length < PAGE) return commands;
       after = last.position;

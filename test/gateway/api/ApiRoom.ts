@@ -137,7 +137,7 @@ export class ApiRoom {
   }
 
   async commands(agentId = AGENT) {
-    return (await waitingCommands(this.database, agentId, 0, 100)).map(({ command }) => command);
+    return (await waitingCommands(this.database, agentId, 0, 100)).flatMap(({ command }) => command ?? []);
   }
 }
 

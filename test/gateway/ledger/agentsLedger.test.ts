@@ -121,7 +121,7 @@ describe.each(engines)('commands in $name', ({ open }) => {
     );
     const waiting = await waitingCommands(database, 'edge_1', 0, 100);
     expect(waiting.map(({ position }) => position)).toEqual(ids.map((_, nth) => nth + 1));
-    expect(waiting.map(({ command }) => command.command_id).toSorted()).toEqual(ids.toSorted());
+    expect(waiting.map(({ command }) => command?.command_id ?? '').toSorted()).toEqual(ids.toSorted());
     expect(await commandsAhead(database, 'edge_1', 10, 2)).toEqual({ last: 30, page: waiting.slice(10, 12) });
     expect(await commandsAhead(database, 'edge_2', 30, 2)).toEqual({ last: 30, page: [] });
     expect(await commandsAhead(database, 'edge_9', 0, 2)).toEqual({ last: 0, page: [] });

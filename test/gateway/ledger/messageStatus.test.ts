@@ -11,7 +11,6 @@ import {
 
 type AckEvidence = Extract<MessageEvidence, { kind: 'ack' }>;
 type EventEvidence = Extract<MessageEvidence, { kind: 'event' }>;
-type RemovalEvidence = Extract<MessageEvidence, { kind: 'removal' }>;
 
 const ack = (revision: number, at: number, more: Partial<AckEvidence> = {}): AckEvidence => ({
   kind: 'ack',
@@ -31,8 +30,7 @@ const event = (eventType: string, at: number, details: Record<string, unknown> =
   at,
   details: { message_guid: 'G1', ...details },
 });
-const standing = (...evidence: (AckEvidence | EventEvidence | RemovalEvidence)[]) =>
-  statusOf(evidence.reduce(learn, NOTHING_KNOWN));
+const standing = (...evidence: MessageEvidence[]) => statusOf(evidence.reduce(learn, NOTHING_KNOWN));
 
 describe('what became of a message', () => {
   test('nothing is known at first', () => {
@@ -217,6 +215,23 @@ describe('whatever an agent says', () => {
         expect(['queued', 'accepted']).not.toContain(removed.status);
         if (all.length > 0 || wasReached)
           expect(removed.retrySafe === true && removed.code === 'agent_removed').toBe(false);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test('a text whose command cannot be read is unknown unless the agent told its end, and never safe to repeat for that', () => {
+    fc.assert(
+      fc.property(evidence, fc.option(fc.boolean()), (all, wasReached) => {
+        const damage = { kind: 'damage', at: 60 } as const;
+        const removal = wasReached === null ? [] : [{ kind: 'removal', at: 70, wasReached } as const];
+        const before = standing(...all);
+        const after = standing(...all, damage, ...removal);
+        expect(standing(...removal, damage, ...all)).toEqual(after);
+        const isOpen = before.status === 'queued' || before.status === 'accepted';
+        if (isOpen)
+          expect(after).toMatchObject({ status: 'unknown', code: 'item_set_aside', retrySafe: false });
+        else expect(after).toEqual(before);
       }),
       { numRuns: 2_000 },
     );
