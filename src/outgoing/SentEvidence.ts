@@ -366,11 +366,13 @@ export class SentEvidence {
     const { until } = within;
     const rows = this.since(cause.kind === 'unknown' ? until - LOOK_BACK_MS : cause.at, within);
     const known = new Set(rows.map(({ guid }) => guid));
-    const isOutside = (sentAt: number | null) => sentAt === null || sentAt > until;
-    const noted = this.store.lineage
-      .gapRows()
-      .filter(({ guid, sentAt }) => isOutside(sentAt) || this.mayBeOf(seq, guid) !== 'no')
-      .flatMap(({ guid }) => (known.has(guid) ? [] : (this.noted(guid) ?? [])));
+    const isOutside = ({ sentAt }: { sentAt: number | null }) => sentAt === null || sentAt > until;
+    // Each is looked at: Messages may have dated one anew since it was noted.
+    const noted = this.store.lineage.gapRows().flatMap((before) => {
+      const row = known.has(before.guid) ? undefined : this.noted(before.guid);
+      if (row === undefined) return [];
+      return isOutside(before) || isOutside(row) || this.mayBeOf(seq, row.guid) !== 'no' ? row : [];
+    });
     return [...rows, ...noted].toSorted((a, b) => (a.sentAt ?? 0) - (b.sentAt ?? 0));
   }
 
@@ -414,11 +416,15 @@ export class SentEvidence {
       rows = this.rows.after(rows.at(-1)?.rowId ?? Number.MAX_SAFE_INTEGER, within);
     }
     const known = new Set(found.map(({ guid }) => guid));
-    const noted = this.store.lineage
-      .gapRows()
-      .filter(({ guid, sentAt }) => !known.has(guid) && (sentAt === null || sentAt > within.until))
-      .flatMap(({ guid }) => this.rows.find(guid) ?? [])
-      .filter((row) => row.rowId > rowId);
+    // Whatever it was dated when it was noted: Messages may have dated it anew.
+    const isInFront = (row: SentRow | undefined) => row !== undefined && row.rowId <= rowId;
+    const noted = this.store.lineage.gapRows().flatMap(({ guid }) => {
+      if (known.has(guid) || isInFront(this.settled.get(guid))) return [];
+      const row = this.rows.find(guid);
+      if (row === undefined || !isInFront(row)) return row ?? [];
+      this.settled.add(row);
+      return [];
+    });
     return noted.length === 0 ? found : [...found, ...noted].toSorted((a, b) => a.rowId - b.rowId);
   }
 

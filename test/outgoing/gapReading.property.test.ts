@@ -29,6 +29,8 @@ const row = fc.record({
   isUndecided: rarely(true, fc.constant(false)),
   /** What the store knows of it. */
   known: fc.constantFrom('nothing', 'nothing', 'proof', 'noted', 'message'),
+  /** What it was dated when it was noted, where Messages has dated it anew since. */
+  datedBefore: rarely<number | null>(1, fc.constant(null)),
 });
 
 const gap = fc.record({
@@ -126,7 +128,10 @@ function build({ rows, gap, texts, movedAt, generation }: World) {
         answered: areAllAnswered ? [{ knownSends: 0, marks }] : [],
       },
     );
-    const noted = messages.rows.filter((_row, index) => rows[index]?.known === 'noted');
+    const noted = messages.rows.flatMap(({ guid, sentAt }, index) => {
+      const { known, datedBefore = null } = rows[index] ?? {};
+      return known === 'noted' ? { guid, sentAt: datedBefore === null ? sentAt : at(datedBefore) } : [];
+    });
     store.lineage.noteGapRows(noted);
     texts.forEach((one, index) => {
       if (!one.isStoredBefore) add(one, index);
@@ -145,6 +150,30 @@ function reading(messages: FakeMessages): SentRows {
     },
   });
 }
+
+/** A row that was noted as one of the gap, and that Messages has dated behind its end since: the text's own, by its words. */
+const datedAnew = (role: World['texts'][number]['role']): World => ({
+  rows: [
+    {
+      ...{ words: 'ok', second: 9, conversation: PERSON, isUndecided: false },
+      ...{ known: 'noted', datedBefore: 5 },
+    },
+  ],
+  gap: {
+    ...{ reason: 'older', afterRow: null, from: null, untilRow: null, activeUntil: null, copiedAt: null },
+    ...{ areAllAnswered: false, isBegun: false },
+  },
+  texts: [{ words: 'ok', second: 3, role, rowId: 0, isStoredBefore: false }],
+  movedAt: role === 'message' ? at(7) : null,
+  generation: 'another',
+});
+
+test.each(['message', 'reflex'] as const)('a noted row proves a %s though it was dated anew', (role) => {
+  const { store, messages, clock } = build(datedAnew(role));
+  const send = store.sends.findById('text-0');
+  if (send === undefined) throw new Error('no such text');
+  expect(new SentEvidence(store, messages, () => clock.now()).of(send)).toMatchObject({ kind: 'sent' });
+});
 
 describe(`seed ${SEED}`, () => {
   test('what is found of a text in a gap is the same whether what went out since the gap is read or not', () => {
