@@ -96,12 +96,16 @@ export class Backlog {
   }
 }
 
-/** When the first text of a lane was entered, of the lane where that is longest ago: from one lane to the next, whatever is in them. */
+/**
+ * When the first text of those in lanes was entered: from one lane to the next, whatever is in them. It is looked for up to the first that
+ * stands in a place of its own; those behind it were entered later, those before it have the places of texts that failed.
+ */
 function oldestInLanes(lane: string): string {
   return `WITH RECURSIVE lanes(name) AS (
       SELECT min(conversation) FROM ${lane}
       UNION ALL SELECT (SELECT min(conversation) FROM ${lane} AND conversation > name) FROM lanes WHERE name IS NOT NULL)
-    SELECT min((SELECT created_at FROM ${lane} AND conversation = name ORDER BY place, seq LIMIT 1))
+    SELECT min((SELECT min(created_at) FROM ${lane} AND conversation = name AND place <= coalesce(
+      (SELECT place FROM ${lane} AND conversation = name AND +place = seq ORDER BY place, seq LIMIT 1), ${Number.MAX_SAFE_INTEGER})))
     FROM lanes WHERE name IS NOT NULL`;
 }
 

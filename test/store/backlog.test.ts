@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { FakeClock } from '../support/FakeClock.js';
+import { queuedText } from '../support/queuedText.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
 test('what a pause holds waits for its end and not for the backend; what another one holds is not hidden by it', () => {
@@ -81,5 +82,23 @@ test('the oldest text that waits is that of whichever lane has it, and one that 
   store.write(() => store.sends.settle(store.sends.findById('one')?.seq ?? 0, { state: 'sent' }));
   expect(store.backlog.oldest().sends_queued).toBe(began + 1_000);
   store.write(() => store.sends.settle(store.sends.findById('two')?.seq ?? 0, { state: 'sent' }));
+  expect(store.backlog.oldest().sends_queued).toBe(began + 2_000);
+});
+
+test('the oldest text that waits is the one that was entered first, though a later one took the place of a text that failed', () => {
+  const clock = new FakeClock();
+  const store = temporaryStore(clock);
+  const began = clock.now();
+  const [failed, waiting, heir] = ['failed', 'waiting', 'heir'].map((id) => {
+    const added = store.write(() => store.sends.add(queuedText({ id, conversation: 'ann', text: id })));
+    clock.advance(1_000);
+    return added?.seq ?? 0;
+  });
+  store.write(() => {
+    store.sends.settle(failed ?? 0, { state: 'failed' });
+    store.sends.promote(heir ?? 0, failed ?? 0);
+  });
+  expect(store.backlog.oldest().sends_queued).toBe(began + 1_000);
+  store.write(() => store.sends.settle(waiting ?? 0, { state: 'sent' }));
   expect(store.backlog.oldest().sends_queued).toBe(began + 2_000);
 });
