@@ -63,7 +63,8 @@ const rowSchema = z.object({
   at: z.number(),
   entry_id: z.string(),
   direction: z.enum(['incoming', 'outgoing']),
-  content: jsonColumn(contentSchema),
+  // What cannot be read of one must not hide the others.
+  content: jsonColumn(contentSchema).catch({ sender: null, text: null, attachments: [], in_reply_to: null }),
   status: z.enum(MESSAGE_STATUSES).nullable(),
 });
 

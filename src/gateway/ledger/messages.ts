@@ -78,13 +78,14 @@ interface ListedMessage {
   readonly message: OutgoingMessage;
 }
 
+/** What cannot be read of a message is left out where it is shown: it must not hide the others of a list. */
 const rowSchema = z.object({
   agent_id: z.string(),
   message_id: z.string(),
   key_id: z.string().nullable(),
   conversation: z.string(),
-  request: jsonColumn(requestSchema),
-  knowledge: jsonColumn(knowledgeSchema),
+  request: jsonColumn(requestSchema).catch({ text: null, attachments: [], sendAt: null, inReplyTo: null }),
+  knowledge: jsonColumn(knowledgeSchema).nullable().catch(null),
   status: z.enum(MESSAGE_STATUSES),
   created_at: z.number(),
   cancel_requested_at: z.number().nullable(),
@@ -97,6 +98,7 @@ const knownSchema = z.object({
   conversation: z.string(),
   request: jsonColumn(requestSchema).nullable().catch(null),
   knowledge: jsonColumn(knowledgeSchema).nullable().catch(null),
+  status: z.enum(MESSAGE_STATUSES),
   steps: z.number(),
 });
 type KnownMessage = z.infer<typeof knownSchema>;
@@ -107,7 +109,7 @@ const historySchema = z.object({
   status: z.enum(MESSAGE_STATUSES),
   at: z.number(),
   recorded_at: z.number(),
-  evidence: jsonColumn(evidenceSchema),
+  evidence: jsonColumn(evidenceSchema).catch({ kind: 'damage' }),
   corrects: z.enum(MESSAGE_STATUSES).nullable(),
 });
 
@@ -166,7 +168,7 @@ export async function knownMessage(
   id: string,
 ): Promise<KnownMessage | undefined> {
   const found = await transaction.query(
-    `SELECT agent_id, message_id, conversation, request, knowledge, (SELECT count(*) FROM message_history h WHERE h.agent_id = $1 AND h.message_id = $2) AS steps
+    `SELECT agent_id, message_id, conversation, request, knowledge, status, (SELECT count(*) FROM message_history h WHERE h.agent_id = $1 AND h.message_id = $2) AS steps
      FROM messages m WHERE m.agent_id = $1 AND m.message_id = $2`,
     [agentId, id],
   );
@@ -184,6 +186,9 @@ export async function learnOf(
   now: number,
 ): Promise<void> {
   const { agent_id: agentId, message_id: id } = row;
+  // What had an end keeps it, though its past cannot be read: only its agent knows better.
+  const isOver = row.status !== 'queued' && row.status !== 'accepted';
+  if (row.knowledge === null && isOver && (evidence.kind === 'removal' || evidence.kind === 'damage')) return;
   const known = row.knowledge ?? NOTHING_KNOWN;
   const knowledge = learn(known, row.knowledge === null ? withoutPast(evidence) : evidence);
   if (knowledge === known) return;
@@ -334,7 +339,7 @@ function pairsOf(rows: readonly z.infer<typeof idsRow>[]): { pairs: string; valu
 }
 
 function view(row: MessageRow, history: StatusChange[]): OutgoingMessage {
-  const standing = statusOf(row.knowledge);
+  const standing = row.knowledge === null ? lastOf(row, history) : statusOf(row.knowledge);
   return {
     id: row.message_id,
     agent: row.agent_id,
@@ -355,6 +360,13 @@ function view(row: MessageRow, history: StatusChange[]): OutgoingMessage {
     created_at: new Date(row.created_at).toISOString(),
     history,
   };
+}
+
+/** How a message stands of which only that can be read. */
+function lastOf({ status }: MessageRow, history: readonly StatusChange[]): MessageStanding {
+  const last = history.at(-1);
+  const at = last === undefined ? null : Date.parse(last.at);
+  return { ...statusOf(NOTHING_KNOWN), status, at, evidence: { kind: 'damage' } };
 }
 
 function change({

@@ -165,6 +165,49 @@ async function kept(database: GatewayDatabase, agentId: string) {
   };
 }
 
+test('two replicas that take the reports of one agent at once keep what one would have kept', async () => {
+  const [, postgres] = ENGINES;
+  if (postgres === undefined) throw new Error('an engine');
+  const place = await postgres.place();
+  const replicas = await Promise.all([postgres.open(place), postgres.open(place)]);
+  let runs = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(ack, { minLength: 4, maxLength: 16 }), async (acks) => {
+      runs += 1;
+      const agentId = `edge_${runs}`;
+      const [first] = replicas;
+      await add(first, agentId, START);
+      for (const id of ['m1', 'm2', 'c1']) await order(id)(first, agentId, START);
+      // Each comes to both, as after an answer that was lost.
+      await Promise.all(
+        acks.flatMap((one) =>
+          replicas.map((database) =>
+            inSlices({ database, clock: systemClock }, agentId, [one], (tx) =>
+              takeAck(tx, agentId, one, START),
+            ),
+          ),
+        ),
+      );
+      const { commands, history, events } = await kept(first, agentId);
+      for (const { command_id: id, ack_revision: revision } of commands) {
+        const revisions = acks.filter((one) => one.command_id === id).map((one) => one.revision);
+        expect(revision).toBe(revisions.length === 0 ? null : Math.max(...revisions));
+      }
+      const steps = history.filter(({ step: number }) => number !== 0);
+      const told = events
+        .filter(({ type }) => type === 'message.status')
+        .map(({ body }) => JSON.parse(String(body)).data);
+      for (const id of ['m1', 'm2'])
+        expect(told.filter(({ message_id }) => message_id === id).map(({ status }) => status)).toEqual(
+          steps.filter(({ message_id }) => message_id === id).map(({ status }) => status),
+        );
+      expect(told).toHaveLength(steps.length);
+      expect(await kept(replicas[1], agentId)).toEqual(await kept(first, agentId));
+    }),
+    { numRuns: sized(5, 200) },
+  );
+}, 300_000);
+
 test('any history of orders, acks, events, removals and damage leaves the same on both engines', async () => {
   const databases = await Promise.all(ENGINES.map(({ open }) => open()));
   for (const database of databases) {

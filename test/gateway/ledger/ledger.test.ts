@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { tellEvent, tellMessage, tellReply } from '../../../src/gateway/ledger/agentReports.js';
+import { addAgent, removeAgent } from '../../../src/gateway/ledger/agents.js';
 import {
   createApiKey,
   findApiKey,
@@ -13,6 +14,7 @@ import {
   touchApiKey,
 } from '../../../src/gateway/ledger/apiKeys.js';
 import { audit, auditEntries } from '../../../src/gateway/ledger/auditLog.js';
+import { addCommand } from '../../../src/gateway/ledger/commands.js';
 import {
   conversationName,
   forgetConversations,
@@ -41,6 +43,7 @@ import {
   listMessages,
   noteCancelRequest,
 } from '../../../src/gateway/ledger/messages.js';
+import { endOrdersOf } from '../../../src/gateway/ledger/removedAgents.js';
 import { SecretBox } from '../../../src/gateway/ledger/SecretBox.js';
 import type { GatewayDatabase } from '../../../src/gateway/storage/GatewayDatabase.js';
 import { until } from '../../support/until.js';
@@ -267,6 +270,52 @@ describe.each(ENGINES)('the ledger of $name', ({ open }) => {
     await database.transaction((tx) => tx.query("UPDATE messages SET status = 'sent'"));
     await database.transaction((tx) => forgetMessages(tx, NOW + 60));
     expect(await database.query('SELECT * FROM message_history')).toEqual([]);
+  });
+
+  test('one message that cannot be read hides none of the others, and shows what can be read of it', async () => {
+    const database = await open();
+    for (const id of ['m1', 'm2']) await database.transaction(async (tx) => addMessage(tx, message(id), NOW));
+    await database.transaction((tx) => tellAck(tx, A, ackOf('m1'), 'send_message', NOW));
+    for (const sql of [
+      "UPDATE messages SET knowledge = '{' WHERE message_id = 'm1'",
+      "UPDATE messages SET request = '[]' WHERE message_id = 'm1'",
+      "UPDATE message_history SET evidence = '' WHERE message_id = 'm1' AND step = 0",
+      "UPDATE conversation_messages SET content = 'no' WHERE entry_id = 'm1'",
+    ])
+      await database.transaction((tx) => tx.query(sql));
+    const all = { conversation: undefined, status: undefined };
+    const listed = await listMessages(database, A, all, undefined, 10);
+    expect(listed.map((one) => one.message.id).toSorted()).toEqual(['m1', 'm2']);
+    expect(await findMessage(database, A, 'm1')).toMatchObject({
+      text: null,
+      status: 'sent',
+      status_at: '2026-11-20T08:00:02.000Z',
+      history: [
+        { status: 'queued', evidence: { kind: 'damage' } },
+        { status: 'sent', evidence: { kind: 'ack' } },
+      ],
+    });
+    const shown = await messagesOfConversation(database, A, '+13105551234', undefined, 10);
+    expect(shown.map((one) => [one.message.id, one.message.text]).toSorted()).toEqual([
+      ['m1', null],
+      ['m2', 'hello'],
+    ]);
+  });
+
+  test('a text that was sent stays so where its past cannot be read and its agent is removed', async () => {
+    const database = await open();
+    const box = new SecretBox(randomBytes(32));
+    await database.transaction((tx) => addAgent(tx, box, { id: A, name: null, isInvited: false }, NOW));
+    await database.transaction(async (tx) => {
+      await addCommand(tx, A, { commandId: 'm1', type: 'send_message', payload: {} }, NOW);
+      addMessage(tx, message('m1'), NOW);
+      await tellEvent(tx, A, { ...delivered('m1'), event_type: 'message_sent' }, NOW);
+    });
+    await database.transaction((tx) => tx.query("UPDATE messages SET knowledge = '{'"));
+    await database.transaction((tx) => removeAgent(tx, A, NOW));
+    await endOrdersOf(database, A, NOW);
+    expect(await findMessage(database, A, 'm1')).toMatchObject({ status: 'sent' });
+    expect(await database.query('SELECT agent_id FROM removed_agents')).toEqual([]);
   });
 
   test('a conversation shows what came in and what went out, in one order', async () => {
