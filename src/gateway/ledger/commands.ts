@@ -23,10 +23,12 @@ export interface NewCommand {
   readonly type: string;
   readonly payload: Readonly<Record<string, unknown>>;
   readonly priority?: string | undefined;
+  /** Further fields, which travel along: its `timestamp` where it is not now, and what no document names. */
+  readonly more?: Readonly<Record<string, unknown>>;
 }
 
-/** A command as it travels (protocol §4). */
-const commandSchema = z.object({
+/** A command as it travels (protocol §4), with whatever else it was given. */
+const commandSchema = z.looseObject({
   command_id: z.string(),
   command_type: z.string(),
   payload: z.record(z.string(), z.unknown()),
@@ -72,16 +74,17 @@ export const commandTables = (): readonly string[] => [
 export async function addCommand(
   transaction: Transaction,
   agentId: string,
-  { commandId, type, payload, priority = 'normal' }: NewCommand,
+  { commandId, type, payload, priority = 'normal', more = {} }: NewCommand,
   now: number,
 ): Promise<AddedCommand> {
   void transaction.lock(agentId);
   const command: StoredCommand = {
+    ...more,
     command_id: commandId,
     command_type: type,
     payload,
     priority,
-    timestamp: new Date(now).toISOString(),
+    timestamp: typeof more.timestamp === 'string' ? more.timestamp : new Date(now).toISOString(),
   };
   // One round trip where it is new, which is nearly always. The positions of an agent that was removed are kept.
   const added = transaction.query(

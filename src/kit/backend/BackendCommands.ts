@@ -90,19 +90,19 @@ export class BackendCommands {
   private async add(
     agentId: string,
     commandId: string,
-    { command_id: _, command_type: type, payload = {}, priority, ...fields }: CommandRequest,
+    { command_id: _, command_type: type, payload = {}, priority, ...more }: CommandRequest,
     { via, envelope }: DeliveryOptions,
   ): Promise<DeliveryWay | 'known'> {
     const { clock, database, agents, dispatch, registry, wire } = this.parts;
     const pollingOnly = via === 'polling';
     const isUp = registry.find(agentId) !== undefined;
     const now = clock.now();
-    const command = { commandId, type, payload, ...(typeof priority === 'string' ? { priority } : {}) };
+    const command = { commandId, type, payload, more, ...(typeof priority === 'string' ? { priority } : {}) };
     const added = await database.transaction(async (transaction) => {
       await agents.enter(transaction, agentId);
       const { kind } = await dispatch.add(transaction, agentId, command, now);
-      const isOdd = pollingOnly || envelope !== undefined || Object.keys(fields).length > 0;
-      if (kind === 'added' && isOdd) wire.make(agentId, commandId, { pollingOnly, envelope, fields });
+      const isOdd = pollingOnly || envelope !== undefined;
+      if (kind === 'added' && isOdd) wire.make(agentId, commandId, { pollingOnly, envelope });
       return kind;
     });
     if (added !== 'added') return 'known';

@@ -7,8 +7,6 @@ interface OddCommand {
   /** True: only by /edge/sync, even beside a live socket. */
   readonly pollingOnly: boolean;
   readonly envelope: Envelope | undefined;
-  /** Fields that a command has beyond those that a gateway keeps, or instead of them. */
-  readonly fields: Readonly<Record<string, unknown>>;
 }
 
 /** Commands as they leave: oddities that were asked for, and a note of each time that one leaves. Known to this process alone. */
@@ -31,13 +29,13 @@ export class CommandWire {
   frame(agentId: string, command: WireCommand): string | undefined {
     const odd = this.odd.get(keyOf(agentId, command.command_id));
     if (odd?.pollingOnly === true) return undefined;
-    return commandFrame({ ...command, ...odd?.fields }, odd?.envelope ?? this.envelope);
+    return commandFrame(command, odd?.envelope ?? this.envelope);
   }
 
   /** A command as it stands in the reply to a sync. */
   inSync(agentId: string, command: WireCommand): WireCommand {
     this.left(agentId, command, 'polling');
-    return { ...command, ...this.odd.get(keyOf(agentId, command.command_id))?.fields };
+    return command;
   }
 
   /** A command leaves. */

@@ -165,6 +165,21 @@ describe('a backend that keeps its data in a file', () => {
     expect(again.commandIds()).toEqual(['cmd_2']);
   });
 
+  test('offers a command after a crash with every field that it was given', async () => {
+    const data = file();
+    const first = await start({ data });
+    const given = {
+      command_id: 'cmd_1',
+      command_type: 'list_scheduled',
+      timestamp: '2026-01-02T03:04:05.000Z',
+      trace: { id: 't1' },
+    };
+    await first.pushCommand(given, { agentId: AGENT_ID }).via;
+    const second = await start({ data: crashed(data) });
+    const agent = await PlainSocket.connect(second);
+    expect((await agent.next('command')).data).toMatchObject(given);
+  });
+
   test('knows after a crash what it answered, and asks the persona about nothing twice', async () => {
     const data = file();
     const first = await start({ data });
