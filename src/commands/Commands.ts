@@ -133,7 +133,7 @@ export class Commands {
   ) {
     for (const handler of handlers) for (const type of handler.types) this.handlers.set(type, handler);
     // Of every ack: a scheduled text has one when it is stored and one when it was sent.
-    acks.onGiven(({ commandId }, verdict) => store.afterCommit(() => this.say(commandId, verdict)));
+    acks.onGiven(({ commandId }, verdict) => store.report(() => this.say(commandId, verdict)));
   }
 
   /**
@@ -254,7 +254,7 @@ export class Commands {
 
   private take(command: ReceivedCommand, via: Channel, known?: HandlerResult): void {
     const { commandId, commandType } = command;
-    this.store.afterCommit(() => {
+    this.store.report(() => {
       this.log.info(`📥 Received command via ${CHANNEL_NAMES[via]}: ${commandId}`);
       this.tell(commandId, 'received');
     });
@@ -304,7 +304,7 @@ export class Commands {
 
   private finish(commandId: string, verdict: Verdict): void {
     this.acks.give(commandId, verdict);
-    this.store.afterCommit(() => {
+    this.store.report(() => {
       this.tell(commandId, verdict.kind, verdict.kind === 'failed' ? verdict.code : null);
     });
   }

@@ -4,7 +4,6 @@ import { basename, dirname, join } from 'node:path';
 import { describeError, EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Problem } from '../model/problem.js';
-import type { SendRecord } from '../model/sending.js';
 import { InstanceLock, identityAt } from '../store/InstanceLock.js';
 import { type GapReason, type LedgerGap, type Standing, standingOf } from '../store/ledgerGap.js';
 import type { Store } from '../store/Store.js';
@@ -14,6 +13,7 @@ import {
   answeredFrom,
   begunTexts,
   forgottenTexts,
+  type MarkedAttempt,
   type MarkedMessage,
   Witness,
   type WitnessRecord,
@@ -338,8 +338,8 @@ function gapOf(
 }
 
 /** What was handed to Messages, or may have been, and has no row, the newest last: first what is not looked for any more. */
-function unprovenAttempts({ sends }: Store): readonly SendRecord[] {
-  return [...sends.givenUp(), ...sends.watched(), ...sends.attempting()];
+function unprovenAttempts({ sends }: Store): readonly MarkedAttempt[] {
+  return [...sends.givenUp(), ...sends.watched(), ...sends.begun()];
 }
 
 /**

@@ -177,9 +177,13 @@ export class ConversationQueues {
   }
 
   /** A text that is new comes behind all others of its lane. */
-  appended(send: { conversation: string; priority: number }): void {
+  appended(send: SendRecord): void {
     const known = this.lanes.get(send.conversation);
-    if (known?.head === undefined || send.priority < urgencyOf(known)) this.joined(send);
+    if (known === undefined) {
+      const lane = this.laneOf(send.conversation);
+      count(lane, send.priority, 1);
+      lane.head = send;
+    } else if (known.head === undefined || send.priority < urgencyOf(known)) this.joined(send);
     else count(known, send.priority, 1);
   }
 

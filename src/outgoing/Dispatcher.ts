@@ -184,9 +184,14 @@ export class Dispatcher {
     }
   };
 
+  /** What chat.db tells of it is of one instant. */
   private tryBegin(send: SendRecord): boolean {
+    let isBegun = false;
     try {
-      return this.begin(send);
+      this.rows.whole(() => {
+        isBegun = this.begin(send);
+      });
+      return isBegun;
     } catch (fault) {
       if (diskFault(fault) === undefined) this.odd ??= { send, fault };
       throw fault;
@@ -249,7 +254,7 @@ export class Dispatcher {
       this.heed(send, evidence, position);
       return false;
     }
-    this.countRecipient(send, known);
+    this.countRecipient(send, known, position);
     const tag = tagOf(send);
     this.store.sends.begin(send.seq, { tag, ...placeOf(send, position) });
     this.noteBegun(send);
@@ -262,8 +267,10 @@ export class Dispatcher {
       ended.then((result) => this.ended(attempt, result));
       this.lanes.dispatched(send.conversation);
       this.limits.pace.note(send.conversation);
-      for (const listener of this.startListeners) listener(send);
-      this.log.debug('Handed a text to osascript', { ...sendTrace(send), form: target.form, tag });
+      this.store.report(() => {
+        for (const listener of this.startListeners) listener(send);
+        this.log.debug('Handed a text to osascript', { ...sendTrace(send), form: target.form, tag });
+      });
     });
     return true;
   }
@@ -367,9 +374,12 @@ export class Dispatcher {
   }
 
   /** Inside a write: counts for the limit who is written to, which has let it pass. */
-  private countRecipient({ conversation }: SendRecord, targets: readonly SendTarget[]): void {
-    const hasChat =
-      this.rows.position() === undefined ? undefined : targets.some(({ form }) => form === 'chat');
+  private countRecipient(
+    { conversation }: SendRecord,
+    targets: readonly SendTarget[],
+    position: RowPosition | undefined,
+  ): void {
+    const hasChat = position === undefined ? undefined : targets.some(({ form }) => form === 'chat');
     this.limits.newRecipients.note(conversation, hasChat);
   }
 

@@ -256,10 +256,12 @@ export class Scheduler {
           result: { ...verdict.result, schedule_id: text.scheduleId },
         });
       }
-      log.warn('A scheduled text was too late to be sent', {
-        trace: text.commandId,
-        schedule: text.scheduleId,
-      });
+      store.report(() =>
+        log.warn('A scheduled text was too late to be sent', {
+          trace: text.commandId,
+          schedule: text.scheduleId,
+        }),
+      );
       return;
     }
     store.schedule.setState(text.scheduleId, 'sending');
@@ -275,6 +277,8 @@ export class Scheduler {
       scheduleId: text.scheduleId,
       ...(text.files === undefined ? {} : { files: text.files }),
     });
-    log.info('A scheduled text is due', { trace: text.commandId, schedule: text.scheduleId });
+    store.report(() =>
+      log.info('A scheduled text is due', { trace: text.commandId, schedule: text.scheduleId }),
+    );
   }
 }

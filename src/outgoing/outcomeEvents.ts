@@ -161,7 +161,7 @@ export function publishOutcomes(audience: OutcomeSubscribers): void {
     if (outcome.kind !== 'sent') store.afterCommit(() => ended(send.conversation, outcome));
     const event = outcomeEvent(send, outcome);
     if (event !== undefined) store.events.add(event);
-    if (outcome.kind === 'sent') store.afterCommit(() => log.info('A text was sent', sendTrace(send)));
+    if (outcome.kind === 'sent') store.report(() => log.info('A text was sent', sendTrace(send)));
     if (outcome.kind === 'failed' || outcome.kind === 'unknown') {
       activity.error = outcome.message;
       activity.errorAt = clock.now();

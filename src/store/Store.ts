@@ -77,6 +77,11 @@ export class Store {
   private readonly shared: SharedWrites;
   private readonly closing = new Set<() => void>();
   private readonly committed = new Set<() => void>();
+  /** What tells of the write that runs; what tells of writes that are stored, and is yet to be called. */
+  private reports: (() => void)[] = [];
+  private readonly reporting: (() => void)[] = [];
+  /** What follows from a commit is being done; deeper while that makes a write of its own. */
+  private following = 0;
   private readonly rolledBack = new Set<() => void>();
   private readonly rekeyed = new Set<(moves: ReadonlyMap<string, string>) => void>();
   private readonly begin: Statement;
@@ -187,6 +192,7 @@ export class Store {
     } catch (error) {
       this.closing.clear();
       this.committed.clear();
+      this.reports = [];
       this.depth = 0;
       if (this.database.inTransaction) this.rollback.run();
       this.noteRefusal(error);
@@ -199,11 +205,20 @@ export class Store {
     this.waitForLocks();
     const hooks = [...this.committed];
     this.committed.clear();
+    this.reporting.push(...this.reports);
+    this.reports = [];
+    const isReported = this.following === 0;
     const followAll = () => {
+      this.following += 1;
       for (const hook of hooks) this.follow(hook);
+      if (isReported)
+        for (let hook = this.reporting.shift(); hook !== undefined; hook = this.reporting.shift())
+          this.follow(hook);
+      this.following -= 1;
     };
     // What a commit has to say is one write.
-    if (hooks.length > 1 && this.log.together !== undefined) this.log.together(followAll);
+    if (hooks.length + this.reporting.length > 1 && this.log.together !== undefined)
+      this.log.together(followAll);
     else followAll();
     return result;
   }
@@ -330,6 +345,17 @@ export class Store {
     }
     this.committed.delete(hook);
     this.committed.add(hook);
+  }
+
+  /**
+   * For what only tells of something (the log, who watches): as `afterCommit`, but behind all that is done after the commit, so that
+   * osascript does not wait for it. In the order in which it was asked for, over writes that follow from each other too; in what follows
+   * from a commit it is called behind that, outside of both at once.
+   */
+  report(hook: () => void): void {
+    if (this.depth > 0) this.reports.push(hook);
+    else if (this.following > 0) this.reporting.push(hook);
+    else hook();
   }
 
   /** Calls `hook` after every write that changed nothing because it threw: for memory that mirrors the store. */

@@ -310,8 +310,7 @@ export class Witness {
    * Outlives the process at once, and a power cut if `durable`. A file that was removed since is made again. Throws what node:fs throws.
    */
   write(record: WitnessRecord, durable: boolean): void {
-    this.reopenIfGone();
-    const whole = { file: identityOf(fstatSync(this.fd)), ...record };
+    const whole = { file: this.reopenIfGone(), ...record };
     const text = JSON.stringify(whole);
     const bytes = Buffer.alloc(SIZE, ' ');
     // The name of a directory may be of any length: what is only of use goes before what must be there.
@@ -324,12 +323,14 @@ export class Witness {
     closeSync(this.fd);
   }
 
-  /** What is written to a file that has no name any more is found by nobody. */
-  private reopenIfGone(): void {
-    if (identityAt(this.path) === identityOf(fstatSync(this.fd))) return;
+  /** What is written to a file that has no name any more is found by nobody. Gives the identity of the file that is open. */
+  private reopenIfGone(): string {
+    const file = identityOf(fstatSync(this.fd));
+    if (identityAt(this.path) === file) return file;
     const fd = opened(this.path);
     closeSync(this.fd);
     this.fd = fd;
+    return identityOf(fstatSync(fd));
   }
 }
 

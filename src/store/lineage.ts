@@ -80,6 +80,8 @@ export class LineageTable {
   private readonly listeners: ((counter: number) => void)[] = [];
   private readonly answerListeners: ((message: MarkedMessage | undefined, counter: number) => void)[] = [];
   private counter = 0;
+  /** The counter that was announced last. */
+  private announced: number | undefined;
   private known: LedgerGap | undefined;
   private rows: ReadonlyMap<string, GapRow> = new Map();
   private hasBackdated = false;
@@ -334,6 +336,8 @@ export class LineageTable {
   }
 
   private readonly announce = (): void => {
+    if (this.announced === this.counter) return;
+    this.announced = this.counter;
     for (const listener of this.listeners) listener(this.counter);
   };
 }

@@ -2,7 +2,7 @@ import type { NewSend, SendRecord } from '../model/sending.js';
 import type { Clock } from '../system/clock.js';
 import { SEND_COLUMNS as COLUMNS, REPORTED_COLUMN } from './sendRecord.js';
 import { columns, type Database, type Statement } from './sqlite.js';
-import { MOST_GIVEN_UP } from './Witness.js';
+import { type MarkedAttempt, MOST_GIVEN_UP } from './Witness.js';
 
 /** From an attempt until its row is not looked for any more: a file is waited for 20 minutes. */
 const LONGEST_ATTEMPT_MS = 30 * 60_000;
@@ -87,6 +87,11 @@ export class SendTable {
 
   attempting(): SendRecord[] {
     return this.statements.selectAttempting.all() as SendRecord[];
+  }
+
+  /** The same, by what marks an attempt. */
+  begun(): MarkedAttempt[] {
+    return this.statements.selectBegun.all() as MarkedAttempt[];
   }
 
   /** Sends whose row is still looked for in chat.db, the most urgent first. */
@@ -307,6 +312,7 @@ const SQL = {
   selectInLane: `SELECT ${COLUMNS} FROM sends WHERE conversation = ? AND ${IN_LANE} ORDER BY place, seq`,
   selectLanes: `SELECT conversation, priority, count(*) AS waiting FROM sends WHERE ${IN_LANE} GROUP BY conversation, priority`,
   selectAttempting: `SELECT ${COLUMNS} FROM sends WHERE state = 'attempting' ORDER BY seq`,
+  selectBegun: `SELECT conversation, text, file, tag FROM sends WHERE state = 'attempting' ORDER BY seq`,
   selectWatched: `SELECT ${COLUMNS} FROM sends WHERE watch_until IS NOT NULL ORDER BY watch_until, seq`,
   selectGivenUp: `SELECT ${COLUMNS} FROM sends INDEXED BY sends_unproven
      WHERE tag IS NOT NULL AND guid IS NULL AND state = 'unknown' AND watch_until IS NULL ORDER BY seq DESC LIMIT ${MOST_GIVEN_UP}`,

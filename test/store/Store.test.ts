@@ -239,3 +239,48 @@ describe('the acks', () => {
     expect(store.acks.after(0, 10).map(({ revision }) => revision)).toEqual([2]);
   });
 });
+
+test('what only tells of a commit comes behind all that is done after it, in its order', () => {
+  const store = temporaryStore(new FakeClock());
+  const done: string[] = [];
+  store.write(() => {
+    store.report(() => done.push('told: received'));
+    store.afterCommit(() => {
+      store.report(() => done.push('told: begun'));
+      store.write(() => {
+        store.report(() => done.push('told: ended'));
+        store.afterCommit(() => done.push('pruned'));
+      });
+      done.push('started');
+    });
+  });
+  expect(done).toEqual(['pruned', 'started', 'told: received', 'told: begun', 'told: ended']);
+  store.report(() => done.push('told at once'));
+  expect(done.at(-1)).toBe('told at once');
+});
+
+test('nothing is told of a write that is rolled back', () => {
+  const store = temporaryStore(new FakeClock());
+  const told: string[] = [];
+  const fails = () =>
+    store.write(() => {
+      store.report(() => told.push('stored'));
+      throw new Error('no');
+    });
+  expect(fails).toThrow('no');
+  store.write(() => undefined);
+  expect(told).toEqual([]);
+});
+
+test('how far the store has come is announced once a commit, before what hands a text to Messages', () => {
+  const store = temporaryStore(new FakeClock());
+  const done: unknown[] = [];
+  store.lineage.onAdvanced((counter) => done.push(counter));
+  store.write(() => {
+    store.lineage.beginAttempt();
+    store.afterCommit(() => done.push('osascript'));
+    store.lineage.advance();
+  });
+  store.write(() => store.lineage.advance());
+  expect(done).toEqual([2, 'osascript', 3]);
+});

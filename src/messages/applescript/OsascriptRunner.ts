@@ -123,12 +123,21 @@ export class OsascriptRunner {
     return this.recovery.waitForEnd(tag, patienceMs, options);
   }
 
-  /** Removes what an attempt printed, which is the proof of what it did: only once its outcome is stored. */
+  /**
+   * Removes what an attempt printed, which is the proof of what it did: only once its outcome is stored. Makes the file of the next
+   * attempt ready, so that it starts at once.
+   */
   forget(tag: string): void {
     try {
       this.files.remove(tag);
     } catch (error) {
       this.options.log.warn('A private file of osascript cannot be removed', { error: describeError(error) });
+    }
+    try {
+      this.files.makeSpare();
+    } catch (error) {
+      // The attempt makes its own, and says so if it cannot either.
+      this.options.log.debug('No file is ready for the next osascript', { error: describeError(error) });
     }
   }
 

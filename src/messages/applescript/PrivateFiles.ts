@@ -3,11 +3,13 @@ import {
   closeSync,
   constants,
   fstatSync,
+  linkSync,
   mkdirSync,
   openSync,
   readdirSync,
   readSync,
   renameSync,
+  rmSync,
   unlinkSync,
   writeFileSync,
   writeSync,
@@ -29,6 +31,8 @@ const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
 const WINDOW_BYTES = 64 * 1024;
 const SUFFIX = '.log';
+/** A file that is made ready for an attempt to come; of no attempt, so its name is no tag's. */
+const SPARE = 'next.spare';
 /** The room that is taken for what osascript prints: it names the marker within its first few hundred bytes. */
 const RESERVED = Buffer.alloc(16 * 1024, ' ');
 
@@ -46,6 +50,8 @@ export function isTag(tag: string): boolean {
 export class PrivateFiles {
   private readonly scripts: string;
   private readonly sends: string;
+  /** The inode of the file for the next attempt, whose room is taken. */
+  private spare: number | undefined;
 
   constructor(stateDirectory: string) {
     this.scripts = join(stateDirectory, 'applescript');
@@ -87,6 +93,19 @@ export class PrivateFiles {
     return openSync(join(this.scripts, `${name}.applescript`), 'r');
   }
 
+  /** Makes the file for the next attempt ready, if it is not. Throws the file system's error; then the attempt makes its own. */
+  makeSpare(): void {
+    if (this.spare !== undefined) return;
+    const path = join(this.sends, SPARE);
+    rmSync(path, { force: true });
+    const fd = createReserved(path);
+    try {
+      this.spare = fstatSync(fd).ino;
+    } finally {
+      closeSync(fd);
+    }
+  }
+
   /**
    * Creates the attempt's file, which must not exist, and opens it to write. The caller closes. Throws the
    * file system's error. It is filled with spaces first, and what osascript prints goes over them: on a disk that is
@@ -94,17 +113,37 @@ export class PrivateFiles {
    * place. A marker that could not be written would read as proof that nothing was sent.
    */
   createOutput(tag: string): number {
-    const fd = openSync(this.outputPath(tag), 'wx', FILE_MODE);
+    const path = this.outputPath(tag);
+    const fd = this.takeSpare(path) ?? createReserved(path);
     try {
-      for (let at = 0; at < RESERVED.length; ) at += writeSync(fd, RESERVED, at, RESERVED.length - at, at);
       // Without a position: what osascript prints goes on behind it.
       writeSync(fd, `${tag}\n`);
     } catch (error) {
       closeSync(fd);
-      unlinkSync(this.outputPath(tag));
+      unlinkSync(path);
       throw error;
     }
     return fd;
+  }
+
+  /** Undefined where none is ready, or this one cannot be taken: the attempt makes its own, and says what is wrong if it cannot either. */
+  private takeSpare(path: string): number | undefined {
+    const inode = this.spare;
+    if (inode === undefined) return undefined;
+    this.spare = undefined;
+    try {
+      // Unlike a rename, it fails where there is such a file.
+      linkSync(join(this.sends, SPARE), path);
+    } catch {
+      // Removed, or on a disk that has no links.
+      return undefined;
+    }
+    const fd = openSync(path, constants.O_WRONLY);
+    if (fstatSync(fd).ino === inode) return fd;
+    // Somebody put another one in its place.
+    closeSync(fd);
+    unlinkSync(path);
+    return undefined;
   }
 
   /**
@@ -171,6 +210,19 @@ export class PrivateFiles {
   private outputPath(tag: string): string {
     return join(this.sends, `${tag}${SUFFIX}`);
   }
+}
+
+/** Creates a file which must not exist, with its room taken, open at its beginning. Throws the file system's error. */
+function createReserved(path: string): number {
+  const fd = openSync(path, 'wx', FILE_MODE);
+  try {
+    for (let at = 0; at < RESERVED.length; ) at += writeSync(fd, RESERVED, at, RESERVED.length - at, at);
+  } catch (error) {
+    closeSync(fd);
+    unlinkSync(path);
+    throw error;
+  }
+  return fd;
 }
 
 function readWindow(fd: number, from: number): string {

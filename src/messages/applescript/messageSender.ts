@@ -34,7 +34,8 @@ export function messageSender(options: MessageSenderOptions): MessageSender & { 
       const [chat] = smsFallback === 'never' ? chats.filter((one) => !isTextMessage(one)) : chats;
       if (chats[0]?.style !== 'group' && !isGroup(conversation) && !isGroup(threadId)) {
         const usable = smsFallback === 'never' ? chats.filter((one) => !isTextMessage(one)) : chats;
-        return personTargets(chatDb, conversation, { chats: usable, answeredChat }, smsFallback);
+        const isBySms = mayBySms(chatDb, conversation, chats, smsFallback);
+        return personTargets(conversation, { chats: usable, answeredChat }, isBySms);
       }
       if (chat !== undefined) return [{ form: 'chat', address: chat.guid, accountId: null }];
       if (chats.length > 0) return [];
@@ -78,8 +79,6 @@ export function messageSender(options: MessageSenderOptions): MessageSender & { 
   };
 }
 
-type Chats = Pick<ChatDb, 'findChat' | 'servicesOf'>;
-
 /** Only a phone number has SMS. */
 const NUMBER = /^\+?\d+$/;
 const TEXT_MESSAGE = /^(?:sms|rcs)$/i;
@@ -97,10 +96,9 @@ function isTextMessage({ service, guid }: ChatTarget): boolean {
  * unless somebody wrote in it: Messages makes one for whatever is handed to it, and delivers nothing there.
  */
 function personTargets(
-  chatDb: Chats,
   conversation: string,
   { chats, answeredChat }: { chats: readonly ChatTarget[]; answeredChat: string | null },
-  smsFallback: SmsFallback,
+  isBySms: boolean,
 ): SendTarget[] {
   const answered = chats.find(({ guid }) => guid === answeredChat);
   const wellNamed = chats.find((one) => !isMisspelt(one, conversation));
@@ -111,7 +109,7 @@ function personTargets(
   const sms = { form: 'sms', address: conversation, accountId: null } as const;
   const isDoubtful = chat !== undefined && answered === undefined && wellNamed === undefined;
   const ways: SendTarget[] = isDoubtful ? [participant, ...known] : [...known, participant];
-  return [...ways, ...(mayBySms(chatDb, conversation, smsFallback) ? [sms] : [])];
+  return [...ways, ...(isBySms ? [sms] : [])];
 }
 
 /** A number that chat.db has in another form than E.164. */
@@ -123,11 +121,16 @@ function accountOf(chat: ChatTarget | undefined): string | null {
   return chat?.accountId === undefined || chat.accountId === '' ? null : chat.accountId;
 }
 
-function mayBySms(chatDb: Chats, conversation: string, smsFallback: SmsFallback): boolean {
+/** Whether SMS is allowed, and was used with them before where that is asked for. */
+function mayBySms(
+  chatDb: Pick<ChatDb, 'servicesOf'>,
+  conversation: string,
+  chats: readonly ChatTarget[],
+  smsFallback: SmsFallback,
+): boolean {
   if (smsFallback === 'never' || !NUMBER.test(conversation)) return false;
-  return (
-    smsFallback === 'always' || chatDb.servicesOf(conversation).some((service) => TEXT_MESSAGE.test(service))
-  );
+  if (smsFallback === 'always' || chats.some(({ service }) => TEXT_MESSAGE.test(service))) return true;
+  return chatDb.servicesOf(conversation).some((service) => TEXT_MESSAGE.test(service));
 }
 
 /** A group's guid is never made up: one that chat.db lacks is used only if the backend named it in full. */

@@ -171,7 +171,7 @@ export class ChatDb {
     this.tiesRead = undefined;
   }
 
-  /** The services (iMessage, SMS, RCS …) by which a person, named by their canonical key, was met. */
+  /** The services (iMessage, SMS, RCS …) by which a person, named by their canonical key, was met, besides those of their chats. */
   servicesOf(conversationKey: string): string[] {
     return this.value(({ sent }) => sent.servicesOf(conversationKey, this.region)) ?? [];
   }

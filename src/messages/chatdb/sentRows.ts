@@ -285,10 +285,9 @@ export class ChatDbSentRows {
     return found;
   }
 
-  /** The services by which a person was met: those of the chats with them and of their handles. */
+  /** The services by which a person was met, as their handles tell. */
   servicesOf(key: string, region: string): string[] {
-    const ofChats = this.findChat([key], region).map(({ service }) => service);
-    return [...new Set([...ofChats, ...this.handleServices.all(this.spellingsOf(key, region))])];
+    return this.handleServices.all(this.spellingsOf(key, region));
   }
 
   private spellingsOf(key: string, region: string): string {

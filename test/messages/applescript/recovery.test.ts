@@ -1,6 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -168,8 +177,49 @@ describe('private files', () => {
     await runner.start(asked).result;
     runner.forget(asked.tag);
     runner.forget(asked.tag);
-    expect(files()).toEqual([]);
+    expect(files()).toEqual(['next.spare']);
     expect(bench.warnings).toEqual([]);
+  });
+
+  /** A runner whose osascript says what its text is, once it has a file ready. */
+  async function ready() {
+    const runner = bench.runner(bench.shell('echo "$4 was said" >&2; exit 1'));
+    const send = async (text: string) => {
+      const asked = request({ text });
+      const { pid, result } = runner.start(asked);
+      expect(pid).toBeDefined();
+      expect(await result).toMatchObject({ kind: 'notStarted', detail: `${text} was said` });
+      return asked.tag;
+    };
+    runner.forget(await send('the first'));
+    return { runner, send };
+  }
+  const inode = (name: string) => statSync(join(bench.state, 'sends', name)).ino;
+
+  test('are ready for the next attempt, and of that one alone', async () => {
+    const { runner, send } = await ready();
+    const spare = inode('next.spare');
+    const [second, third] = [await send('the second'), await send('the third')];
+    expect(inode(`${second}.log`)).toBe(spare);
+    expect(inode(`${third}.log`)).not.toBe(spare);
+    runner.forget(third);
+    expect(inode('next.spare')).not.toBe(spare);
+    expect(readFileSync(join(bench.state, 'sends', `${second}.log`), 'utf8')).toMatch(
+      /^\S+\nthe second was said\n *$/,
+    );
+  });
+
+  test.for([
+    ['was removed', () => rmSync(join(bench.state, 'sends', 'next.spare'))],
+    ['was replaced', () => renameSync(bench.shell('exit 1'), join(bench.state, 'sends', 'next.spare'))],
+    ['was removed with its directory', () => rmSync(join(bench.state, 'sends'), { recursive: true })],
+  ] as const)('are made by the attempt where the one that was ready %s', async ([, harm]) => {
+    const { send } = await ready();
+    harm();
+    const tag = await send('the second');
+    expect(readFileSync(join(bench.state, 'sends', `${tag}.log`), 'utf8')).toMatch(
+      /the second was said\n *$/,
+    );
   });
 
   test('are swept but for those kept, those of living runs, and what is not ours', async () => {
