@@ -150,7 +150,7 @@ describe.skipIf(path === undefined)('what an operator is told', () => {
     await page.getByRole('button', { name: 'Look now' }).click();
     await page.getByText('the configuration', { exact: true }).waitFor({ timeout: 120_000 });
     // A busy machine may show it only when that is some seconds ago.
-    await page.getByText(/^looked /).waitFor();
+    await page.getByText(/^checked /).waitFor();
     const again = page.getByRole('button', { name: 'Look again' });
     const notice = page.getByRole('region', { name: 'Notices' }).getByText('The doctor ran only just now.');
     // A machine that takes 10 s to press the button makes the doctor look once more, and then it is pressed at once.

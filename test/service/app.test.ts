@@ -230,7 +230,7 @@ describe('what stands in the way of a copy', { concurrent: true }, () => {
   test.for([
     ['nothing', null, /not signed at all/],
     ['a hardened one', { flags: FLAGS.adHoc | FLAGS.hardened }, /it has the hardened runtime/],
-    ['another one', { flags: 0, hasCertificate: true }, /it is signed otherwise \(signed\)/],
+    ['another one', { flags: 0, hasCertificate: true }, /it has another signature \(signed\)/],
   ] as const)(
     'of a codesign that signed %s is found before anything is switched',
     async ([, makes, why], context) => {
