@@ -216,7 +216,8 @@ export class Link {
   private arm(): void {
     const { clock } = this.ports;
     const now = clock.monotonic();
-    const due = this.woken ? now : wakeAt(this.current, this.rules);
+    // A link that has stopped waits for nothing, not even if the machine woke up right before.
+    const due = this.woken && this.current.name !== 'stopped' ? now : wakeAt(this.current, this.rules);
     if (this.timer?.due === due) return;
     this.timer?.handle.cancel();
     this.timer = null;

@@ -47,6 +47,18 @@ describe('the driver of the link', () => {
     expect(most).toBeLessThanOrEqual(1);
   });
 
+  test('owns no timer once it has stopped, though the machine woke up right before', async () => {
+    made = makeLink(url, systemClock, rules);
+    fake.closeOnceOpen(1011, 1);
+    made.link.feed({ type: 'start', websocket: true });
+    await is('waiting');
+    made.link.wake();
+    made.link.feed({ type: 'drain', deadline: 0 });
+    made.link.feed({ type: 'settled' });
+    expect(made.link.state.name).toBe('stopped');
+    expect(made.timers()).toBe(0);
+  });
+
   describe('against peers that are no backend', () => {
     let server: Server;
     let sockets: Socket[];
