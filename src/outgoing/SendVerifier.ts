@@ -400,10 +400,15 @@ function isFromBefore(
 }
 
 /** By its name, or by its size where Messages gave it another name. */
-export function isFileOf(send: SendRecord, { name, sizeBytes }: SentFile): boolean {
-  const path = send.file ?? '';
-  if (name !== null && name.normalize('NFC') === basename(path).normalize('NFC')) return true;
-  return sizeBytes > 0 && sizeBytes === statSync(path, { throwIfNoEntry: false })?.size;
+export function isFileOf(send: SendRecord, file: SentFile): boolean {
+  if (isNamedLike(send, file)) return true;
+  const { sizeBytes } = file;
+  return sizeBytes > 0 && sizeBytes === statSync(send.file ?? '', { throwIfNoEntry: false })?.size;
+}
+
+/** Whether a file that went out has the name of the text's. */
+export function isNamedLike({ file }: SendRecord, { name }: SentFile): boolean {
+  return name !== null && name.normalize('NFC') === basename(file ?? '').normalize('NFC');
 }
 
 function lazily<T>(make: () => T): () => T {

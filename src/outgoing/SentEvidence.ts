@@ -4,7 +4,7 @@ import { type LedgerGap, newestRowOf } from '../store/ledgerGap.js';
 import type { RecordedAnswer } from '../store/lineage.js';
 import type { Store } from '../store/Store.js';
 import type { GoneOut, WantedSince, WantedText } from '../store/sendRecord.js';
-import { isFileOf, knownRows } from './SendVerifier.js';
+import { isFileOf, isNamedLike, knownRows } from './SendVerifier.js';
 import { SettledRows } from './SettledRows.js';
 
 /**
@@ -101,7 +101,14 @@ export class SentEvidence {
   of(send: SendRecord): Evidence {
     const gap = this.store.lineage.gap();
     if (gap === undefined) return NONE;
-    return this.rows.whole(() => this.found(send, gap)) ?? { kind: 'unsettled' };
+    return this.rows.whole(() => this.sure(send, this.found(send, gap))) ?? { kind: 'unsettled' };
+  }
+
+  /** A file of the same size under another name may be renamed by Messages, or another one: nothing was handed over that it is behind. */
+  private sure(send: SendRecord, evidence: Evidence): Evidence {
+    if (evidence.kind !== 'sent' || send.file === null) return evidence;
+    const isNamed = this.rows.filesOf(evidence.row.rowId).some((file) => isNamedLike(send, file));
+    return isNamed ? evidence : { kind: 'doubtful' };
   }
 
   private found(send: SendRecord, gap: LedgerGap): Evidence {

@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import type { SentRow, SentRows } from '../../src/model/sending.js';
 import { SentEvidence } from '../../src/outgoing/SentEvidence.js';
 import { begunTexts, forgottenTexts, marksOf } from '../../src/store/Witness.js';
@@ -10,6 +13,10 @@ import { sized } from '../support/size.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
 const SEED = 20261201;
+const MENU = join(mkdtempSync(join(tmpdir(), 'edge-evidence-')), 'menu.pdf');
+writeFileSync(MENU, 'eggs');
+afterAll(() => rmSync(dirname(MENU), { recursive: true }));
+
 const PERSON = '+13105551234';
 const OTHER = '+13105555678';
 const BEGAN_AT = Date.UTC(2026, 11, 1);
@@ -173,6 +180,23 @@ test.each(['message', 'reflex'] as const)('a noted row proves a %s though it was
   const send = store.sends.findById('text-0');
   if (send === undefined) throw new Error('no such text');
   expect(new SentEvidence(store, messages, () => clock.now()).of(send)).toMatchObject({ kind: 'sent' });
+});
+
+/** The row of a file that went out in the gap; the text is a file too. */
+test.each([
+  ['its own name', 'menu.pdf', 'sent'],
+  ['another name and the same size, which may be another file,', 'list.pdf', 'doubtful'],
+])('a row with a file of %s is of a text of the gap', (_what, name, kind) => {
+  const world = datedAnew('message');
+  const { store, messages, clock } = build({
+    ...world,
+    rows: world.rows.map((one) => ({ ...one, words: '', second: 5 })),
+  });
+  messages.files.set(1, [{ name, sizeBytes: statSync(MENU).size }]);
+  const text = store.sends.findById('text-0');
+  if (text === undefined) throw new Error('no such text');
+  const send = { ...text, text: '', file: MENU };
+  expect(new SentEvidence(store, messages, () => clock.now()).of(send).kind).toBe(kind);
 });
 
 describe(`seed ${SEED}`, () => {
