@@ -104,7 +104,7 @@ export class SentEvidence {
     return this.rows.whole(() => this.sure(send, this.found(send, gap))) ?? { kind: 'unsettled' };
   }
 
-  /** A file of the same size under another name may be renamed by Messages, or another one: nothing was handed over that it is behind. */
+  /** A file of the same size under another name is a doubt: Messages may have renamed it, or it is another file. */
   private sure(send: SendRecord, evidence: Evidence): Evidence {
     if (evidence.kind !== 'sent' || send.file === null) return evidence;
     const isNamed = this.rows.filesOf(evidence.row.rowId).some((file) => isNamedLike(send, file));
