@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema.js';
 import type { Logger } from '../logging/Logger.js';
 import { maskHandle } from '../logging/mask.js';
-import type { IncomingMessage } from '../model/incoming.js';
+import type { ForwardRefusal, ForwardSubject, IncomingMessage } from '../model/incoming.js';
 import type { Outage } from '../store/outages.js';
 import type { Store } from '../store/Store.js';
 import { type Clock, steadyNow } from '../system/clock.js';
@@ -17,22 +17,6 @@ export interface ForwardSettings {
   unknownSenders: boolean;
   oneTimeCodes: boolean;
 }
-
-/** Something that came in chat.db. Addresses are canonical; `sender` is null for what nobody, or we ourselves, did. */
-export interface Subject {
-  conversation: string;
-  sender: string | null;
-  /** Messages keeps the chat apart, as of unknown senders or junk. */
-  isFiltered: boolean;
-  /** Something was sent from here in this chat. */
-  isAcquainted: boolean;
-  /** Null while only the people matter. */
-  text: string | null;
-  /** Messages itself marked a code for signing in. */
-  hasOneTimeCode: boolean;
-}
-
-type Refusal = 'ignored' | 'not_allowed' | 'unknown_sender' | 'one_time_code';
 
 /**
  * Decides what the backend may see at all. Who is ignored stays so wherever they write; who is allowed counts as known.
@@ -50,7 +34,7 @@ export class ForwardPolicy {
   ) {}
 
   /** Why it is kept from the backend; null: it is not. */
-  refusal(subject: Subject): Refusal | null {
+  refusal(subject: ForwardSubject): ForwardRefusal | null {
     const { unknownSenders, oneTimeCodes, ...written } = this.settings();
     this.read(written);
     const { conversation, sender, text } = subject;

@@ -85,3 +85,21 @@ export type PhotoResult =
       retryAfterMs?: number;
       detail: string;
     };
+
+/** What came in chat.db, as far as it decides whether the backend may see it. Addresses are canonical. */
+export interface ForwardSubject {
+  conversation: string;
+  /** Null for what nobody, or we ourselves, did. */
+  sender: string | null;
+  /** Messages keeps the chat apart, as of unknown senders or junk. */
+  isFiltered: boolean;
+  /** Something was sent from here in this chat. True where nobody asks. */
+  isAcquainted: boolean;
+  /** Null while only the people matter, or while it is not known. */
+  text: string | null;
+  /** Messages itself marked a code for signing in. */
+  hasOneTimeCode: boolean;
+}
+
+/** Why the backend may not see something. */
+export type ForwardRefusal = 'ignored' | 'not_allowed' | 'unknown_sender' | 'one_time_code';

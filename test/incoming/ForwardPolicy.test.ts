@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
-import { ForwardPolicy, type ForwardSettings, type Subject } from '../../src/incoming/forwarding.js';
+import { ForwardPolicy, type ForwardSettings } from '../../src/incoming/forwarding.js';
+import type { ForwardSubject } from '../../src/model/incoming.js';
 
 const ANN = '+13105551234';
 const BOB = '+13105559876';
 
-function refusal(settings: Partial<ForwardSettings>, subject: Partial<Subject>): string | null {
+function refusal(settings: Partial<ForwardSettings>, subject: Partial<ForwardSubject>): string | null {
   const all = { allow: [], ignore: [], unknownSenders: true, oneTimeCodes: false, ...settings };
   const policy = new ForwardPolicy(
     () => all,

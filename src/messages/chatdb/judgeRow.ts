@@ -1,27 +1,10 @@
 import type { EventType } from '../../model/events.js';
-import type { IncomingMessage } from '../../model/incoming.js';
+import type { ForwardRefusal, ForwardSubject, IncomingMessage } from '../../model/incoming.js';
 import type { NewEvent } from '../../store/outbox.js';
 import { canonicalAddress } from '../conversationId.js';
 import { plainWords } from './attributedBody.js';
 import type { AttachmentRow, ChatRow } from './chatRow.js';
 import type { LinkNeighbour } from './links.js';
-
-/** A row as far as it is decided by whom and what it is of whether the backend may see it. Addresses are canonical. */
-interface ForwardSubject {
-  conversation: string;
-  /** Null: nobody, or ourselves. */
-  sender: string | null;
-  /** Messages keeps the chat apart, as of unknown senders or junk. */
-  isFiltered: boolean;
-  /** Something was sent from here in this chat. True where nobody asks. */
-  isAcquainted: boolean;
-  /** Null while it does not matter or is not known. */
-  text: string | null;
-  /** Messages itself marked a code for signing in. */
-  hasOneTimeCode: boolean;
-}
-
-type Refusal = 'ignored' | 'not_allowed' | 'unknown_sender' | 'one_time_code';
 
 /** A message that went out from this account. `text` is empty for one of files alone. */
 interface OwnRow {
@@ -52,7 +35,7 @@ export interface ForwardRules {
   /** Whether `ForwardSubject.isAcquainted` has to be found out. */
   asksAcquaintance: boolean;
   /** Why the backend may not see it; null: it may. */
-  refusal(subject: ForwardSubject): Refusal | null;
+  refusal(subject: ForwardSubject): ForwardRefusal | null;
   ownRow(row: OwnRow): OwnRowVerdict;
   mayBeOurs(row: OwnRow & { isFinished: boolean }): MayBeOurs;
   /** Whether it is a text of ours, and no person's from another device. */
@@ -113,7 +96,7 @@ const SKIP_REASONS = {
   not_allowed: 'from somebody not in forward.allow',
   unknown_sender: 'from an unknown sender, and forward.unknown_senders is off',
   one_time_code: 'a code for signing in, and forward.one_time_codes is off',
-} as const satisfies Record<Refusal, string> & Record<string, string>;
+} as const satisfies Record<ForwardRefusal, string> & Record<string, string>;
 
 export type SkipReason = keyof typeof SKIP_REASONS;
 
@@ -326,7 +309,7 @@ export interface Placed extends EventPlace {
 }
 
 /** Why the backend may not see this row; `text` is null while only the people matter. */
-export function refusal(placed: Placed, text: string | null, hasOneTimeCode: boolean): Refusal | null {
+export function refusal(placed: Placed, text: string | null, hasOneTimeCode: boolean): ForwardRefusal | null {
   const { row, facts, conversation, by } = placed;
   return facts.rules.refusal({
     conversation,
