@@ -84,7 +84,7 @@ test('the Dockerfile starts a verb with options that there are, on the port that
   expect(flagsOf(command).filter((flag) => !known.has(flag))).toEqual([]);
   expect(command).toContain(`"--port", "${port}"`);
   expect(lines).toContain(`EXPOSE ${port}`);
-  expect(text).toContain('**This image was not built by us**');
+  expect(text).toContain('**This image has never been built**');
 });
 
 describe('the proxies of the page, judged by the programs themselves', () => {
