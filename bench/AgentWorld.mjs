@@ -1,14 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadConfig } from '../dist/config/loadConfig.js';
-import { EdgeAgent } from '../dist/daemon/EdgeAgent.js';
-import { silent } from '../dist/kit/backend/persona.js';
-import { SimulatedBackend } from '../dist/kit/backend/SimulatedBackend.js';
 import { SimulatedMac } from '../dist/kit/messages/SimulatedMac.js';
-import { createLogger } from '../dist/logging/createLogger.js';
+import { BareBackend } from './BareBackend.mjs';
 
-const SECRET = 'bench-secret';
+export const SECRET = 'bench-secret';
 
 /** The environment that configures an agent for a simulated Mac and backend. */
 export function agentEnvironment({ directory, backend, mac }) {
@@ -30,11 +26,11 @@ export function agentEnvironment({ directory, backend, mac }) {
   };
 }
 
-/** A Mac and a backend, which answers no message unless told to, in a directory of their own. */
-export async function openPlaces(persona = silent) {
+/** A Mac and a backend in a directory of their own; the backend has no reply to any message unless another one is given. */
+export async function openPlaces(startBackend = () => BareBackend.start()) {
   const directory = mkdtempSync(join(tmpdir(), 'edge-agent-bench-'));
   const mac = new SimulatedMac(directory, 26);
-  const backend = await SimulatedBackend.start({ port: 0, secret: SECRET, persona });
+  const backend = await startBackend();
   return {
     directory,
     mac,
@@ -43,25 +39,6 @@ export async function openPlaces(persona = silent) {
       await backend.stop();
       mac.close();
       rmSync(directory, { recursive: true, force: true });
-    },
-  };
-}
-
-/** The whole agent in this process, connected, with its log at info going to its file as it does in service. */
-export async function startAgent(places, extra = {}) {
-  const env = { ...agentEnvironment(places), ...extra };
-  const { directory } = places;
-  const loaded = loadConfig({ env, cwd: directory, homeDir: directory, platform: process.platform });
-  const { file } = loaded.config.logging;
-  const log = createLogger({ file, level: 'info', format: 'text', redact: [SECRET] });
-  const agent = new EdgeAgent({ loaded, env, log });
-  await agent.start();
-  await places.backend.until((backend) => backend.statuses.length > 0, 10_000);
-  return {
-    agent,
-    async stop() {
-      await agent.stop();
-      log.close();
     },
   };
 }

@@ -10,8 +10,8 @@ const PROBE = new URL('./usageProbe.mjs', import.meta.url).href;
 
 /** The agent as a process of its own, as it runs in service, with its Mac and backend in ours. */
 export class DaemonWorld {
-  /** `extra`: what else is in its environment, or what gives that for its places. */
-  static async open(extra = {}) {
+  /** `extra`: what else is in its environment, or what gives that for its places. `preloaded`: URLs of modules that it loads first. */
+  static async open(extra = {}, preloaded = []) {
     const places = await openPlaces();
     const more = typeof extra === 'function' ? extra(places) : extra;
     const env = { ...agentEnvironment(places), ...more };
@@ -21,7 +21,7 @@ export class DaemonWorld {
     const daemon = fork(MAIN, ['run'], {
       cwd: directory,
       env,
-      execArgv: ['--optimize-for-size', '--import', PROBE],
+      execArgv: ['--optimize-for-size', ...[PROBE, ...preloaded].flatMap((url) => ['--import', url])],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     await places.backend.until((backend) => backend.statuses.length > 0, 15_000);

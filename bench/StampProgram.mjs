@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { constants, createReadStream, openSync, writeFileSync } from 'node:fs';
+import { constants, createReadStream, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -23,8 +23,8 @@ export class StampProgram {
     const fifo = `${this.path}.fifo`;
     if (spawnSync('mkfifo', [fifo]).status !== 0) throw new Error(`mkfifo ${fifo} failed`);
     // Open for writing too: else the stream ends with the first writer.
-    const fd = openSync(fifo, constants.O_RDWR);
-    this.stream = createReadStream('', { fd, encoding: 'utf8' });
+    this.fd = openSync(fifo, constants.O_RDWR);
+    this.stream = createReadStream('', { fd: this.fd, encoding: 'utf8' });
     this.stream.on('data', (chunk) => this.#take(chunk));
   }
 
@@ -52,7 +52,7 @@ export class StampProgram {
 
   close() {
     // The read that waits in the stream ends only with a last line.
-    spawnSync(this.path);
+    writeSync(this.fd, '\n');
     this.stream.destroy();
   }
 

@@ -1,36 +1,38 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { BareBackend } from './BareBackend.mjs';
 import { DaemonWorld } from './DaemonWorld.mjs';
 import { bounded, median, nowMs } from './figures.mjs';
 
 const PEOPLE = 200;
 const MESSAGES = 10_000;
 const COMMAND_EVERY_MS = 50;
+/** As many posts as the agent has under way to a backend that is quick. */
+const AT_ONCE = 24;
+const BARE = fileURLToPath(new URL('./barePosts.mjs', import.meta.url));
 
 /**
  * A backlog of messages is posted by the daemon to a backend that answers at once, while commands go on coming: messages a second, what
- * each costs, and how long a command waits for its ack meanwhile.
+ * each costs, and how long a command waits for its ack meanwhile. Against a bare program that posts as many.
  */
 export async function run() {
+  const bare = await barePosts(MESSAGES);
   const { perSecond, commits, cpuMs, quiet, busy } = await posted(MESSAGES);
   return [
     bounded({
       what: 'posted',
       measured: perSecond,
-      reference: { name: 'archety, another day', value: 106 },
+      reference: { name: 'bare posts', value: bare.perSecond },
       unit: '/s',
       least: 500,
     }),
-    bounded({
-      what: 'commits a message',
-      measured: commits,
-      reference: { name: 'one for each', value: 1 },
-      unit: '',
-      most: 1.5,
-    }),
+    bounded({ what: 'commits a message', measured: commits, unit: '', most: 1.5 }),
     bounded({
       what: 'CPU a message',
       measured: cpuMs,
-      reference: { name: 'for 500 a second', value: 2 },
+      reference: { name: 'bare posts', value: bare.cpuMs },
       unit: 'ms',
     }),
     bounded({
@@ -46,19 +48,21 @@ export async function run() {
 /** So many messages that wait, posted. `quiet` and `busy`: how long a command waits before and meanwhile, ms. */
 export async function posted(messages) {
   const world = await DaemonWorld.open();
-  const { backend, mac } = world;
+  const { backend, mac, daemon } = world;
   const quiet = await waits(world, 'quiet', () => pause(2_000));
   const before = await world.usage();
+  // All of them wait by the time that it looks.
+  daemon.kill('SIGSTOP');
+  for (let person = 0; person < PEOPLE; person++)
+    mac.chatDb.bulkReceive(messages / PEOPLE, { from: `+1310${6_660_000 + person}` });
+  daemon.kill('SIGCONT');
   const began = nowMs();
   let tookS = Number.NaN;
-  let after = before;
   const busy = await waits(world, 'busy', async () => {
-    for (let person = 0; person < PEOPLE; person++)
-      mac.chatDb.bulkReceive(messages / PEOPLE, { from: `+1310${6_660_000 + person}` });
-    await backend.until(() => backend.journal.replies.length >= messages, 300_000);
+    await backend.until(() => backend.messages.size >= messages, 300_000);
     tookS = (nowMs() - began) / 1000;
-    after = await world.usage();
   });
+  const after = await world.usage();
   await world.close();
   return {
     perSecond: messages / tookS,
@@ -67,6 +71,14 @@ export async function posted(messages) {
     quiet: median(quiet),
     busy: median(busy),
   };
+}
+
+/** As many posts to a backend of its own, by a bare process. */
+async function barePosts(messages) {
+  const backend = await BareBackend.start();
+  const [{ ms, cpu }] = await once(fork(BARE, [backend.url, messages, AT_ONCE]), 'message');
+  await backend.stop();
+  return { perSecond: messages / (ms / 1000), cpuMs: cpu / 1000 / messages };
 }
 
 /** How long commands wait for their acks while `work` goes on, in ms. They are stored, executed and acked, and send nothing. */

@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { Store } from '../dist/store/Store.js';
 import { openDatabase, openDurableDatabase } from '../dist/store/sqlite.js';
 import { systemClock } from '../dist/system/clock.js';
+import { writtenBytes } from './writtenBytes.mjs';
 
 const ignore = () => undefined;
 const QUIET = { debug: ignore, info: ignore, warn: ignore, error: ignore };
@@ -33,6 +34,7 @@ function insertNew() {
   });
   const [commands] = rows;
   const before = process.cpuUsage();
+  const writtenBefore = writtenBytes();
   const began = performance.now();
   for (let from = 0; from < commands.length; from += Number(atOnce)) {
     begin.run();
@@ -42,5 +44,6 @@ function insertNew() {
   }
   const ms = performance.now() - began;
   const { user, system } = process.cpuUsage(before);
-  return { rows: rows.map((found) => found.length), ms, cpu: user + system };
+  const written = writtenBytes() - writtenBefore;
+  return { rows: rows.map((found) => found.length), ms, cpu: user + system, written };
 }

@@ -1,5 +1,7 @@
-import { spawn } from 'node:child_process';
+import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { DaemonWorld } from './DaemonWorld.mjs';
 import { bounded, median, ratio } from './figures.mjs';
 import { StampProgram } from './StampProgram.mjs';
@@ -12,6 +14,7 @@ const BURSTS = [
   { texts: 3000, people: 3000 },
 ];
 const KIB = 1024;
+const BARE = fileURLToPath(new URL('./bareRows.mjs', import.meta.url));
 /** A text of the first seconds of a store may be of before it, and is compared with all that went out since. */
 const FIRST_SECONDS_MS = 6_000;
 
@@ -35,7 +38,6 @@ export async function run() {
     bounded({
       what: `commits a text, ${name(first)}`,
       measured: first.commits,
-      reference: { name: 'stored before, told after', value: 2 },
       unit: '',
       most: 3,
     }),
@@ -45,7 +47,7 @@ export async function run() {
           bounded({
             what: `written to the disk a text, ${name(first)}`,
             measured: first.written,
-            reference: { name: 'bare rows', value: 20 },
+            reference: { name: 'bare inserts of its rows, in one commit', value: first.bareWritten },
             unit: 'KiB',
             most: 60,
           }),
@@ -81,10 +83,19 @@ export async function sent({ texts, people }) {
   await new Promise((resolve) => setTimeout(resolve, FIRST_SECONDS_MS));
   for (let number = 0; number < WARM_UP; number++) push(number);
   await backend.until(() => ended(backend) >= WARM_UP);
+  const bare = fork(BARE, [
+    join(world.directory, 'state', 'edge-agent.db'),
+    join(world.directory, 'bare.db'),
+    '1',
+  ]);
+  await once(bare, 'message');
+  await inserted(bare, WARM_UP);
   const before = await world.usage();
   for (let number = WARM_UP; number < WARM_UP + texts; number++) push(number);
   await backend.until(() => ended(backend) >= WARM_UP + texts, 600_000);
   const after = await world.usage();
+  const { written: bareWritten } = await inserted(bare, texts);
+  bare.disconnect();
   const spawnMs = await bareSpawn(stamp);
   await world.close();
   stamp.close();
@@ -92,6 +103,7 @@ export async function sent({ texts, people }) {
     cpuMs: (after.cpu - before.cpu) / 1000 / texts,
     commits: (after.commits - before.commits) / texts,
     written: (after.written - before.written) / KIB / texts,
+    bareWritten: bareWritten / KIB / texts,
     spawnMs,
   };
 }
@@ -99,6 +111,14 @@ export async function sent({ texts, people }) {
 /** Each command is acked once where the link holds. */
 function ended({ acks }) {
   return acks.length;
+}
+
+/** The rows of so many texts, by the bare program. */
+async function inserted(bare, texts) {
+  bare.send('insert');
+  const [{ rows, written }] = await once(bare, 'message');
+  if (rows.some((count) => count !== texts)) throw new Error(`the reference inserted ${rows} rows`);
+  return { written };
 }
 
 /** Ms from the call of spawn until the program runs, median of 50. */

@@ -1,49 +1,50 @@
-import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
-import { join } from 'node:path';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
-import { openDurableDatabase } from '../dist/store/sqlite.js';
-import { openPlaces, startAgent } from './AgentWorld.mjs';
-import { difference, median, percentile } from './figures.mjs';
-import { RawSocket } from './RawSocket.mjs';
+import { fileURLToPath } from 'node:url';
+import { WebSocketServer } from 'ws';
+import { DaemonWorld } from './DaemonWorld.mjs';
+import { difference, median, nowMs, percentile } from './figures.mjs';
 import { StampProgram } from './StampProgram.mjs';
 
 const ROUNDS = 220;
 const WARM_UP = 20;
 const PERSON = '+13105551234';
+const BARE = fileURLToPath(new URL('./bareDispatch.mjs', import.meta.url));
 
 /**
- * From the moment the backend writes a command to its socket to the moment at which osascript runs, the command and the
- * attempt being on the disk: against the three things that cannot be done without, each done bare and in turns with it.
+ * From the moment the backend writes a command to its socket to the moment at which osascript runs, the command and the attempt being on
+ * the disk: by the daemon, and in turns with it by a bare program that does only what cannot be done without.
  */
 export async function run() {
-  const places = await openPlaces();
-  const stamp = new StampProgram(places.directory);
-  places.mac.chatDb.directChat(PERSON);
-  const agent = await startAgent(places, { EDGE_IMESSAGE_OSASCRIPT_PATH: stamp.path });
-  const raw = await RawCost.open(places.directory, stamp);
-  const samples = { agent: [], socket: [], commit: [], spawn: [], sum: [] };
+  let stamp;
+  const world = await DaemonWorld.open(({ directory }) => {
+    stamp = new StampProgram(directory);
+    return { EDGE_IMESSAGE_OSASCRIPT_PATH: stamp.path };
+  });
+  world.mac.chatDb.directChat(PERSON);
+  const bare = await BareProgram.open(world.directory, stamp);
+  const samples = { agent: [], socket: [], commit: [], spawn: [], whole: [] };
   for (let round = -WARM_UP; round < ROUNDS; round++) {
     const frame = commandFrame(round);
-    const bare = await raw.measure(frame);
-    const whole = await sendThrough(places, stamp, frame, round);
+    const parts = await bare.measure(frame);
+    await pause(2);
+    const agent = await sendThrough(world, stamp, frame, round);
     if (round < 0) continue;
-    samples.agent.push(whole);
-    for (const [name, value] of Object.entries(bare)) samples[name].push(value);
-    samples.sum.push(bare.socket + bare.commit + bare.spawn);
+    samples.agent.push(agent);
+    for (const [name, value] of Object.entries(parts)) samples[name].push(value);
   }
-  await agent.stop();
-  await raw.close();
+  await bare.close();
+  await world.close();
   stamp.close();
-  await places.close();
   const parts = ['socket', 'commit', 'spawn'].map((name) => `${name} ${median(samples[name]).toFixed(2)}`);
   const row = (name, share, most) =>
     difference({
       what: `frame sent → osascript runs, ${name}`,
       measured: percentile(samples.agent, share),
       reference: {
-        name: share === 0.5 ? `bare ${parts.join(' + ')} =` : 'bare',
-        value: percentile(samples.sum, share),
+        name: share === 0.5 ? `bare ${parts.join(', ')}:` : 'bare',
+        value: percentile(samples.whole, share),
       },
       unit: 'ms',
       ...(most === undefined ? {} : { most }),
@@ -75,48 +76,40 @@ async function sendThrough({ backend, mac }, stamp, frame, round) {
   return took;
 }
 
-/** A frame over a bare socket, a commit of a bare row, a bare spawn of the same program with the same kind of stdio. */
-class RawCost {
+/** The bare program as a process of its own, at the other end of a bare socket. */
+class BareProgram {
   static async open(directory, stamp) {
-    const database = openDurableDatabase(join(directory, 'raw.db'));
-    database.exec('CREATE TABLE commands (id INTEGER PRIMARY KEY, body TEXT NOT NULL)');
-    return new RawCost(directory, stamp, database, await RawSocket.open());
-  }
-
-  constructor(directory, stamp, database, socket) {
-    Object.assign(this, { directory, stamp, database, socket });
-    this.insert = database.prepare('INSERT INTO commands (body) VALUES (?)');
-  }
-
-  async measure(frame) {
-    const { stamp } = this;
-    const socket = await this.socket.oneWay(frame);
-    const began = stamp.now();
-    this.insert.run(frame);
-    const commit = stamp.now() - began;
-    await pause(2);
-    return { socket, commit, spawn: await this.spawn() };
-  }
-
-  async spawn() {
-    const { stamp } = this;
-    const input = openSync('/dev/null', 'r');
-    const output = openSync(join(this.directory, 'raw.log'), 'a');
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    await once(server, 'listening');
     const args = ['-l', 'AppleScript', '-', 'On my way', `any;-;${PERSON}`, '60', '', 'tag-of-the-attempt'];
-    const env = { PATH: process.env.PATH, HOME: this.directory };
+    const url = `ws://127.0.0.1:${server.address().port}`;
+    const child = fork(BARE, [url, directory, stamp.path, ...args]);
+    const [socket] = await once(server, 'connection');
+    return new BareProgram(server, child, socket, stamp);
+  }
+
+  constructor(server, child, socket, stamp) {
+    Object.assign(this, { server, child, socket, stamp });
+  }
+
+  /** Ms of each part of one frame, and of the whole. */
+  async measure(frame) {
+    const { stamp, socket, child } = this;
+    const told = once(child, 'message');
     const started = stamp.next();
-    const began = stamp.now();
-    const child = spawn(stamp.path, args, { detached: true, stdio: [input, output, output], env });
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    closeSync(input);
-    closeSync(output);
-    const took = (await started) - began;
-    await ended;
-    return took;
+    const stampedAt = stamp.now();
+    const sentAt = nowMs();
+    socket.send(frame);
+    const whole = (await started) - stampedAt;
+    const [{ arrivedAt, committedAt }] = await told;
+    const taken = { socket: arrivedAt - sentAt, commit: committedAt - arrivedAt };
+    return { ...taken, spawn: whole - taken.socket - taken.commit, whole };
   }
 
   async close() {
-    this.database.close();
-    await this.socket.close();
+    const ended = once(this.child, 'exit');
+    this.child.disconnect();
+    await ended;
+    this.server.close();
   }
 }

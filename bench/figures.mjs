@@ -30,11 +30,12 @@ export function microsecondsPerCall(functions, { rounds = 15, calls }) {
   return samples.map(median);
 }
 
-/** `measured` itself must keep to the budget, if it has one; the reference tells how fast the machine was. */
+/** `measured` itself must keep to the budget, if it has one; the reference, of the same run, tells how fast the machine was. */
 export function bounded({ what, measured, reference, unit, most, least }) {
   const within = (most === undefined || measured <= most) && (least === undefined || measured >= least);
   const limit = [most && `≤ ${amount(most, unit)}`, least && `≥ ${amount(least, unit)}`].find(Boolean);
-  return row({ what, measured, reference, unit, compared: times(measured / reference.value), limit, within });
+  const compared = reference === undefined ? '' : times(measured / reference.value);
+  return row({ what, measured, reference, unit, compared, limit, within });
 }
 
 /** `measured / reference` must be at most `most`. */
@@ -56,7 +57,7 @@ function row({ what, measured, reference, unit, compared, limit, within }) {
   return {
     what,
     measured: amount(measured, unit),
-    reference: `${reference.name} ${amount(reference.value, unit)}`,
+    reference: reference === undefined ? '' : `${reference.name} ${amount(reference.value, unit)}`,
     compared,
     budget: limit ?? '',
     verdict: limit === undefined ? '' : within ? 'ok' : 'over',

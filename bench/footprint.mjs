@@ -59,6 +59,6 @@ async function takeMessages({ backend, mac }) {
     for (let offset = 0; offset < 10; offset++) {
       mac.chatDb.bulkReceive(MESSAGES / PEOPLE, { from: `+1310555${1000 + person + offset}` });
     }
-    await backend.until(() => backend.journal.replies.length >= ((person + 10) * MESSAGES) / PEOPLE, 120_000);
+    await backend.until(() => backend.messages.size >= ((person + 10) * MESSAGES) / PEOPLE, 120_000);
   }
 }

@@ -11,7 +11,7 @@ export async function run() {
   const world = await DaemonWorld.open();
   const { backend, mac, daemon } = world;
   mac.chatDb.receive({ from: '+13106660001', text: 'One.' });
-  await backend.until(() => backend.journal.replies.length >= 1, 30_000);
+  await backend.until(() => backend.messages.size >= 1, 30_000);
   await pause(SETTLED_MS);
   const before = { ...(await world.usage()), wakeUps: wakeUps(daemon.pid) };
   await pause(IDLE_MS);
@@ -22,7 +22,6 @@ export async function run() {
     bounded({
       what: `CPU while idle, ${seconds} s`,
       measured: ((after.cpu - before.cpu) / (IDLE_MS * 1000)) * 100,
-      reference: { name: 'budget', value: 0.1 },
       unit: '% of a core',
       most: 0.1,
     }),
@@ -32,7 +31,6 @@ export async function run() {
       bounded({
         what: `wake-ups of the main thread while idle, ${seconds} s`,
         measured: (after.wakeUps - before.wakeUps) / seconds,
-        reference: { name: 'one timer of 1 s', value: 1 },
         unit: '/s',
         most: 2,
       }),

@@ -1,30 +1,25 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import fs from 'node:fs';
-import { createServer } from 'node:http';
-import { syncBuiltinESMExports } from 'node:module';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { openPlaces, startAgent } from './AgentWorld.mjs';
+import { BareBackend } from './BareBackend.mjs';
+import { DaemonWorld } from './DaemonWorld.mjs';
 import { bounded, median, nowMs, percentile } from './figures.mjs';
 
 const WITH_EVENTS = 120;
 const WITHOUT_EVENTS = 40;
+const BARE = 200;
+const BARE_WARM_UP = 50;
 const PERSON = '+13105551234';
+const WRITER = fileURLToPath(new URL('./writeChatDb.mjs', import.meta.url));
+const BARE_POSTS = fileURLToPath(new URL('./barePosts.mjs', import.meta.url));
+const NO_EVENTS = new URL('./noFileEvents.mjs', import.meta.url).href;
 
-/** From the end of the commit that completes a message, made by another process, to the request that tells of it. */
+/** From the end of the commit that completes a message, made by another process, to the request of the daemon that tells of it. */
 export async function run() {
   const bare = await bareRequest();
   const withEvents = await measure(WITH_EVENTS);
-  const watch = fs.watch;
-  fs.watch = () => {
-    throw new Error('switched off for this bench');
-  };
-  syncBuiltinESMExports();
-  const withoutEvents = await measure(WITHOUT_EVENTS).finally(() => {
-    fs.watch = watch;
-    syncBuiltinESMExports();
-  });
+  const withoutEvents = await measure(WITHOUT_EVENTS, [NO_EVENTS]);
   const row = (what, samples, share, most) =>
     bounded({
       what: `commit → request, ${what}`,
@@ -41,53 +36,42 @@ export async function run() {
   ];
 }
 
-async function measure(count) {
-  const places = await openPlaces();
-  places.mac.chatDb.directChat(PERSON);
-  const agent = await startAgent(places);
-  const writer = fork(fileURLToPath(new URL('./writeChatDb.mjs', import.meta.url)), [places.mac.chatDbPath]);
-  const arrivedAt = new Map();
-  places.backend.observe((happening) => {
-    if (happening.kind === 'message') arrivedAt.set(happening.guid, nowMs());
-  });
+async function measure(count, preloaded = []) {
+  const world = await DaemonWorld.open({}, preloaded);
+  const { backend, mac } = world;
+  mac.chatDb.directChat(PERSON);
+  const writer = fork(WRITER, [mac.chatDbPath]);
+  const arrivedAt = arrivals(backend);
   const samples = [];
   for (let sent = 0; sent < count; sent++) {
     // At no fixed distance from the watcher's tick.
     await pause(20 + ((sent * 37) % 200));
     writer.send({ from: PERSON, text: `Message number ${sent}` });
     const [{ guid, committedAt }] = await once(writer, 'message');
-    await places.backend.until(() => arrivedAt.has(guid));
+    await backend.until(() => arrivedAt.has(guid));
     samples.push(arrivedAt.get(guid) - committedAt);
   }
   writer.disconnect();
   await once(writer, 'exit');
-  await agent.stop();
-  await places.close();
+  await world.close();
   return samples;
 }
 
-/** Ms from calling fetch to having the whole request on a bare server of this machine, on a kept connection. */
+/** Ms from the start of a request, in a process of its own, to having the whole of it here, on a kept connection. */
 async function bareRequest() {
-  let arrived;
-  const server = createServer((request, response) => {
-    request.resume().on('end', () => {
-      arrived = nowMs();
-      response.end('{}');
-    });
+  const backend = await BareBackend.start();
+  const arrivedAt = arrivals(backend);
+  await once(fork(BARE_POSTS, [backend.url, BARE, 1]), 'exit');
+  await backend.stop();
+  const samples = [...arrivedAt].map(([beganAt, at]) => at - Number(beganAt));
+  return median(samples.slice(BARE_WARM_UP));
+}
+
+/** When each message has arrived, by its guid. */
+function arrivals(backend) {
+  const arrivedAt = new Map();
+  backend.observe(({ kind, guid }) => {
+    if (kind === 'message') arrivedAt.set(guid, nowMs());
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const samples = [];
-  for (let sent = 0; sent < 200; sent++) {
-    const began = nowMs();
-    const response = await fetch(`http://127.0.0.1:${server.address().port}/`, {
-      method: 'POST',
-      body: JSON.stringify({ filtered_text: 'x'.repeat(400) }),
-    });
-    await response.text();
-    samples.push(arrived - began);
-  }
-  server.closeAllConnections();
-  server.close();
-  return median(samples.slice(50));
+  return arrivedAt;
 }

@@ -1,6 +1,6 @@
 /* Preloaded into the daemon: tells its parent what it uses, and does not keep it alive. */
-import { readFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
+import { writtenBytes } from './writtenBytes.mjs';
 
 /** Commits of the daemon's own store, and when the last one was on the disk, by the clock of `nowMs` (figures.mjs). */
 let commits = 0;
@@ -27,13 +27,3 @@ process.on('message', () => {
 process.channel?.unref();
 // A bench that failed leaves no daemon behind.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
-
-/** Bytes that went to the disk, by proc(5). */
-function writtenBytes() {
-  try {
-    return Number(/^write_bytes: (\d+)/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1] ?? Number.NaN);
-  } catch {
-    // Not on this system.
-    return Number.NaN;
-  }
-}

@@ -6,8 +6,9 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { agentEnvironment, openPlaces } from '../bench/AgentWorld.mjs';
+import { agentEnvironment, openPlaces, SECRET } from '../bench/AgentWorld.mjs';
 import { echo } from '../dist/kit/backend/persona.js';
+import { SimulatedBackend } from '../dist/kit/backend/SimulatedBackend.js';
 
 const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const KEEP = `--import=${new URL('./keepCodeAtExit.mjs', import.meta.url).href}`;
@@ -35,7 +36,7 @@ const VERBS = [
   ['no-such-verb'],
 ];
 
-const places = await openPlaces(echo);
+const places = await openPlaces(() => SimulatedBackend.start({ port: 0, secret: SECRET, persona: echo }));
 const config = join(places.directory, 'config.yaml');
 writeFileSync(config, 'logging:\n  level: info\n');
 const env = { ...agentEnvironment(places), NODE_OPTIONS: KEEP };

@@ -6,7 +6,11 @@
 import { register } from 'node:module';
 
 register('./traceHooks.mjs', import.meta.url);
-const { openPlaces, startAgent } = await import('../bench/AgentWorld.mjs');
+const { agentEnvironment, openPlaces, SECRET } = await import('../bench/AgentWorld.mjs');
+const { loadConfig } = await import('../dist/config/loadConfig.js');
+const { EdgeAgent } = await import('../dist/daemon/EdgeAgent.js');
+const { SimulatedBackend } = await import('../dist/kit/backend/SimulatedBackend.js');
+const { createLogger } = await import('../dist/logging/createLogger.js');
 
 const PERSON = '+13105551234';
 const PATIENCE_MS = 60_000;
@@ -63,7 +67,25 @@ function grouped(files) {
   return rooms;
 }
 
-const places = await openPlaces(({ text }) => ({ bubbles: [`you said: ${text}`] }));
+/** The whole agent in this process, connected, with its log at info going to its file as it does in service. */
+async function startAgent({ directory, ...places }) {
+  const env = agentEnvironment({ directory, ...places });
+  const loaded = loadConfig({ env, cwd: directory, homeDir: directory, platform: process.platform });
+  const { file } = loaded.config.logging;
+  const log = createLogger({ file, level: 'info', format: 'text', redact: [SECRET] });
+  const agent = new EdgeAgent({ loaded, env, log });
+  await agent.start();
+  await places.backend.until((backend) => backend.statuses.length > 0, 10_000);
+  return {
+    async stop() {
+      await agent.stop();
+      log.close();
+    },
+  };
+}
+
+const persona = ({ text }) => ({ bubbles: [`you said: ${text}`] });
+const places = await openPlaces(() => SimulatedBackend.start({ port: 0, secret: SECRET, persona }));
 const { mac, backend } = places;
 const running = await startAgent(places);
 mac.chatDb.directChat(PERSON);
