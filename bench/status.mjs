@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { DaemonWorld, MAIN } from './DaemonWorld.mjs';
 import { bounded, median, nowMs, ratio } from './figures.mjs';
 
@@ -10,7 +10,8 @@ const RUNS = 15;
 export async function run() {
   const world = await DaemonWorld.open();
   const { EDGE_STATE_DIRECTORY: state, ...withoutState } = world.env;
-  writeFileSync(world.configPath, `state:\n  directory: ${state}\n`);
+  const shipped = readFileSync(new URL('../config.yaml', import.meta.url), 'utf8');
+  writeFileSync(world.configPath, shipped.replace(/^state:$/m, `state:\n  directory: ${state}`));
   const commands = [
     { args: ['-e', '0'], env: world.env },
     { args: [MAIN, 'status'], env: world.env },

@@ -46,6 +46,14 @@ const withoutLocales = {
   },
 };
 
+/** Of the parser's ES modules the bundle takes what is used; of its CommonJS, which Node would be given, all. */
+const partsOfYaml = {
+  name: 'parts-of-yaml',
+  setup({ onResolve }) {
+    onResolve({ filter: /^yaml$/ }, () => ({ path: join(root, 'node_modules/yaml/browser/dist/index.js') }));
+  },
+};
+
 /** What another program goes over to is no part of it. */
 const withoutEachOther = {
   name: 'without-each-other',
@@ -71,7 +79,7 @@ const shared = {
   target: 'node20',
   // Its native part is found from where it lies.
   external: ['better-sqlite3'],
-  plugins: [withoutLocales],
+  plugins: [withoutLocales, partsOfYaml],
   logLevel: 'warning',
 };
 

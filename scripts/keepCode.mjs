@@ -37,9 +37,12 @@ const VERBS = [
 ];
 
 const places = await openPlaces(() => SimulatedBackend.start({ port: 0, secret: SECRET, persona: echo }));
-const config = join(places.directory, 'config.yaml');
-writeFileSync(config, 'logging:\n  level: info\n');
-const env = { ...agentEnvironment(places), NODE_OPTIONS: KEEP };
+const { EDGE_STATE_DIRECTORY: state, ...environment } = agentEnvironment(places);
+const env = { ...environment, NODE_OPTIONS: KEEP };
+// The file that most agents have: the shipped one, with little changed.
+const shipped = readFileSync(new URL('../config.yaml', import.meta.url), 'utf8');
+const config = shipped.replace(/^state:$/m, `state:\n  directory: ${JSON.stringify(state)}`);
+writeFileSync(join(places.directory, 'config.yaml'), config);
 places.mac.chatDb.directChat(PERSON);
 // The daemon gives its own environment to no child.
 const { osascriptPath } = places.mac;

@@ -11,12 +11,10 @@ import {
   usualStateDirectory,
   variable,
 } from './places.js';
-import { readPlainYaml } from './plainYaml.js';
 
 /**
  * Where `state.directory` is, by the very rules of `loadConfig` but without judging the rest of the configuration and
- * without loading its schema, nor, for a file of the usual form, the YAML parser: a verb that only asks the daemon
- * starts fast. Throws `config_unreadable`, and `config_invalid` when the value itself cannot be read.
+ * without loading its schema: a verb that only asks the daemon starts fast. The YAML parser is loaded where a file must be read. Throws `config_unreadable`, and `config_invalid` when the value itself cannot be read.
  */
 export async function findStateDirectory(places: ConfigPlaces): Promise<string> {
   const { homeDir, cwd } = places;
@@ -43,8 +41,6 @@ export async function stateDirectoryOrUsual(places: ConfigPlaces): Promise<strin
 }
 
 async function inFile(text: string): Promise<unknown> {
-  const plain = readPlainYaml(text);
-  if (plain !== undefined) return plain.stateDirectory;
   const { readYaml } = await import('./yamlFile.js');
   const file = readYaml(text);
   if (!file.complete)

@@ -159,8 +159,8 @@ function aliasesOf(document: Document): ReadonlyMap<unknown, unknown> {
   return named;
 }
 
-/** Spaces, dashes and question marks before the first word of a line; each level of blocks has one at least. */
-const DEEPEST_LINE = 128;
+/** Spaces, dashes and question marks before the first word of a line: each level of blocks has one at least. */
+const DEEP_LINE = /^[ \-?:\t]{129}/m;
 
 /**
  * The parser has no limit but the stack, and V8 ends the process where a pattern is compiled at its end. Two levels are all that
@@ -168,16 +168,11 @@ const DEEPEST_LINE = 128;
  */
 function isNestedTooDeep(source: string): boolean {
   let depth = 0;
-  let leading: number | undefined = 0;
-  for (let at = 0; at < source.length; at += 1) {
-    const character = source.charAt(at);
-    if (character === '\n') leading = 0;
-    else if (leading !== undefined) leading = ' -?:\t'.includes(character) ? leading + 1 : undefined;
-    if (character === '[' || character === '{') depth += 1;
-    else if (character === ']' || character === '}') depth = Math.max(0, depth - 1);
-    if (depth > INPUT_LIMITS.nesting || (leading ?? 0) > DEEPEST_LINE) return true;
+  for (const [bracket] of source.matchAll(/[[{\]}]/g)) {
+    depth = bracket === '[' || bracket === '{' ? depth + 1 : Math.max(0, depth - 1);
+    if (depth > INPUT_LIMITS.nesting) return true;
   }
-  return false;
+  return DEEP_LINE.test(source);
 }
 
 function keyName(key: unknown): string {
