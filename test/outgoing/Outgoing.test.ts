@@ -476,6 +476,27 @@ test('where the ledger cannot be read right after a write that failed, the texts
   expect(messages.texts).toEqual(['a', 'b']);
 });
 
+test('a text that is new goes out behind those that wait, also where the ledger could not be read after a write that failed', async () => {
+  const { clock, store, messages, send } = await world();
+  send('elsewhere', { conversation: BOB, threadId: BOB });
+  send('a');
+  const lanes = store.sends.lanes.bind(store.sends);
+  store.sends.lanes = () => {
+    store.sends.lanes = lanes;
+    throw Object.assign(new Error('a read failed'), { code: 'SQLITE_IOERR_READ' });
+  };
+  const refused = Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' });
+  store.tryWrite(() => {
+    throw refused;
+  });
+  send('b');
+  await messages.succeed(BOB);
+  await messages.succeed();
+  clock.advance(2_000);
+  await messages.succeed();
+  expect(messages.texts).toEqual(['elsewhere', 'a', 'b']);
+});
+
 test('a text that is set aside takes its duplicates along, and each of their requests hears its end', async () => {
   const { store, messages, outgoing, send } = await world();
   const ended: string[] = [];
