@@ -254,10 +254,9 @@ export class Commands {
 
   private take(command: ReceivedCommand, via: Channel, known?: HandlerResult): void {
     const { commandId, commandType } = command;
-    this.store.report(() => {
-      this.log.info(`📥 Received command via ${CHANNEL_NAMES[via]}: ${commandId}`);
-      this.tell(commandId, 'received');
-    });
+    this.store.report(() => this.log.info(`📥 Received command via ${CHANNEL_NAMES[via]}: ${commandId}`));
+    // Before what is told of its text, which may end in this write too.
+    this.store.afterCommit(() => this.tell(commandId, 'received'));
     const bodyHash = hashOf(command);
     const body = bodyOf(command);
     if (!this.store.commands.add({ commandId, commandType, body, bodyHash, via })) {
