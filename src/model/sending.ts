@@ -95,6 +95,9 @@ export interface SentFile {
   sizeBytes: number;
 }
 
+/** Where a row is and how it is dated (Unix ms), and its error: a row that Messages has written to since has another of them. */
+export type RowPlace = Pick<SentRow, 'guid' | 'rowId' | 'sentAt' | 'error'>;
+
 /** Of the rows that are asked for, those dated up to then (Unix ms), and those up to this place by whatever date. */
 export interface RowsWithin {
   until: number;
@@ -115,8 +118,10 @@ export interface SentRows {
   filesOf(rowId: number): readonly SentFile[];
   /** Where the row with this guid is now; undefined: nowhere. */
   rowIdOf(guid: string): number | undefined;
-  /** One outgoing row as it stands now. */
-  find(guid: string): SentRow | undefined;
+  /** The outgoing rows with these guids as they stand now, and those that may yet become some. */
+  named(guids: readonly string[]): readonly SentRow[];
+  /** Where the rows with these guids are now, whosever they are. */
+  placesOf(guids: readonly string[]): readonly RowPlace[];
   /** The marks of the outgoing rows with these guids, by guid; undefined while chat.db cannot be read. */
   statesOf(guids: readonly string[]): ReadonlyMap<string, RowState> | undefined;
   /** What several of these reads find; undefined if one of them was not possible: that no row was found proves nothing then. */

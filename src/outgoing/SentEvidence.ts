@@ -1,6 +1,6 @@
-import type { RowsWithin, SendRecord, SentRow, SentRows } from '../model/sending.js';
+import type { RowPlace, RowsWithin, SendRecord, SentRow, SentRows } from '../model/sending.js';
 import { kinshipOf } from '../store/cursor.js';
-import { type LedgerGap, newestRowOf } from '../store/ledgerGap.js';
+import { type GapRow, type LedgerGap, newestRowOf } from '../store/ledgerGap.js';
 import type { RecordedAnswer } from '../store/lineage.js';
 import type { Store } from '../store/Store.js';
 import type { GoneOut, WantedSince, WantedText } from '../store/sendRecord.js';
@@ -372,23 +372,32 @@ export class SentEvidence {
   private dated(seq: number, cause: Exclude<Cause, { kind: 'row' }>, within: RowsWithin): readonly SentRow[] {
     const { until } = within;
     const rows = this.since(cause.kind === 'unknown' ? until - LOOK_BACK_MS : cause.at, within);
-    const known = new Set(rows.map(({ guid }) => guid));
     const isOutside = ({ sentAt }: { sentAt: number | null }) => sentAt === null || sentAt > until;
-    // Each is looked at: Messages may have dated one anew since it was noted.
-    const noted = this.store.lineage.gapRows().flatMap((before) => {
-      const row = known.has(before.guid) ? undefined : this.noted(before.guid);
-      if (row === undefined) return [];
-      return isOutside(before) || isOutside(row) || this.mayBeOf(seq, row.guid) !== 'no' ? row : [];
-    });
+    // Whatever it was dated when it was noted: Messages may have dated it anew.
+    const noted = this.notedBeside(
+      rows,
+      (before, now) => isOutside(before) || isOutside(now) || this.mayBeOf(seq, now.guid) !== 'no',
+    );
     return [...rows, ...noted].toSorted((a, b) => (a.sentAt ?? 0) - (b.sentAt ?? 0));
   }
 
-  private noted(guid: string): SentRow | undefined {
-    const known = this.settled.get(guid);
-    if (known !== undefined) return known;
-    const row = this.rows.find(guid);
-    if (row !== undefined) this.settled.add(row);
-    return row;
+  /** The rows that were noted when a gap was found, as they stand now, by their places: without these and those that are gone. */
+  private notedBeside(
+    rows: readonly SentRow[],
+    isWanted: (before: GapRow, now: RowPlace) => boolean,
+  ): readonly SentRow[] {
+    const { lineage } = this.store;
+    const read = new Set(rows.map(({ guid }) => guid));
+    const others = lineage.gapRows().flatMap(({ guid }) => (read.has(guid) ? [] : guid));
+    const wanted = this.rows.placesOf(others).filter((now) => {
+      const before = lineage.gapRow(now.guid);
+      return before !== undefined && isWanted(before, now);
+    });
+    const settled = wanted.flatMap((now) => this.settled.get(now) ?? []);
+    const known = new Set(settled.map(({ guid }) => guid));
+    const found = this.rows.named(wanted.flatMap(({ guid }) => (known.has(guid) ? [] : guid)));
+    for (const row of found) this.settled.add(row);
+    return [...settled, ...found].toSorted((a, b) => a.rowId - b.rowId);
   }
 
   /** iCloud writes a row again with its date and words, under another guid. */
@@ -422,16 +431,7 @@ export class SentEvidence {
       found.push(...rows);
       rows = this.rows.after(rows.at(-1)?.rowId ?? Number.MAX_SAFE_INTEGER, within);
     }
-    const known = new Set(found.map(({ guid }) => guid));
-    // Whatever it was dated when it was noted: Messages may have dated it anew.
-    const isInFront = (row: SentRow | undefined) => row !== undefined && row.rowId <= rowId;
-    const noted = this.store.lineage.gapRows().flatMap(({ guid }) => {
-      if (known.has(guid) || isInFront(this.settled.get(guid))) return [];
-      const row = this.rows.find(guid);
-      if (row === undefined || !isInFront(row)) return row ?? [];
-      this.settled.add(row);
-      return [];
-    });
+    const noted = this.notedBeside(found, (_, now) => now.rowId > rowId);
     return noted.length === 0 ? found : [...found, ...noted].toSorted((a, b) => a.rowId - b.rowId);
   }
 

@@ -1,9 +1,9 @@
-import type { SentRow } from '../model/sending.js';
+import type { RowPlace, SentRow } from '../model/sending.js';
 
 /** So many characters of rows are remembered at most. */
 const MOST_REMEMBERED = 2_000_000;
 
-/** Rows that change no more, so that each is read once and not for each text. */
+/** Rows that have settled, so that each is read once and not for each text. */
 export class SettledRows {
   private readonly rows = new Map<string, SentRow>();
   private order = '';
@@ -21,16 +21,22 @@ export class SettledRows {
     this.characters = 0;
   }
 
-  get(guid: string): SentRow | undefined {
-    return this.rows.get(guid);
+  /** The row, unless Messages has written to it since. */
+  get({ guid, rowId, sentAt, error }: RowPlace): SentRow | undefined {
+    const row = this.rows.get(guid);
+    return row?.rowId === rowId && row.sentAt === sentAt && row.error === error ? row : undefined;
   }
 
   /** Of a row that may yet settle, or beyond what is remembered, it keeps nothing. */
   add(row: SentRow): void {
-    const { guid, text } = row;
-    const characters = this.characters + guid.length + text.length;
+    const { guid } = row;
+    const characters = this.characters + sizeOf(row) - sizeOf(this.rows.get(guid));
     if (row.isUndecided === true || row.conversation === null || characters > MOST_REMEMBERED) return;
     this.characters = characters;
     this.rows.set(guid, row);
   }
+}
+
+function sizeOf(row: SentRow | undefined): number {
+  return row === undefined ? 0 : row.guid.length + row.text.length;
 }

@@ -182,6 +182,26 @@ test.each(['message', 'reflex'] as const)('a noted row proves a %s though it was
   expect(new SentEvidence(store, messages, () => clock.now()).of(send)).toMatchObject({ kind: 'sent' });
 });
 
+test('a noted row proves a text though it was dated anew after another text was compared with it', () => {
+  const made = datedAnew('message');
+  const { store, messages, clock } = build({
+    ...made,
+    rows: made.rows.map((one) => ({ ...one, second: 3, datedBefore: null })),
+    texts: [{ words: 'fine', second: 6 }, { words: 'ok' }].map(
+      (one) => ({ ...made.texts[0], ...one }) as World['texts'][number],
+    ),
+  });
+  const evidence = new SentEvidence(store, messages, () => clock.now());
+  const of = (id: string) => {
+    const send = store.sends.findById(id);
+    if (send === undefined) throw new Error('no such text');
+    return evidence.of(send).kind;
+  };
+  expect(of('text-0')).toBe('none');
+  messages.rows.splice(0, 1, { ...(messages.rows[0] as SentRow), sentAt: at(9) });
+  expect(of('text-1')).toBe('sent');
+});
+
 /** The row of a file that went out in the gap; the text is a file too. */
 test.each([
   ['its own name', 'menu.pdf', 'sent'],

@@ -147,6 +147,14 @@ export class FakeMessages implements MessageSender, SentRows {
     return this.rows.find((row) => row.guid === guid);
   }
 
+  named(guids: readonly string[]): readonly SentRow[] {
+    return this.rows.filter(({ guid }) => guids.includes(guid));
+  }
+
+  placesOf(guids: readonly string[]): readonly SentRow[] {
+    return this.named(guids);
+  }
+
   /** How many rows' marks were asked for. */
   statesAsked = 0;
 

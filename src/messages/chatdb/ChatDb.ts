@@ -1,5 +1,5 @@
 import type { Logger } from '../../logging/Logger.js';
-import type { RowState, RowsWithin, SentRow, SentRows } from '../../model/sending.js';
+import type { RowPlace, RowState, RowsWithin, SentRow, SentRows } from '../../model/sending.js';
 import type { Clock } from '../../system/clock.js';
 import { type ChatDbAccess, ChatDbConnection, type OpenChatDb, type Reading } from './ChatDbConnection.js';
 import { type GroupNames, type GroupTie, GroupTies, OWN_NAMES } from './ConversationNames.js';
@@ -126,6 +126,16 @@ export class ChatDb {
   /** The same that are dated in one of these milliseconds (Unix ms). */
   rowsOfSendsDatedAt(times: readonly number[]): ChatDbSentRow[] {
     return this.rowsOfSends((sent) => sent.sentRowsDatedAt(times, this.region));
+  }
+
+  /** The same with these guids. */
+  rowsOfSendsNamed(guids: readonly string[]): ChatDbSentRow[] {
+    return this.rowsOfSends((sent) => sent.sentRowsNamed(guids, this.region));
+  }
+
+  /** Where the rows with these guids are, whosever they are. */
+  placesOf(guids: readonly string[]): RowPlace[] {
+    return this.value(({ sent }) => sent.placesOf(guids)) ?? [];
   }
 
   /** The row of a sent message as it stands now. */
@@ -362,10 +372,8 @@ export function sentRows(
       const reading = chatDb.readMessages((rows) => rows.rowIdOf(guid));
       return reading.kind === 'read' ? reading.value : undefined;
     },
-    find(guid) {
-      const row = chatDb.sentRow(guid);
-      return row === undefined ? undefined : read(row);
-    },
+    named: (guids) => chatDb.rowsOfSendsNamed(guids).map(read),
+    placesOf: (guids) => chatDb.placesOf(guids),
     statesOf: (guids) => chatDb.sentStates(guids),
     whole: (reads) => chatDb.whole(reads),
     normalise: normalisedText,

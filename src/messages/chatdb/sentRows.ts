@@ -1,6 +1,6 @@
 import type { Statement } from 'better-sqlite3';
 import { parsePhoneNumberFromString as parsePhoneNumber } from 'libphonenumber-js/min';
-import type { RowState, RowsWithin } from '../../model/sending.js';
+import type { RowPlace, RowState, RowsWithin } from '../../model/sending.js';
 import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import { conversationKey, isGroupKey } from '../conversationId.js';
 import type { OpenChatDb } from './ChatDbConnection.js';
@@ -104,6 +104,8 @@ export class ChatDbSentRows {
   private readonly datedWithin: Prepared<RawSentRow> | undefined;
   private readonly datedAt: Prepared<RawSentRow> | undefined;
   private readonly byGuid: Prepared<RawSentRow>;
+  private readonly named: Prepared<RawSentRow>;
+  private readonly places: Prepared<RowPlace>;
   private readonly marks: Prepared<RawMarks>;
   private readonly chatsNamed: Prepared<RawChat>;
   private readonly chatsNamedAnyCase: Prepared<RawChat>;
@@ -137,6 +139,7 @@ export class ChatDbSentRows {
     this.after = database.prepare(
       `${select} WHERE m.ROWID > ? AND (+m.is_from_me = 1 OR (${unsettledDirection(schema)})) ORDER BY m.ROWID LIMIT ?`,
     );
+    const given = 'FROM json_each(?) t CROSS JOIN message m';
     const isOurs = `(+m.is_from_me = 1 OR (${unsettledDirection(schema)}))`;
     if (schema.has('message', 'date')) {
       this.dated = database.prepare(
@@ -149,12 +152,18 @@ export class ChatDbSentRows {
       this.datedWithin = database.prepare(
         `${select} WHERE m.date >= ? AND (+m.ROWID <= ? OR +m.date < ?) AND ${isOurs} ORDER BY m.date, m.ROWID LIMIT ?`,
       );
-      const at = select.replace('FROM message m', 'FROM json_each(?) t CROSS JOIN message m');
       this.datedAt = database.prepare(
-        `${at} WHERE m.date >= t.value AND m.date < t.value + ${NS_IN_MS} AND ${isOurs} ORDER BY m.date, m.ROWID`,
+        `${select.replace('FROM message m', given)} WHERE m.date >= t.value AND m.date < t.value + ${NS_IN_MS} AND ${isOurs} ORDER BY m.date, m.ROWID`,
       );
     }
     this.byGuid = database.prepare(`${select} WHERE m.guid = ? AND +m.is_from_me = 1`);
+    this.named = database.prepare(
+      `${select.replace('FROM message m', given)} WHERE m.guid = t.value AND ${isOurs}`,
+    );
+    this.places = database.prepare(
+      `SELECT CAST(m.guid AS TEXT) AS guid, m.ROWID AS rowId, ${schema.date('message', 'm', 'date')} AS sentAt,
+         coalesce(${m('error')}, 0) AS error ${given} WHERE m.guid = t.value`,
+    );
     this.marks = database.prepare(
       `SELECT CAST(m.guid AS TEXT) AS guid, ${text('service')} AS service, ${m('error')} AS error, ${m('is_sent')} AS isSent,
          ${m('is_delivered')} AS isDelivered, ${m('is_read')} AS isRead, ${m('was_downgraded')} AS wasDowngraded
@@ -227,6 +236,16 @@ export class ChatDbSentRows {
   sentRow(guid: string, region: string): ChatDbSentRow | undefined {
     const raw = this.byGuid.get(guid);
     return raw === undefined ? undefined : sentRow(raw, region);
+  }
+
+  /** The rows with these guids that went out or may yet turn out to have. */
+  sentRowsNamed(guids: readonly string[], region: string): ChatDbSentRow[] {
+    return this.named.all(JSON.stringify(guids)).map((raw) => sentRow(raw, region));
+  }
+
+  /** Where the rows with these guids are, whosever they are. */
+  placesOf(guids: readonly string[]): RowPlace[] {
+    return this.places.all(JSON.stringify(guids));
   }
 
   /** The marks of the outgoing rows with these guids, by guid. */

@@ -89,6 +89,23 @@ describe.each(VERSIONS)('sent rows of %o', (options) => {
     expect(words(world.chatDb.rowsOfSendsDatedAt([at + 9, at + 5, at + 2]))).toEqual(['last of it', 'ahead']);
   });
 
+  test('rows are found by their guids, with those of which it is not known yet whether they went out', () => {
+    const world = new MessagesWorld(options);
+    const sent = world.writer.writeSent({ handle: PERSON, text: 'yo' });
+    const open = world.writer.writeSent({ handle: PERSON, text: 'yo too', upTo: 'first' });
+    const received = world.receive({ from: PERSON, text: 'hi' });
+    const guids = [received.guid, open.guid, sent.guid, 'nobody'];
+    sent.markFailed(22);
+    const found = world.chatDb.rowsOfSendsNamed(guids);
+    expect(new Set(found.map(({ guid }) => guid))).toEqual(new Set([sent.guid, open.guid]));
+    expect(found.find(({ guid }) => guid === open.guid)?.isUndecided).toBe(true);
+    const places = world.chatDb.placesOf(guids);
+    expect(places.map(({ guid }) => guid)).toEqual([received.guid, open.guid, sent.guid]);
+    for (const { guid, rowId, sentAt, error } of found)
+      expect(places).toContainEqual({ guid, rowId, sentAt, error });
+    expect(places.at(-1)?.error).toBe(22);
+  });
+
   test('finds the chat of every form of a conversation, the newest message first', () => {
     const world = new MessagesWorld(options);
     const old = world.writer.addChat({
