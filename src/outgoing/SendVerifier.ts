@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { SendRecord, SentFile, SentRow, SentRows } from '../model/sending.js';
-import { beganAt, isMoved, isOfAttempt, kinshipOf, orderOf } from '../store/cursor.js';
+import { beganAt, isMoved, isOfAttempt, kinshipOf, orderOf, type RowOrder } from '../store/cursor.js';
 import type { Store } from '../store/Store.js';
 import { rowWatchedMs, sendTrace } from '../store/sendRecord.js';
 import { type Clock, SteadyTime, type Timer } from '../system/clock.js';
@@ -274,10 +274,14 @@ interface Matches {
 
 const NO_MATCHES: Matches = { proofs: new Map(), undecided: new Set(), ghosts: new Set() };
 
-/** What is known of a row already: another send's proof, stored as a person's message, or a row of before that iCloud wrote again. */
+/**
+ * What is known of a row already: another send's proof, stored as a person's message, of a time that the ledger does not know all of, or a
+ * row of before that iCloud wrote again.
+ */
 export interface KnownRows {
   isClaimed(guid: string): boolean;
   isPersons(guid: string): boolean;
+  isOfGap(row: SentRow, order: RowOrder): boolean;
   isCopy(row: SentRow, normalise: (text: string) => string): boolean;
 }
 
@@ -286,6 +290,7 @@ export function knownRows(store: Store): KnownRows {
   return {
     isClaimed: (guid) => store.sends.isClaimed(guid),
     isPersons: (guid) => store.incoming.find(guid) !== undefined,
+    isOfGap: (row, order) => store.lineage.isInGap(row, order),
     isCopy(row, normalise) {
       if (store.cursor.seen.originalOf(row.guid) !== row.guid) return true;
       if (row.conversation === null || row.sentAt === null) return false;
@@ -305,8 +310,9 @@ const CLOCK_SET_BACK_MS = 120_000;
  * Finds for each send the first unclaimed outgoing row after the one that was newest at its attempt, in the same
  * conversation, with the same text, or with the same file and no text. Where ROWIDs were given out anew since the attempt, or
  * chat.db could not be read then, "after" goes by the date: a row that was written when the attempt began or later. One row proves one send; of equal texts the
- * older send gets the older row. A row whose direction is not settled proves nothing; but it keeps its place: where a later row
- * fits two sends, it proves the one that no such row may belong to. `now` is what our clock shows (Unix ms).
+ * older send gets the older row, and a file's row is that of a send with its name, if there is one. A row whose direction is not settled
+ * proves nothing; but it keeps its place: where a later row fits two sends, it proves the one that no such row may belong to. `now` is
+ * what our clock shows (Unix ms).
  */
 export function matchRows(
   sends: readonly SendRecord[],
@@ -334,7 +340,13 @@ export function matchRows(
     const later = open.filter((send) => isLater(send, row));
     for (const send of later) if (row.ghostOf === send.conversation) ghosts.add(send.seq);
     const files = lazily(() => rows.filesOf(row.rowId));
-    const fitting = later.filter((send) => !proofs.has(send.seq) && isRowOf(send, row, rows, files));
+    const bySize = lazily(() => !known.isOfGap(row, position));
+    const fits = (send: SendRecord) => isRowOf(send, row, rows, files, bySize);
+    const fitting = named(
+      later.filter((send) => !proofs.has(send.seq) && fits(send)),
+      row,
+      files,
+    );
     const free = fitting.find((send) => !undecided.has(send.seq));
     if (row.isUndecided) {
       if (free !== undefined) undecided.add(free.seq);
@@ -348,11 +360,29 @@ export function matchRows(
   return { proofs, undecided, ghosts };
 }
 
-function isRowOf(send: SendRecord, row: SentRow, rows: SentRows, files: () => readonly SentFile[]): boolean {
+/** `bySize`: whether a file of the same size is the text's under another name. In a gap it may be one that this store never knew. */
+function isRowOf(
+  send: SendRecord,
+  row: SentRow,
+  rows: SentRows,
+  files: () => readonly SentFile[],
+  bySize: () => boolean,
+): boolean {
   if (!isInConversation(send, row)) return false;
   if (kinshipOf(send, row, (text) => rows.normalise(text)) !== 'whole') return false;
   if (send.file === null || row.isUndecided) return true;
-  return files().some((file) => isFileOf(send, file));
+  return files().some((file) => isNamedLike(send, file) || (isFileOf(send, file) && bySize()));
+}
+
+/** Those of these texts that have the name of the row's file, if any has: the others fit by its size alone. */
+function named(
+  texts: readonly SendRecord[],
+  row: SentRow,
+  files: () => readonly SentFile[],
+): readonly SendRecord[] {
+  if (texts.length < 2 || row.isUndecided === true) return texts;
+  const own = texts.filter((send) => files().some((file) => isNamedLike(send, file)));
+  return own.length === 0 ? texts : own;
 }
 
 /** The chat of a row that is just being written may come after its text. */

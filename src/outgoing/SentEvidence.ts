@@ -107,8 +107,11 @@ export class SentEvidence {
   /** A file of the same size under another name is a doubt: Messages may have renamed it, or it is another file. */
   private sure(send: SendRecord, evidence: Evidence): Evidence {
     if (evidence.kind !== 'sent' || send.file === null) return evidence;
-    const isNamed = this.rows.filesOf(evidence.row.rowId).some((file) => isNamedLike(send, file));
-    return isNamed ? evidence : { kind: 'doubtful' };
+    return this.isNamed(send, evidence.row) ? evidence : { kind: 'doubtful' };
+  }
+
+  private isNamed(send: SendRecord, row: SentRow): boolean {
+    return this.rows.filesOf(row.rowId).some((file) => isNamedLike(send, file));
   }
 
   private found(send: SendRecord, gap: LedgerGap): Evidence {
@@ -168,12 +171,17 @@ export class SentEvidence {
     if (rows === undefined) return { kind: 'unsettled' };
     const candidates = rows.filter((candidate) => isAfter(cause, candidate));
     const found = candidates.filter((candidate) => candidate.isUndecided !== true);
+    const fits = (candidate: SentRow) =>
+      this.isOf(send, candidate) && !this.isBrought(send, candidate, cause, gap);
+    // Of a file, a row with its name comes before those that have its size alone.
+    const isOwn = (row: SentRow) => row.isUndecided !== true && this.isNamed(send, row) && fits(row);
+    const own = send.file === null ? undefined : candidates.find(isOwn);
     // A row of which it is not known whether it went out keeps its place: the next one is that of the next text in these words.
     const open: SentRow[] = [];
     const row = candidates.find((candidate) => {
-      if (!this.isOf(send, candidate) || this.isBrought(send, candidate, cause, gap)) return false;
+      if (!fits(candidate)) return false;
       if (candidate.isUndecided === true) open.push(candidate);
-      return candidate.isUndecided !== true;
+      return candidate.isUndecided !== true && (own === undefined || candidate === own);
     });
     if (row !== undefined && cause.kind === 'unknown') return { kind: 'doubtful' };
     if (row !== undefined && open.length === 0) {

@@ -202,22 +202,27 @@ test('a noted row proves a text though it was dated anew after another text was 
   expect(of('text-1')).toBe('sent');
 });
 
-/** The row of a file that went out in the gap; the text is a file too. */
+/** Rows of files of one size that went out in the gap; the text is a file too. */
 test.each([
-  ['its own name', 'menu.pdf', 'sent'],
-  ['another name and the same size, which may be another file,', 'list.pdf', 'doubtful'],
-])('a row with a file of %s is of a text of the gap', (_what, name, kind) => {
-  const world = datedAnew('message');
-  const { store, messages, clock } = build({
-    ...world,
-    rows: world.rows.map((one) => ({ ...one, words: '', second: 5 })),
-  });
-  messages.files.set(1, [{ name, sizeBytes: statSync(MENU).size }]);
-  const text = store.sends.findById('text-0');
-  if (text === undefined) throw new Error('no such text');
-  const send = { ...text, text: '', file: MENU };
-  expect(new SentEvidence(store, messages, () => clock.now()).of(send).kind).toBe(kind);
-});
+  [['menu.pdf'], 'sent'],
+  [['list.pdf'], 'doubtful'],
+  [['list.pdf', 'menu.pdf'], 'sent'],
+])(
+  'of rows with files of the names %j only one with its own name proves a text of the gap',
+  (names, kind) => {
+    const made = datedAnew('message');
+    const { store, messages, clock } = build({
+      ...made,
+      rows: names.flatMap(() => made.rows.map((one) => ({ ...one, words: '', second: 5 }))),
+    });
+    for (const [index, name] of names.entries())
+      messages.files.set(index + 1, [{ name, sizeBytes: statSync(MENU).size }]);
+    const text = store.sends.findById('text-0');
+    if (text === undefined) throw new Error('no such text');
+    const send = { ...text, text: '', file: MENU };
+    expect(new SentEvidence(store, messages, () => clock.now()).of(send).kind).toBe(kind);
+  },
+);
 
 describe(`seed ${SEED}`, () => {
   test('what is found of a text in a gap is the same whether what went out since the gap is read or not', () => {

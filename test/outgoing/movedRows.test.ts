@@ -8,7 +8,12 @@ import { queuedText } from '../support/queuedText.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
 const ANN = '+13105551234';
-const NOTHING_KNOWN: KnownRows = { isClaimed: () => false, isPersons: () => false, isCopy: () => false };
+const NOTHING_KNOWN: KnownRows = {
+  isClaimed: () => false,
+  isPersons: () => false,
+  isOfGap: () => false,
+  isCopy: () => false,
+};
 
 /** A text that was tried when the newest row was 100. */
 function tried(store: Store, text = 'omw', id = text): SendRecord {

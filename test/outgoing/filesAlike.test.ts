@@ -1,0 +1,86 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { FakeClock } from '../support/FakeClock.js';
+import { FakeMessages } from '../support/FakeMessages.js';
+import { outgoingOn } from '../support/outgoingOn.js';
+import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js';
+
+const PERSON = '+13105551234';
+
+const GAP = {
+  ...{
+    reason: 'older' as const,
+    generation: 'g',
+    afterRow: 0,
+    untilRow: 1,
+    movedAt: null,
+    from: null,
+    knownSends: 1,
+  },
+  ...{ activeUntil: null, revisions: 0, copiedAt: null, areRowsNoted: true, answered: null, begun: [] },
+  offeredUpTo: null,
+} as const;
+
+/** The room of texts, and files of one size that can be sent there. */
+function world(clock = new FakeClock(), store = temporaryStore(clock), directory = temporaryDirectory()) {
+  const messages = new FakeMessages();
+  const outgoing = outgoingOn(store, messages, clock);
+  const send = (name: string) => {
+    const path = join(directory, name);
+    writeFileSync(path, 'eggs');
+    const request = { id: name, conversation: PERSON, threadId: PERSON, text: '', files: [{ name, path }] };
+    store.write(() => outgoing.enqueue({ ...request, role: 'message', priority: 2, pauseMs: 0 }));
+  };
+  /** Messages writes the row of a file. */
+  const row = (name: string) => {
+    messages.addRow(PERSON, '');
+    messages.files.set(messages.rows.length, [{ name, sizeBytes: 4 }]);
+    Object.assign(messages.rows.at(-1) ?? {}, { sentAt: clock.now() });
+  };
+  const states = () => ['a.pdf', 'b.pdf'].map((id) => store.sends.findById(id)?.state);
+  return { clock, store, messages, outgoing, send, row, states };
+}
+
+test('the row of a file is that of the text with its name, not of one before it with a file of the same size', async () => {
+  const { clock, messages, outgoing, send, row, states } = world();
+  await outgoing.start();
+  send('a.pdf');
+  await messages.end({ kind: 'unknown', message: 'osascript was stopped at its deadline.' });
+  clock.advance(31_000);
+  expect(states()).toEqual(['unknown', undefined]);
+  send('b.pdf');
+  row('b.pdf');
+  await messages.end({ kind: 'accepted' });
+  clock.advance(31_000);
+  expect(states()).toEqual(['unknown', 'sent']);
+});
+
+test.each([
+  ['its own name proves it', 'a.pdf', 'sent'],
+  ['another name and the same size may be another file', 'b.pdf', 'unknown'],
+])(
+  'of a file that was under way when the store was copied, a row of the gap with %s',
+  async (_what, name, state) => {
+    const before = world();
+    await before.outgoing.start();
+    before.send('a.pdf');
+    before.outgoing.stop();
+    const { clock, store } = before;
+    const { messages, outgoing, row, states } = world(clock, store);
+    messages.dispatchedBeforeDeath.add(store.sends.attempting()[0]?.tag ?? '');
+    clock.advance(5_000);
+    row(name);
+    clock.advance(5_000);
+    store.write(() => {
+      store.lineage.record(
+        { id: 's', file: '1:1', counter: 7 },
+        { ...GAP, until: clock.now(), foundAt: clock.now() },
+      );
+      store.lineage.noteGapRows(messages.rows);
+    });
+    await outgoing.start();
+    clock.advance(31_000);
+    expect(states()).toEqual([state, undefined]);
+  },
+);
