@@ -36,8 +36,9 @@ export default defineConfig({
     // Files share what they import: nothing in src remembers anything at module level, and importing is half of the rest.
     isolate: false,
     sequence: { sequencer: SlowFirst },
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // For what hangs: longer than the patience of what a test waits for, which says what did not come.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],
   },
 });

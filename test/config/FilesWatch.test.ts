@@ -33,7 +33,6 @@ function watching(paths: readonly string[], clock = systemClock) {
     until(
       () => changes === count,
       () => `${count} changes; there were ${changes}`,
-      8_000,
     );
   return { watch, told, count: () => changes };
 }

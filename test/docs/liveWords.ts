@@ -37,7 +37,7 @@ export async function liveWords(): Promise<
   });
   const { registrations, syncs, statuses } = backend.journal;
   const socketStatus = () => statuses.find(({ channel }) => channel === 'websocket')?.body;
-  await backend.until(() => syncs.length > 0 && socketStatus() !== undefined, 10_000);
+  await backend.until(() => syncs.length > 0 && socketStatus() !== undefined);
   return {
     registration: registrations[0]?.body ?? {},
     sync: syncs[0]?.body ?? {},

@@ -50,7 +50,7 @@ describe('the command line', { concurrent: true }, () => {
     expect(stderr).toMatch(new RegExp(`Did you mean ${meant}\\?`));
   });
 
-  test('demo shows everything that it promises and ends with 0', { timeout: 300_000 }, async (context) => {
+  test('demo shows everything that it promises and ends with 0', async (context) => {
     const world = await EdgeWorld.open(context);
     // A whole play of an agent, with a process for each text.
     const { exitCode, stdout, stderr } = await runCli(['demo'], world.place, 4 * PATIENCE_MS);

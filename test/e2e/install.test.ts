@@ -23,7 +23,7 @@ import { until } from '../support/until.js';
 
 const LONGEST_MS = 120_000;
 
-describe('the installed agent', { concurrent: true, timeout: 300_000 }, () => {
+describe('the installed agent', { concurrent: true }, () => {
   test('lives from its installation over upgrade, rollback, restart and stop to its removal', async (context) => {
     const world = await MacWorld.open(context);
     const installed = await world.cli('install');

@@ -127,7 +127,7 @@ describe('run --service', { concurrent: true }, () => {
     world.writeConfig({ 'edge.user_phone': 'nobody' });
     const daemon = world.spawn(SERVICE);
     await daemon.statusUntil(({ exitCode }) => exitCode === 4);
-    expect(await daemon.kill('SIGTERM', 5_000)).toEqual({ code: 0, signal: null });
+    expect(await daemon.kill('SIGTERM')).toEqual({ code: 0, signal: null });
     expect((await world.cli('status')).exitCode).toBe(3);
   });
 

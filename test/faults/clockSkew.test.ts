@@ -23,7 +23,6 @@ describe.each([
   ["three hours behind the backend's", 3 * HOUR],
 ])('while the clock of this machine is %s', (_, aheadMs) => {
   test('fresh commands go out, stale ones do not, the status says so, and is healthy once it is right', {
-    timeout: 90_000,
     concurrent: true,
   }, async (context) => {
     const backendClock = settable(aheadMs);

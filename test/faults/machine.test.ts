@@ -134,7 +134,6 @@ describe.each(FAULTS)(
   ({ code, needsMount, through, needsOwnProcess, begin }) => {
     test.skipIf(needsMount === true && !canMount)(
       'texts wait in their order, the status says why, and they go out once it is over',
-      { timeout: 120_000 },
       async (context) => {
         const world = await EdgeWorld.open(context);
         const daemon = world.spawn(['run'], { through, isFresh: needsOwnProcess });
@@ -164,7 +163,6 @@ describe.each(FAULTS)(
 );
 
 test('a text that waits for this machine survives kill -9 and goes out once, in its order', {
-  timeout: 120_000,
   concurrent: true,
 }, async (context) => {
   const world = await EdgeWorld.open(context);
@@ -186,7 +184,7 @@ test('a text that waits for this machine survives kill -9 and goes out once, in 
 
 test.skipIf(!canMount)(
   'a file of a command that finds no room for its copy is kept in the store, in its place, and goes out later',
-  { timeout: 120_000, concurrent: true },
+  { concurrent: true },
   async (context) => {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();

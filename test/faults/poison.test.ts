@@ -28,7 +28,7 @@ describe('one message', () => {
       const daemon = await world.start();
       world.mac.chatDb.receive({ from: STRANGERS[0] ?? '', text });
       world.mac.chatDb.receive({ from: PERSON, text: 'are you there?' });
-      await world.backend.until(() => world.backend.messages.length >= 2, 60_000);
+      await world.backend.until(() => world.backend.messages.length >= 2);
       const long = world.backend.messages.find(({ body }) => body.sender !== PERSON)?.body;
       expect(long).toMatchObject({ truncated: true, original_length: expect.any(Number) });
       expect(String(long?.filtered_text).length).toBeLessThanOrEqual(2 * INPUT_LIMITS.messageText);
@@ -60,10 +60,7 @@ test('six strangers with 3 MB each, by the settings that we ship, cost little mo
     for (const [index, text] of texts.entries())
       world.mac.chatDb.receive({ from: STRANGERS[index] ?? '', text });
     world.mac.chatDb.receive({ from: PERSON, text: words });
-    await world.backend.until(
-      () => world.backend.messages.some(({ body }) => body.filtered_text === words),
-      60_000,
-    );
+    await world.backend.until(() => world.backend.messages.some(({ body }) => body.filtered_text === words));
     return cpuMs(daemon.pid) - before;
   };
   const short = await workFor(
@@ -133,6 +130,6 @@ test('what ends the agent at every start is set aside after three, said in the s
 });
 
 async function answered(world: EdgeWorld): Promise<'answered'> {
-  await world.backend.until(() => world.backend.messages.some(({ body }) => body.sender === PERSON), 120_000);
+  await world.backend.until(() => world.backend.messages.some(({ body }) => body.sender === PERSON));
   return 'answered';
 }

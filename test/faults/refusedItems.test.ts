@@ -26,14 +26,14 @@ async function worldWith(
 /** The same, and its first sync has come. */
 async function heardWorld(...given: Parameters<typeof worldWith>): ReturnType<typeof worldWith> {
   const made = await worldWith(...given);
-  await made.world.backend.until(() => made.world.backend.syncs.length > 0, 60_000);
+  await made.world.backend.until(() => made.world.backend.syncs.length > 0);
   return made;
 }
 
 const codes = (snapshot: { problems: readonly { code: string }[] } | null) =>
   (snapshot?.problems ?? []).map(({ code }) => code);
 
-describe('what the backend does not take', { timeout: 120_000, concurrent: true }, () => {
+describe('what the backend does not take', { concurrent: true }, () => {
   test.for([413, 500])(
     'an event on which each sync fails with %d is told by status; commands and other events come; it goes once the backend takes it',
     async (status, context) => {
@@ -55,7 +55,7 @@ describe('what the backend does not take', { timeout: 120_000, concurrent: true 
       world.command('two');
       world.command('three');
       await world.sent(3);
-      await world.backend.until(() => world.backend.events.length >= 2, 60_000);
+      await world.backend.until(() => world.backend.events.length >= 2);
       if (status === 413) {
         const { snapshot, exitCode } = await daemon.statusUntil((answer) =>
           codes(answer.snapshot).includes('delivery_refused'),

@@ -222,7 +222,7 @@ describe('after an older state directory was put back', RUN, () => {
     // A doubt never replaces what the backend knows better.
     const { backend } = world;
     const words = () => backend.acks.filter(({ body }) => body.command_id === commandId);
-    await backend.until(() => words().some(({ body }) => body.result?.restored === true), 30_000);
+    await backend.until(() => words().some(({ body }) => body.result?.restored === true));
     expect(await world.backend.commands.lastAck(AGENT_ID, commandId)).toEqual(cancelled);
   });
 

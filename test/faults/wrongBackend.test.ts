@@ -52,7 +52,7 @@ async function worldWith(context: Cleanup, wrong: (text: string) => ReturnType<W
   return { world, daemon, posts };
 }
 
-describe('a message that the backend does not take', { timeout: 180_000, concurrent: true }, () => {
+describe('a message that the backend does not take', { concurrent: true }, () => {
   test('whatever it does instead, while it takes others, is set aside with the reason; its conversation goes on, and nothing else is blamed', async (context) => {
     const byText = new Map(WRONGS.map(([name, wrong]) => [name, wrong]));
     const { world, daemon } = await worldWith(context, (text) => byText.get(text)?.());
@@ -74,7 +74,6 @@ describe('a message that the backend does not take', { timeout: 180_000, concurr
         return setAside === WRONGS.length;
       },
       () => `${WRONGS.length} messages set aside; there are ${setAside}`,
-      120_000,
     );
     expect(blamed).not.toContain('backend_unauthorised');
     const listed = JSON.parse((await world.cli('queue', 'list', '--json')).stdout) as {
@@ -90,7 +89,6 @@ describe('a message that the backend does not take', { timeout: 180_000, concurr
       () =>
         world.backend.events.filter(({ body }) => JSON.stringify(body).includes('set_aside')).length >=
         WRONGS.length,
-      30_000,
     );
   });
 
@@ -104,7 +102,6 @@ describe('a message that the backend does not take', { timeout: 180_000, concurr
     await until(
       () => posts.length >= 10,
       () => `10 posts; there are ${posts.length}`,
-      90_000,
     );
     const { snapshot } = await daemon.statusUntil(() => true);
     expect(snapshot).toMatchObject({ incoming_parked: 0, incoming_queued: 6 });
@@ -112,7 +109,6 @@ describe('a message that the backend does not take', { timeout: 180_000, concurr
     await until(
       () => world.texts.length >= 6,
       () => `six answers; there are ${JSON.stringify(world.texts)}`,
-      90_000,
     );
     expect(world.texts.toSorted()).toEqual(
       ['one', 'one', 'three', 'three', 'two', 'two'].map((text) => `re: ${text}`),

@@ -172,13 +172,12 @@ describe('messages of one conversation arrive and are answered in order', { conc
     ],
     ['when one is answered later than the next one', [], { handlings: [{ thinkMs: 3_500 }, {}, {}] }],
     ['when a repeat is thought about for long', [], { handlings: [{ status: 503 }, { thinkMs: 3_000 }, {}] }],
-  ])('%s', { timeout: 120_000 }, async (_, treatments, options) => {
+  ])('%s', async (_, treatments, options) => {
     const { arrive, arrivals, replies } = await wire(treatments, options);
     for (const guid of GUIDS) arrive(guid);
     await until(
       () => replies.length === GUIDS.length,
       () => `all replies, not ${replies}`,
-      60_000,
     );
     const firsts = arrivals.filter(
       ({ guid }, index) => arrivals.findIndex((one) => one.guid === guid) === index,
@@ -190,31 +189,25 @@ describe('messages of one conversation arrive and are answered in order', { conc
     expect(replies).toEqual(GUIDS.map((guid) => `re: ${guid}`));
   });
 
-  test('and one that is thought about holds the next one up for two seconds', {
-    timeout: 120_000,
-  }, async () => {
+  test('and one that is thought about holds the next one up for two seconds', {}, async () => {
     const { arrive, arrivals } = await wire([], { handlings: [{ thinkMs: 15_000 }, { thinkMs: 15_000 }] });
     for (const guid of GUIDS.slice(0, 3)) arrive(guid);
     await until(
       () => arrivals.length === 3,
       () => 'every message',
-      60_000,
     );
     const gaps = arrivals.slice(1).map(({ at }, index) => at - (arrivals[index]?.at ?? 0));
     // The two seconds themselves are tested on a fake clock; here it counts that the overlap is theirs, not that of a race.
     for (const gap of gaps) expect(gap).toBeGreaterThan(1_000);
   });
 
-  test('and one that is large and slow to write holds the next one up until it is written', {
-    timeout: 120_000,
-  }, async () => {
+  test('and one that is large and slow to write holds the next one up until it is written', {}, async () => {
     const { arrive, arrivals } = await wire([{ bytesPerSecond: 12_000_000 }]);
     arrive('large', 'x'.repeat(16_000_000));
     arrive('small');
     await until(
       () => arrivals.length === 2,
       () => 'every message',
-      60_000,
     );
     expect(arrivals.map(({ guid }) => guid)).toEqual(['large', 'small']);
   });

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type BrowserContextOptions, chromium, type Page, type Browser as Process } from 'playwright-core';
+import { PATIENCE_MS } from './patience.js';
 import { until } from './until.js';
 
 /** Where a browser of Chromium's kind usually is; `TEST_BROWSER` names another one. */
@@ -68,7 +69,7 @@ export class Browser {
   async tab(options: BrowserContextOptions = DESK): Promise<Tab> {
     const context = await this.process.newContext({ locale: 'en-GB', timezoneId: 'UTC', ...options });
     const page = await context.newPage();
-    page.setDefaultTimeout(30_000);
+    page.setDefaultTimeout(PATIENCE_MS);
     const faults: string[] = [];
     page.on('pageerror', (error) => faults.push(`thrown: ${error.message}`));
     page.on('console', (message) => {

@@ -14,7 +14,9 @@ import { openTestStore } from './temporaryStore.js';
 
 export const AGENT_ID = 'edge_13105550100';
 
-/** The protocol's waits, shorter: some hundred times where something is done again, some ten where something is given up, lest a busy machine do it. */
+/**
+ * The protocol's waits, shorter: some hundred times where something is done again, some ten where an answer is given up, lest a busy machine do
+ * it. No handshake is given up: for which one a machine needs is not for a test to know. */
 export const FAST: Partial<Timings> = {
   link: {
     pingIntervalMs: 300,
@@ -23,9 +25,9 @@ export const FAST: Partial<Timings> = {
     wsPingIntervalMs: 80,
     wsPongTimeoutMs: 300,
     hurryMs: 10,
-    provingMs: 500,
-    dialFirstMs: 500,
-    dialLongestMs: 1_000,
+    provingMs: PATIENCE_MS,
+    dialFirstMs: PATIENCE_MS,
+    dialLongestMs: PATIENCE_MS,
     wakePingMs: 200,
     stableMs: 400,
     backoffMs: [20, 40, 80, 160, 300],

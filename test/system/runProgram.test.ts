@@ -1,9 +1,22 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/system/clock.js';
 import { runProgram } from '../../src/system/runProgram.js';
+import { FakeClock } from '../support/FakeClock.js';
 import { StandIns } from '../support/StandIns.js';
+import { until } from '../support/until.js';
 
 const options = { env: { PATH: process.env.PATH, SHOWN: 'yes' }, timeoutMs: 10_000, clock: systemClock };
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 describe('a program', () => {
   test('gets its arguments to the letter and the environment that it is given', async () => {
@@ -33,8 +46,19 @@ describe('a program', () => {
   });
 
   test('that has ended is not waited for longer because something it started keeps its output open', async () => {
-    const path = new StandIns().write('leave', 'echo done; sleep 5 &');
-    const end = await runProgram(path, [], { ...options, timeoutMs: 500 });
-    expect(end).toEqual({ kind: 'ended', code: 0, stdout: 'done\n', stderr: '' });
+    const standIns = new StandIns();
+    const noted = join(standIns.directory, 'pid');
+    const path = standIns.write(
+      'leave',
+      `echo done; sleep 5 & echo $$ >'${noted}.new'; mv '${noted}.new' '${noted}'`,
+    );
+    const clock = new FakeClock();
+    const end = runProgram(path, [], { ...options, clock });
+    await until(
+      () => existsSync(noted) && !isAlive(Number(readFileSync(noted, 'utf8'))),
+      () => 'the end of the program',
+    );
+    clock.advance(options.timeoutMs);
+    expect(await end).toEqual({ kind: 'ended', code: 0, stdout: 'done\n', stderr: '' });
   });
 });

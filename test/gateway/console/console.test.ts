@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Browser, browserPath, DESK, loaded, PHONE } from '../../support/Browser.js';
 import { type GatewayDemo, startGatewayDemo } from '../../support/GatewayDemo.js';
-import { PATIENCE_MS } from '../../support/patience.js';
 import { until } from '../../support/until.js';
 
 const path = browserPath();
@@ -13,10 +12,10 @@ let demo: GatewayDemo;
 beforeAll(async () => {
   if (path === undefined) return;
   [browser, demo] = await Promise.all([Browser.open(path), startGatewayDemo()]);
-}, PATIENCE_MS * 2);
+});
 afterAll(async () => {
   await Promise.all([browser?.close(), demo?.end()]);
-}, PATIENCE_MS);
+});
 
 /** The console of a gateway that runs, in a tab that has signed in. */
 async function signedIn(options = DESK) {

@@ -206,7 +206,7 @@ test('two replicas that take the reports of one agent at once keep what one woul
     }),
     { numRuns: sized(5, 200) },
   );
-}, 300_000);
+});
 
 test('any history of orders, acks, events, removals and damage leaves the same on both engines', async () => {
   const databases = await Promise.all(ENGINES.map(({ open }) => open()));
@@ -254,4 +254,4 @@ test('any history of orders, acks, events, removals and damage leaves the same o
     }),
     { numRuns: sized(40, 400) },
   );
-}, 300_000);
+});

@@ -94,7 +94,7 @@ describe('the limit on requests', () => {
   });
 
   test('makes whoever guesses at the secret wait, by HTTP and by socket', async () => {
-    const backend = await start({ rate: { perSecond: 1, burst: 10 } });
+    const backend = await start({ rate: { perSecond: 1, burst: 10 }, clock: new FakeClock(Date.now()) });
     const wrong = { Authorization: 'Bearer guess' };
     expect((await post(backend, '/edge/sync', {}, wrong)).status).toBe(403);
     expect((await post(backend, '/edge/sync', {}, wrong)).status).toBe(429);
@@ -105,7 +105,9 @@ describe('the limit on requests', () => {
   });
 
   test('holds no agent back for the strangers who flood from its address, as that of a proxy', async () => {
-    const backend = await start({ rate: { perSecond: 1, burst: 10 }, adminKey: 'the-admin' });
+    const backend = await start({
+      ...{ rate: { perSecond: 1, burst: 10 }, adminKey: 'the-admin', clock: new FakeClock(Date.now()) },
+    });
     const wrong = { Authorization: 'Bearer guess' };
     for (let nth = 0; nth < 5; nth += 1) await post(backend, '/edge/sync', {}, wrong);
     const ask = { edge_agent_id: AGENT_ID, thread_id: '+13105551234', message: 'hi' };

@@ -8,6 +8,7 @@ import { ENDPOINTS } from '../../../src/kit/contracts/endpoints.js';
 import { readClientFrame } from '../../../src/monitor/monitorFrames.js';
 import { readServerFrame } from '../../../src/monitor-client/frames.js';
 import { CommandRoom } from '../../docs/CommandRoom.js';
+import { FakeClock } from '../../support/FakeClock.js';
 import { AGENT_ID, freshToken, PHONE, PlainSocket, SECRET } from '../backend/PlainAgent.js';
 import { at, contractsOnDisk, type Json, SchemaJudge } from './onDisk.js';
 
@@ -102,7 +103,13 @@ describe('a reply in the contract', () => {
 
 describe('a refusal in the contract', () => {
   const ask = async (path: string, init: RequestInit, rate?: { perSecond: number; burst: number }) => {
-    const backend = await SimulatedBackend.start({ port: 0, secret: SECRET, persona: silent, rate });
+    const backend = await SimulatedBackend.start({
+      port: 0,
+      secret: SECRET,
+      persona: silent,
+      rate,
+      clock: new FakeClock(Date.now()),
+    });
     onTestFinished(() => backend.stop());
     const send = () => fetch(backend.url + path, { method: 'POST', ...init });
     if (rate !== undefined) await send();

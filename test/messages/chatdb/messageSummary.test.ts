@@ -146,7 +146,7 @@ describe('what is not read', () => {
       { seed: SEED, numRuns: runs },
     );
     expect(performance.now() - began).toBeLessThan(120_000);
-  }, 180_000);
+  });
 
   test('a list of 100 000 parts is bounded', () => {
     const many = encodeBinaryPlist({ rp: Array.from({ length: 4_000 }, (_, i) => i) });
