@@ -422,7 +422,7 @@ async function startGateway(storage, key, directory) {
     keepDays: 90,
   };
   const child = spawn(process.execPath, ['--expose-gc', GATEWAY, JSON.stringify({ settings })], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
   const [port] = await Promise.race([
     once(createInterface({ input: child.stdout }), 'line'),

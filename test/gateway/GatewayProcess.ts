@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { GatewaySettings } from '../../src/gateway/gatewaySettings.js';
 import type { Cleanup } from '../support/EdgeWorld.js';
 
-const CHILD = fileURLToPath(new URL('../support/gatewayChild.mjs', import.meta.url));
+export const GATEWAY_CHILD = fileURLToPath(new URL('../support/gatewayChild.mjs', import.meta.url));
 
 /** Where a gateway is to die: right before or after the nth commit of a transaction with such a statement. */
 export interface GatewayKill {
@@ -34,7 +34,7 @@ export const APPLICATION_STEPS = {
   'an attempt is noted': '^UPDATE webhook_deliveries',
 };
 
-/** A gateway as a child process, which is gone when the test is over. */
+/** A gateway as a child process, which is gone when the test is over, or this process. */
 export class GatewayProcess {
   readonly exited: Promise<unknown>;
 
@@ -53,8 +53,8 @@ export class GatewayProcess {
     stderr: number | 'inherit' = 'inherit',
   ): Promise<GatewayProcess> {
     const order = { settings: { ...settings, key: settings.key.toString('base64') }, killAt };
-    const child = spawn(process.execPath, [CHILD, JSON.stringify(order)], {
-      stdio: ['ignore', 'pipe', stderr],
+    const child = spawn(process.execPath, [GATEWAY_CHILD, JSON.stringify(order)], {
+      stdio: ['ignore', 'pipe', stderr, 'ipc'],
     });
     onTestFinished(async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;

@@ -1,6 +1,6 @@
 // A gateway as a process of its own, which may be told to die at a commit. The argument is JSON: `settings` (with `key` in base64), and
 // `killAt`: { statement, phase, nth }: SIGKILL right before or after the nth COMMIT of a transaction that holds such a statement.
-// Prints its port once it serves.
+// Prints its port once it serves. It has a channel to its parent, and ends with it, however that dies.
 
 import { writeSync } from 'node:fs';
 import Database from 'better-sqlite3';
@@ -8,6 +8,8 @@ import { Client } from 'pg';
 import { Gateway } from '../../dist/gateway/Gateway.js';
 import { systemClock } from '../../dist/system/clock.js';
 import { systemRandom } from '../../dist/system/random.js';
+
+process.on('disconnect', () => process.exit());
 
 const { settings, killAt } = JSON.parse(process.argv[2] ?? '{}');
 if (killAt !== undefined) arm(killAt);
