@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { ConversationMessage } from '../../model/gatewayApi.js';
-import { MESSAGE_STATUSES } from '../../model/gatewayMessages.js';
 import type { Queries, Transaction } from '../storage/GatewayDatabase.js';
 import { forgetSome } from './forgetRows.js';
+import { statusColumn } from './messageStatus.js';
 import { jsonColumn, readRows } from './readRows.js';
 
 /** The messages of each conversation, in the order in which the gateway got them. Times are Unix ms. */
@@ -65,7 +65,7 @@ const rowSchema = z.object({
   direction: z.enum(['incoming', 'outgoing']),
   // What cannot be read of one must not hide the others.
   content: jsonColumn(contentSchema).catch({ sender: null, text: null, attachments: [], in_reply_to: null }),
-  status: z.enum(MESSAGE_STATUSES).nullable(),
+  status: statusColumn.nullable(),
 });
 
 /** Where a page of a conversation begins: behind this message. */

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { MessageStatistics } from '../../model/gatewayApi.js';
-import { MESSAGE_STATUSES, type MessageStatus } from '../../model/gatewayMessages.js';
+import type { MessageStatus } from '../../model/gatewayMessages.js';
 import type { Queries } from '../storage/GatewayDatabase.js';
+import { statusColumn } from './messageStatus.js';
 import { readRows } from './readRows.js';
 
 const HOUR_MS = 3_600_000;
@@ -11,7 +12,7 @@ const MOST_MESSAGES = 5_000;
 
 const rowSchema = z.object({
   created_at: z.number(),
-  status: z.enum(MESSAGE_STATUSES),
+  status: statusColumn,
   acked_at: z.number().nullable(),
 });
 

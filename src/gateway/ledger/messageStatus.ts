@@ -1,5 +1,8 @@
 import { z } from 'zod';
-import type { MessageStatus, StatusEvidence } from '../../model/gatewayMessages.js';
+import { MESSAGE_STATUSES, type MessageStatus, type StatusEvidence } from '../../model/gatewayMessages.js';
+
+/** A status as it is stored. Of one that cannot be read nobody knows what it was. */
+export const statusColumn = z.enum(MESSAGE_STATUSES).catch('unknown');
 
 /** What is told of a message. */
 export type MessageEvidence = AckEvidence | EventEvidence | RemovalEvidence | DamageEvidence;

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import {
   evidenceSchema,
-  MESSAGE_STATUSES,
   type MessageStatus,
   type OutgoingMessage,
   type StatusChange,
@@ -16,6 +15,7 @@ import {
   type MessageEvidence,
   type MessageStanding,
   NOTHING_KNOWN,
+  statusColumn,
   statusOf,
   takesBack,
 } from './messageStatus.js';
@@ -86,7 +86,7 @@ const rowSchema = z.object({
   conversation: z.string(),
   request: jsonColumn(requestSchema).catch({ text: null, attachments: [], sendAt: null, inReplyTo: null }),
   knowledge: jsonColumn(knowledgeSchema).nullable().catch(null),
-  status: z.enum(MESSAGE_STATUSES),
+  status: statusColumn,
   created_at: z.number(),
   cancel_requested_at: z.number().nullable(),
 });
@@ -98,7 +98,7 @@ const knownSchema = z.object({
   conversation: z.string(),
   request: jsonColumn(requestSchema).nullable().catch(null),
   knowledge: jsonColumn(knowledgeSchema).nullable().catch(null),
-  status: z.enum(MESSAGE_STATUSES),
+  status: statusColumn,
   steps: z.number(),
 });
 type KnownMessage = z.infer<typeof knownSchema>;
@@ -106,11 +106,11 @@ type KnownMessage = z.infer<typeof knownSchema>;
 const historySchema = z.object({
   agent_id: z.string(),
   message_id: z.string(),
-  status: z.enum(MESSAGE_STATUSES),
+  status: statusColumn,
   at: z.number(),
   recorded_at: z.number(),
   evidence: jsonColumn(evidenceSchema).catch({ kind: 'damage' }),
-  corrects: z.enum(MESSAGE_STATUSES).nullable(),
+  corrects: statusColumn.nullable(),
 });
 
 /** Keeps a message beside its command, in one transaction. One of that id stays as it is. */
@@ -199,7 +199,8 @@ export async function learnOf(
     [agentId, id, JSON.stringify(knowledge), standing.status],
   );
   if (isSame(before, standing)) return;
-  const corrects = takesBack(before.status, standing.status) ? before.status : null;
+  const last = row.knowledge === null ? row.status : before.status;
+  const corrects = takesBack(last, standing.status) ? last : null;
   const step = row.steps;
   addStep(transaction, { agentId, id }, { step, standing, corrects }, now);
   await publish(

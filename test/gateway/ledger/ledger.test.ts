@@ -302,6 +302,43 @@ describe.each(ENGINES)('the ledger of $name', ({ open }) => {
     ]);
   });
 
+  test('a message whose status cannot be read hides no other one, and takes what its agent says', async () => {
+    const database = await open();
+    for (const id of ['m1', 'm2']) await database.transaction(async (tx) => addMessage(tx, message(id), NOW));
+    for (const sql of [
+      "UPDATE messages SET status = '' WHERE message_id = 'm1'",
+      "UPDATE message_history SET status = '', corrects = '' WHERE message_id = 'm1'",
+    ])
+      await database.transaction((tx) => tx.query(sql));
+    const all = { conversation: undefined, status: undefined };
+    const listed = await listMessages(database, A, all, undefined, 10);
+    expect(listed.map((one) => one.message.id).toSorted()).toEqual(['m1', 'm2']);
+    const shown = await messagesOfConversation(database, A, '+13105551234', undefined, 10);
+    expect(shown.map((one) => [one.message.id, one.message.status]).toSorted()).toEqual([
+      ['m1', 'unknown'],
+      ['m2', 'queued'],
+    ]);
+    await database.transaction((tx) => tellAck(tx, A, ackOf('m1'), 'send_message', NOW));
+    expect(await findMessage(database, A, 'm1')).toMatchObject({
+      status: 'sent',
+      history: [{ status: 'unknown' }, { status: 'sent', evidence: { kind: 'ack' } }],
+    });
+  });
+
+  test('what an agent corrects is told as corrected, also where the past of the text cannot be read', async () => {
+    const database = await open();
+    await database.transaction(async (tx) => addMessage(tx, message('m1'), NOW));
+    const failed = { ...ackOf('m1', 1, { outcome: 'not_sent' }), status: 'failed' as const };
+    await database.transaction((tx) => tellAck(tx, A, failed, 'send_message', NOW));
+    await database.transaction((tx) => tx.query("UPDATE messages SET knowledge = '{'"));
+    await database.transaction((tx) => tellAck(tx, A, ackOf('m1', 2), 'send_message', NOW));
+    const told = await eventsOf(database, 2);
+    expect(told.map(({ data }) => [data.status, data.corrects])).toEqual([
+      ['failed', undefined],
+      ['sent', 'failed'],
+    ]);
+  });
+
   test('a text that was sent stays so where its past cannot be read and its agent is removed', async () => {
     const database = await open();
     const box = new SecretBox(randomBytes(32));
