@@ -31,13 +31,13 @@ export async function messageHours(
   const begin = newest - (HOURS - 1) * HOUR_MS;
   const names = (agents ?? []).map((_, index) => `$${index + 3}`);
   const among = agents === null ? '' : `AND agent_id IN (${names.join(', ') || 'NULL'})`;
-  // The first step behind the request is the first ack, but for one that the removal of the agent made.
+  // The first step behind the request is the first ack, but for an end that no agent told.
   const found = await queries.query(
     `SELECT m.created_at AS created_at, m.status AS status, h.recorded_at AS acked_at
      FROM (SELECT agent_id, message_id, created_at, status FROM messages WHERE created_at >= $1 ${among}
        ORDER BY created_at DESC LIMIT $2) m
      LEFT JOIN message_history h ON h.agent_id = m.agent_id AND h.message_id = m.message_id AND h.step = 1
-       AND h.evidence <> '{"kind":"removal"}'`,
+       AND h.evidence NOT IN ('{"kind":"removal"}', '{"kind":"damage"}')`,
     [begin, MOST_MESSAGES, ...(agents ?? [])],
   );
   const rows = readRows(rowSchema, found);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { addAgent, removeAgent } from '../../../src/gateway/ledger/agents.js';
+import { endText } from '../../../src/gateway/ledger/endOrder.js';
 import { messageHours } from '../../../src/gateway/ledger/messageHours.js';
 import { addMessage } from '../../../src/gateway/ledger/messages.js';
 import { endOrdersOf } from '../../../src/gateway/ledger/removedAgents.js';
@@ -60,7 +61,15 @@ test.each(gatewayEngines())(
     ]);
     expect(await hoursOf([ONE])).toEqual([['06', 3, 0, 0, 200]]);
     expect(await hoursOf([])).toEqual([]);
-    // What ends by the removal of its agent was not acked.
+    // What ends because it cannot be read was not acked, nor what ends by the removal of its agent.
+    await send(ONE, NOW);
+    await database.transaction((tx) =>
+      endText(tx, ONE, `msg_${count}`, { kind: 'damage', at: NOW }, NOW + 60),
+    );
+    expect(await hoursOf([ONE])).toEqual([
+      ['06', 3, 0, 0, 200],
+      ['08', 0, 0, 1, null],
+    ]);
     await database.transaction((tx) => removeAgent(tx, TWO, NOW));
     await endOrdersOf(database, TWO, NOW + 7_000);
     expect(await hoursOf([TWO])).toEqual([
