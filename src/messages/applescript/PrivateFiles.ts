@@ -139,8 +139,10 @@ export class PrivateFiles {
       return undefined;
     }
     const fd = openSync(path, constants.O_WRONLY);
-    if (fstatSync(fd).ino === inode) return fd;
-    // Somebody put another one in its place.
+    const { ino, nlink } = fstatSync(fd);
+    // With these two names, and none of an attempt of another process, whose own spare one may have had this inode too.
+    if (ino === inode && nlink === 2) return fd;
+    // Somebody put another one in its place, or took it.
     closeSync(fd);
     unlinkSync(path);
     return undefined;

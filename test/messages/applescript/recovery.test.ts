@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   existsSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -220,6 +221,13 @@ describe('private files', () => {
     expect(readFileSync(join(bench.state, 'sends', `${tag}.log`), 'utf8')).toMatch(
       /the second was said\n *$/,
     );
+  });
+
+  test('are made by the attempt where another process took the one that was ready, as selftest may', async () => {
+    const { send } = await ready();
+    linkSync(join(bench.state, 'sends', 'next.spare'), join(bench.state, 'sends', 'taken'));
+    const tag = await send('the second');
+    expect(inode(`${tag}.log`)).not.toBe(inode('taken'));
   });
 
   test('are swept but for those kept, those of living runs, and what is not ours', async () => {
