@@ -149,10 +149,10 @@ export class CommandLog {
     private readonly rows: StoredRows,
   ) {
     this.selectNewest = database.prepare(
-      `SELECT ${COLUMNS} FROM commands WHERE seq > 0 ORDER BY seq DESC LIMIT ?`,
+      `SELECT ${COLUMNS} FROM commands WHERE seq > 0 ORDER BY seq DESC LIMIT +?`,
     );
     this.selectOpen = database.prepare(
-      `SELECT ${COLUMNS} FROM commands WHERE state = 'open' ORDER BY seq DESC LIMIT ?`,
+      `SELECT ${COLUMNS} FROM commands WHERE state = 'open' ORDER BY seq DESC LIMIT +?`,
     );
     this.selectOne = database.prepare(`SELECT ${COLUMNS} FROM commands WHERE command_id = ?`);
   }

@@ -25,7 +25,7 @@ export class DeadLetters {
   ) {
     this.select = database.prepare(
       `SELECT guid, conversation, sent_at AS sentAt, settled_at AS deadLetteredAt, attempts, last_error AS error
-       FROM incoming WHERE state = 'parked' ORDER BY seq LIMIT ?`,
+       FROM incoming WHERE state = 'parked' ORDER BY seq LIMIT +?`,
     );
     this.selectCount = database.prepare("SELECT count(*) FROM incoming WHERE state = 'parked'").pluck();
     this.selectOldest = database

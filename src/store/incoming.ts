@@ -85,11 +85,11 @@ export class IncomingTable {
     );
     this.selectNumbered = database.prepare(
       `SELECT ${record} FROM incoming
-       WHERE state = 'open' AND sequence IS NOT NULL AND conversation = ? ORDER BY sequence, seq LIMIT ?`,
+       WHERE state = 'open' AND sequence IS NOT NULL AND conversation = ? ORDER BY sequence, seq LIMIT +?`,
     );
     this.selectUnnumbered = database.prepare(
       `SELECT ${record} FROM incoming
-       WHERE state = 'open' AND sequence IS NULL AND conversation = ? ORDER BY sent_at, seq LIMIT ?`,
+       WHERE state = 'open' AND sequence IS NULL AND conversation = ? ORDER BY sent_at, seq LIMIT +?`,
     );
     this.selectOldestNumbered = database
       .prepare(

@@ -107,7 +107,7 @@ export class AckTable {
       'INSERT INTO acks (command_id, revision, body, created_at) VALUES (?, ?, ?, ?)',
     );
     const fields = columns<AckRow>('seq', 'commandId', 'revision', 'body', 'createdAt');
-    this.select = database.prepare(`SELECT ${fields} FROM acks WHERE seq > ? ORDER BY seq LIMIT ?`);
+    this.select = database.prepare(`SELECT ${fields} FROM acks WHERE seq > ? ORDER BY seq LIMIT +?`);
     this.selectKept = database
       .prepare('SELECT ack FROM commands WHERE command_id = ? AND revision = ?')
       .pluck();
@@ -232,7 +232,7 @@ export class EventTable {
       'INSERT INTO events (event_id, event_type, thread_id, details, created_at) VALUES (?, ?, ?, ?, ?)',
     );
     const fields = columns<EventRow>('seq', 'eventId', 'eventType', 'threadId', 'details', 'createdAt');
-    this.select = database.prepare(`SELECT ${fields} FROM events WHERE seq > ? ORDER BY seq LIMIT ?`);
+    this.select = database.prepare(`SELECT ${fields} FROM events WHERE seq > ? ORDER BY seq LIMIT +?`);
     this.remove = database.prepare('DELETE FROM events WHERE seq = ?');
     this.removeId = database.prepare('DELETE FROM events WHERE event_id = ?');
     this.exists = database.prepare('SELECT 1 FROM events WHERE seq = ?').pluck();

@@ -11,20 +11,20 @@ export const ENDED_KEPT_MS = 7 * DAY_MS;
  * as does a dead letter that no operator looked at.
  */
 const ENDED = [
-  "DELETE FROM incoming WHERE seq IN (SELECT seq FROM incoming WHERE settled_at IS NOT NULL AND settled_at < @before AND state <> 'parked' AND held_reply IS NULL LIMIT @limit)",
-  'DELETE FROM sends WHERE seq IN (SELECT seq FROM sends WHERE settled_at IS NOT NULL AND settled_at < @before AND life_until IS NULL AND watch_until IS NULL AND staged = 0 LIMIT @limit)',
-  'DELETE FROM schedule WHERE seq IN (SELECT seq FROM schedule WHERE settled_at IS NOT NULL AND settled_at < @before LIMIT @limit)',
-  'DELETE FROM target_forms WHERE conversation IN (SELECT conversation FROM target_forms WHERE learnt_at < @before LIMIT @limit)',
-  'DELETE FROM uploads WHERE seq IN (SELECT seq FROM uploads WHERE settled_at IS NOT NULL AND settled_at < @before LIMIT @limit)',
-  'DELETE FROM exchanges WHERE conversation IN (SELECT conversation FROM exchanges WHERE at < @before LIMIT @limit)',
-  'DELETE FROM told WHERE key IN (SELECT key FROM told WHERE at < @before LIMIT @limit)',
-  'DELETE FROM trials WHERE (kind, key) IN (SELECT kind, key FROM trials WHERE at < @before LIMIT @limit)',
-  'DELETE FROM set_aside WHERE (kind, key) IN (SELECT kind, key FROM set_aside WHERE at < @before LIMIT @limit)',
+  "DELETE FROM incoming WHERE seq IN (SELECT seq FROM incoming WHERE settled_at IS NOT NULL AND settled_at < @before AND state <> 'parked' AND held_reply IS NULL LIMIT +@limit)",
+  'DELETE FROM sends WHERE seq IN (SELECT seq FROM sends WHERE settled_at IS NOT NULL AND settled_at < @before AND life_until IS NULL AND watch_until IS NULL AND staged = 0 LIMIT +@limit)',
+  'DELETE FROM schedule WHERE seq IN (SELECT seq FROM schedule WHERE settled_at IS NOT NULL AND settled_at < @before LIMIT +@limit)',
+  'DELETE FROM target_forms WHERE conversation IN (SELECT conversation FROM target_forms WHERE learnt_at < @before LIMIT +@limit)',
+  'DELETE FROM uploads WHERE seq IN (SELECT seq FROM uploads WHERE settled_at IS NOT NULL AND settled_at < @before LIMIT +@limit)',
+  'DELETE FROM exchanges WHERE conversation IN (SELECT conversation FROM exchanges WHERE at < @before LIMIT +@limit)',
+  'DELETE FROM told WHERE key IN (SELECT key FROM told WHERE at < @before LIMIT +@limit)',
+  'DELETE FROM trials WHERE (kind, key) IN (SELECT kind, key FROM trials WHERE at < @before LIMIT +@limit)',
+  'DELETE FROM set_aside WHERE (kind, key) IN (SELECT kind, key FROM set_aside WHERE at < @before LIMIT +@limit)',
 ];
 const DEAD_LETTERS =
-  "DELETE FROM incoming WHERE seq IN (SELECT seq FROM incoming WHERE settled_at IS NOT NULL AND settled_at < @before AND state = 'parked' LIMIT @limit)";
+  "DELETE FROM incoming WHERE seq IN (SELECT seq FROM incoming WHERE settled_at IS NOT NULL AND settled_at < @before AND state = 'parked' LIMIT +@limit)";
 const COMMANDS =
-  "DELETE FROM commands WHERE seq IN (SELECT seq FROM commands WHERE state = 'done' AND acked_at < @before LIMIT @limit)";
+  "DELETE FROM commands WHERE seq IN (SELECT seq FROM commands WHERE state = 'done' AND acked_at < @before LIMIT +@limit)";
 
 /**
  * Tables without an index by date, which each row would have to be written into: they are walked by their key. `from` and `to` of a
@@ -43,21 +43,21 @@ const WALKED: readonly WalkedTable[] = [
   ...['acks created_at', 'events created_at', 'text_journal at'].map((named) => {
     const [table = '', date = ''] = named.split(' ');
     return {
-      page: `SELECT seq AS key, ${date} AS at FROM ${table} WHERE seq > ? ORDER BY seq LIMIT ?`,
+      page: `SELECT seq AS key, ${date} AS at FROM ${table} WHERE seq > ? ORDER BY seq LIMIT +?`,
       forget: `DELETE FROM ${table} WHERE seq > @from AND seq <= @to AND ${date} < @before`,
       first: 0,
       longerMs: 0,
     };
   }),
   {
-    page: 'SELECT seq AS key, received_at AS at FROM commands WHERE seq > ? ORDER BY seq LIMIT ?',
+    page: 'SELECT seq AS key, received_at AS at FROM commands WHERE seq > ? ORDER BY seq LIMIT +?',
     forget: `UPDATE commands SET body = ''
        WHERE seq > @from AND seq <= @to AND state = 'done' AND body <> '' AND acked_at < @before`,
     first: 0,
     longerMs: 0,
   },
   {
-    page: 'SELECT guid AS key, NULL AS at FROM seen_rows WHERE guid > ? ORDER BY guid LIMIT ?',
+    page: 'SELECT guid AS key, NULL AS at FROM seen_rows WHERE guid > ? ORDER BY guid LIMIT +?',
     forget: 'DELETE FROM seen_rows WHERE guid > @from AND guid <= @to AND seen_at < @before',
     first: '',
     // A message may be answered at an age of 30 days (`imessage.catch_up_hours`): so long its copies are told from it.

@@ -61,13 +61,13 @@ export class RecentTexts {
     database: Database,
     private readonly rows: StoredRows,
   ) {
-    this.selectReceived = database.prepare(`SELECT ${RECEIVED} FROM incoming ORDER BY seq DESC LIMIT ?`);
+    this.selectReceived = database.prepare(`SELECT ${RECEIVED} FROM incoming ORDER BY seq DESC LIMIT +?`);
     this.selectReceivedIn = database.prepare(
-      `SELECT ${RECEIVED} FROM incoming WHERE conversation = ? ORDER BY seq DESC LIMIT ?`,
+      `SELECT ${RECEIVED} FROM incoming WHERE conversation = ? ORDER BY seq DESC LIMIT +?`,
     );
-    this.selectSent = database.prepare(`SELECT ${SENT} FROM sends ORDER BY seq DESC LIMIT ?`);
+    this.selectSent = database.prepare(`SELECT ${SENT} FROM sends ORDER BY seq DESC LIMIT +?`);
     this.selectSentIn = database.prepare(
-      `SELECT ${SENT} FROM sends WHERE conversation = ? AND created_at > 0 ORDER BY seq DESC LIMIT ?`,
+      `SELECT ${SENT} FROM sends WHERE conversation = ? AND created_at > 0 ORDER BY seq DESC LIMIT +?`,
     );
     this.countBacklog = database.prepare(
       `SELECT (SELECT count(*) FROM incoming WHERE conversation = @in AND state = 'open') AS waiting,
@@ -77,19 +77,19 @@ export class RecentTexts {
     );
     this.selectHours = database.prepare(
       `SELECT settled_at - settled_at % 3600000 AS "from", state, count(*) AS count FROM
-         (SELECT settled_at, state FROM sends WHERE settled_at > ? ORDER BY settled_at DESC LIMIT ?)
+         (SELECT settled_at, state FROM sends WHERE settled_at > ? ORDER BY settled_at DESC LIMIT +?)
        GROUP BY 1, 2`,
     );
     this.selectLatencies = database
       .prepare(
         `SELECT settled_at - created_at FROM
-           (SELECT settled_at, created_at, state FROM sends WHERE settled_at > ? ORDER BY settled_at DESC LIMIT ?)
+           (SELECT settled_at, created_at, state FROM sends WHERE settled_at > ? ORDER BY settled_at DESC LIMIT +?)
          WHERE state = 'sent'`,
       )
       .pluck();
     this.selectReceivedHours = database.prepare(
       `SELECT seen_at - seen_at % 3600000 AS "from", count(*) AS count FROM
-         (SELECT seen_at FROM incoming ORDER BY seq DESC LIMIT ?)
+         (SELECT seen_at FROM incoming ORDER BY seq DESC LIMIT +?)
        WHERE seen_at > ? GROUP BY 1`,
     );
   }

@@ -65,7 +65,7 @@ export class ScheduleTable {
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?)`,
     );
     this.selectDue = database.prepare(
-      `SELECT ${COLUMNS} FROM schedule WHERE state = 'pending' AND send_at BETWEEN ? AND ? ORDER BY send_at, seq LIMIT ?`,
+      `SELECT ${COLUMNS} FROM schedule WHERE state = 'pending' AND send_at BETWEEN ? AND ? ORDER BY send_at, seq LIMIT +?`,
     );
     this.selectNext = database
       .prepare("SELECT min(send_at) FROM schedule WHERE state = 'pending' AND send_at >= ?")
@@ -75,9 +75,9 @@ export class ScheduleTable {
        SELECT ${COLUMNS} FROM schedule WHERE command_id = @id LIMIT 1`,
     );
     this.selectByState = database.prepare(
-      `SELECT ${COLUMNS} FROM schedule WHERE state = ? ORDER BY send_at, seq LIMIT ?`,
+      `SELECT ${COLUMNS} FROM schedule WHERE state = ? ORDER BY send_at, seq LIMIT +?`,
     );
-    this.selectAll = database.prepare(`SELECT ${COLUMNS} FROM schedule ORDER BY send_at, seq LIMIT ?`);
+    this.selectAll = database.prepare(`SELECT ${COLUMNS} FROM schedule ORDER BY send_at, seq LIMIT +?`);
     this.update = database.prepare(
       'UPDATE schedule SET state = ?, error = ?, settled_at = ? WHERE schedule_id = ?',
     );

@@ -22,7 +22,7 @@ export class SendPartTable {
       `SELECT ${SEND_COLUMNS} FROM sends WHERE state = 'staging' ORDER BY seq`,
     );
     this.selectStaged = database.prepare(
-      `SELECT ${SEND_COLUMNS} FROM sends WHERE staged = 1 AND seq > ? ORDER BY seq LIMIT ?`,
+      `SELECT ${SEND_COLUMNS} FROM sends WHERE staged = 1 AND seq > ? ORDER BY seq LIMIT +?`,
     );
     this.selectAttempted = database.prepare(
       'SELECT conversation, attempted_at AS attemptedAt FROM sends WHERE seq > ? AND attempted_at > ? ORDER BY seq',

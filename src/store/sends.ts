@@ -337,7 +337,7 @@ const SQL = {
   updateReported: 'UPDATE sends SET told = ?, life_until = ? WHERE seq = ?',
   updateLivesBy: 'UPDATE sends SET life_until = ? WHERE life_until > ?',
   selectLiving: `SELECT ${LIVE_COLUMNS} FROM sends INDEXED BY sends_life_until
-     WHERE life_until IS NOT NULL AND (life_until, seq) > (?, ?) ORDER BY life_until, seq LIMIT ?`,
+     WHERE life_until IS NOT NULL AND (life_until, seq) > (?, ?) ORDER BY life_until, seq LIMIT +?`,
   selectUnproven: `SELECT ${COLUMNS} FROM sends INDEXED BY sends_unproven
      WHERE conversation = ? AND tag IS NOT NULL AND guid IS NULL
      AND (state <> 'failed' OR error_code = 'not_delivered')`,
@@ -348,7 +348,7 @@ const SQL = {
   selectAnyProven:
     'SELECT 1 FROM sends INDEXED BY sends_proven WHERE conversation = ? AND guid IS NOT NULL LIMIT 1',
   selectNewestTo: `SELECT ${COLUMNS} FROM sends INDEXED BY sends_written_to WHERE conversation = ? AND created_at > 0
-     ORDER BY seq DESC LIMIT ?`,
+     ORDER BY seq DESC LIMIT +?`,
   selectOpenTags: `SELECT tag FROM sends WHERE ${IN_LANE} AND tag IS NOT NULL`,
   countInLane: `SELECT count(*) FROM sends WHERE ${IN_LANE}`,
 };

@@ -52,7 +52,7 @@ export class SetAsideTable {
        ON CONFLICT (kind, key) DO UPDATE SET error = excluded.error`,
     );
     this.select = database.prepare(
-      'SELECT kind, key, at, error FROM set_aside WHERE at >= ? ORDER BY at DESC LIMIT ?',
+      'SELECT kind, key, at, error FROM set_aside WHERE at >= ? ORDER BY at DESC LIMIT +?',
     );
     this.left = stoppedCleanly ? 0 : WATCHED;
   }

@@ -22,6 +22,9 @@ export function columns<Row>(...fields: readonly (keyof Row & string)[]): string
 /**
  * Opens an SQLite file as it is, with no pragma of ours; created if missing unless `readonly`. A lock held by another
  * connection is waited for `busyTimeoutMs` (5000). Throws SqliteError, or EdgeError `sqlite_unloadable` if this Node has no SQLite.
+ *
+ * Its statements bind a limit as `LIMIT +?`. SQLite plans by the value of a parameter that stands alone there, so it prepares the statement
+ * again each time one is bound, which takes longer than most of our queries.
  */
 export function openDatabase(
   path: string,

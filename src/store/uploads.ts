@@ -52,7 +52,7 @@ export class UploadTable {
        ON CONFLICT (attachment_guid) DO NOTHING`,
     );
     this.selectOpen = database.prepare(
-      `SELECT ${COLUMNS} FROM uploads WHERE state = 'open' ORDER BY retry_at, seq LIMIT ?`,
+      `SELECT ${COLUMNS} FROM uploads WHERE state = 'open' ORDER BY retry_at, seq LIMIT +?`,
     );
     this.selectMessage = database
       .prepare("SELECT message FROM uploads WHERE seq = ? AND queued_at = ? AND state = 'open'")

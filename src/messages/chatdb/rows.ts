@@ -66,7 +66,7 @@ export class MessageRows {
     const { database, schema } = open;
     this.neighbours = new NeighbourRows(open);
     const select = messageQuery(schema);
-    this.after = database.prepare(`${select} WHERE m.ROWID > ? ORDER BY m.ROWID LIMIT ?`);
+    this.after = database.prepare(`${select} WHERE m.ROWID > ? ORDER BY m.ROWID LIMIT +?`);
     this.among = database.prepare(
       `${select} WHERE m.ROWID IN (SELECT value FROM json_each(?)) ORDER BY m.ROWID`,
     );
@@ -91,7 +91,7 @@ export class MessageRows {
         `SELECT m.ROWID AS rowId, CAST(m.guid AS TEXT) AS guid, CAST(m.date AS TEXT) AS date,
            ${schema.column('message', 'm', 'is_from_me')} AS isFromMe
          FROM message m WHERE m.date >= ? AND m.date < ? AND (m.date > ? OR m.ROWID > ?) AND typeof(m.date) = 'integer'
-         ORDER BY m.date, m.ROWID LIMIT ?`,
+         ORDER BY m.date, m.ROWID LIMIT +?`,
       );
       this.newestDate = database
         .prepare<unknown[], string | null>(

@@ -137,20 +137,20 @@ export class ChatDbSentRows {
     this.highest = database.prepare<unknown[], number | null>('SELECT max(ROWID) FROM message').pluck();
     // The unary plus keeps SQLite from an index on is_from_me: the few rows above the ROWID are the way in.
     this.after = database.prepare(
-      `${select} WHERE m.ROWID > ? AND (+m.is_from_me = 1 OR (${unsettledDirection(schema)})) ORDER BY m.ROWID LIMIT ?`,
+      `${select} WHERE m.ROWID > ? AND (+m.is_from_me = 1 OR (${unsettledDirection(schema)})) ORDER BY m.ROWID LIMIT +?`,
     );
     const given = 'FROM json_each(?) t CROSS JOIN message m';
     const isOurs = `(+m.is_from_me = 1 OR (${unsettledDirection(schema)}))`;
     if (schema.has('message', 'date')) {
       this.dated = database.prepare(
-        `${select} WHERE m.date >= ? AND ${isOurs} ORDER BY m.date, m.ROWID LIMIT ?`,
+        `${select} WHERE m.date >= ? AND ${isOurs} ORDER BY m.date, m.ROWID LIMIT +?`,
       );
       // The same plus: what is wanted of the rows is no way to them.
       this.afterWithin = database.prepare(
-        `${select} WHERE m.ROWID > ? AND (+m.ROWID <= ? OR +m.date < ?) AND ${isOurs} ORDER BY m.ROWID LIMIT ?`,
+        `${select} WHERE m.ROWID > ? AND (+m.ROWID <= ? OR +m.date < ?) AND ${isOurs} ORDER BY m.ROWID LIMIT +?`,
       );
       this.datedWithin = database.prepare(
-        `${select} WHERE m.date >= ? AND (+m.ROWID <= ? OR +m.date < ?) AND ${isOurs} ORDER BY m.date, m.ROWID LIMIT ?`,
+        `${select} WHERE m.date >= ? AND (+m.ROWID <= ? OR +m.date < ?) AND ${isOurs} ORDER BY m.date, m.ROWID LIMIT +?`,
       );
       this.datedAt = database.prepare(
         `${select.replace('FROM message m', given)} WHERE m.date >= t.value AND m.date < t.value + ${NS_IN_MS} AND ${isOurs} ORDER BY m.date, m.ROWID`,

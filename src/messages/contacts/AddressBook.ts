@@ -165,7 +165,7 @@ function entriesOf(file: string): Entry[] {
              nullif(trim(CAST(ZNICKNAME AS TEXT)), '') AS nickname, nullif(trim(CAST(ZORGANIZATION AS TEXT)), '') AS company
            FROM ZABCDRECORD
          ) ON Z_PK = owner
-         WHERE address <> '' AND name <> '' LIMIT ?`,
+         WHERE address <> '' AND name <> '' LIMIT +?`,
       )
       .all(MOST_ENTRIES);
   } finally {

@@ -85,7 +85,7 @@ export function readSurvey(
 function readRows(open: OpenChatDb, clock: Clock, region: string): { rows: SurveyedRow[]; isCut: boolean } {
   const messages = new MessageRows(open);
   const page = open.database
-    .prepare<unknown[], number>('SELECT ROWID FROM message WHERE ROWID < ? ORDER BY ROWID DESC LIMIT ?')
+    .prepare<unknown[], number>('SELECT ROWID FROM message WHERE ROWID < ? ORDER BY ROWID DESC LIMIT +?')
     .pluck();
   const end = clock.monotonic() + TIME_BUDGET_MS;
   const newestFirst: SurveyedRow[] = [];
