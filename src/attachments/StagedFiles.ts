@@ -24,14 +24,14 @@ import { faultCode } from './faultCode.js';
 export interface SentFileFate {
   /** Apple has it, or will never have it: Messages reads the file no more. */
   isOver: boolean;
-  /** Where chat.db says that its own copy lies; null if it says nothing. */
+  /** The location of Messages' own copy according to chat.db; null if unknown. */
   path: string | null;
 }
 
 interface StagedFilesOptions {
   store: Store;
   staging: StagingArea;
-  /** The fate of the file whose outgoing row has this guid; undefined if chat.db does not tell. */
+  /** The state of the file whose outgoing row has this guid; undefined if chat.db does not show it. */
   fateOf: (guid: string) => SentFileFate | undefined;
   clock: Clock;
   log: Logger;
@@ -46,9 +46,9 @@ const KEPT_MS = 24 * 3_600_000;
 const BATCH = 200;
 
 /**
- * Removes staged files when nobody needs them: at once where nothing was sent; once Apple has the file; after 24 hours
- * where that cannot be known. A copy that chat.db names as its own is left to Messages. What no stored send or schedule
- * knows is swept at the start and every hour.
+ * Removes staged files that are no longer needed: immediately if nothing was sent; once Apple has the file; after 24
+ * hours if that is not known. A copy that chat.db names as its own is left to Messages. Files without a stored send or
+ * schedule are removed at the start and every hour.
  */
 export class StagedFiles {
   private timer: Timer | undefined;
@@ -65,7 +65,7 @@ export class StagedFiles {
     this.timer = undefined;
   }
 
-  /** Looks now at what may go; comes back by itself. Never throws for the sake of a file. */
+  /** Checks which files can be removed; repeats on its own. Never throws because of a file. */
   look(): void {
     const { store, clock, log } = this.options;
     this.timer?.cancel();
@@ -125,7 +125,7 @@ export class StagedFiles {
       after = sends.at(-1)?.seq ?? after;
     }
     const removed = staging.sweep(inUse, clock.now() - YOUNG_MS);
-    if (removed > 0) log.info('Removed staged files that belong to nothing', { count: removed });
+    if (removed > 0) log.info('Removed staged files that nothing refers to', { count: removed });
     this.sweptAt = clock.monotonic();
   }
 }
@@ -135,8 +135,8 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const KEPT = '.kept';
 
 /**
- * Where files lie while they are being sent: `<root>/<uuid>/<name>`, each in a directory (0700) of its own, under
- * Messages' own directory, as Messages may read no other (docs/facts.md#files).
+ * Where files are while they are being sent: `<root>/<uuid>/<name>`, each in a separate directory (0700), under
+ * Messages' own directory, because Messages may read no other (docs/facts.md#files).
  */
 export class StagingArea {
   constructor(readonly root: string) {}

@@ -10,7 +10,7 @@ export function isHandedOver(path: string, handover: string): boolean {
 
 /**
  * Reads a file that the operator's command copied for us: never through a link. It is a copy, so that the daemon reads
- * nothing that whoever asks may not read himself, whatever macOS permits the daemon; so a hard link is refused.
+ * nothing that the caller may not read, whatever macOS permits the daemon; so a hard link is refused.
  */
 export function readHandedOver(path: string, maxBytes: number): { bytes: Buffer } | { fault: string } {
   const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -34,7 +34,7 @@ function readWhole(file: number, size: number): { bytes: Buffer } | { fault: str
   let length = 0;
   while (length < size) {
     const read = readSync(file, bytes, length, size - length, length);
-    if (read === 0) return { fault: 'it was changed while it was read' };
+    if (read === 0) return { fault: 'it changed while it was read' };
     length += read;
   }
   return { bytes };

@@ -75,7 +75,7 @@ async function ask(
   if (way instanceof Error) return failure(way);
   return new Promise((resolve) => {
     const asked = request(url, {
-      // Of its own: no connection that somebody else opened, none kept.
+      // A separate agent: no connection is shared or kept.
       ...options.outbound.once(url),
       ...way.options,
       signal,
@@ -142,11 +142,13 @@ function read(
     if (size > maxBytes) end(tooLarge);
     else chunks.push(chunk);
   });
-  response.on('error', (error) => end({ kind: 'failed', message: `it broke off (${wordOf(error)})` }));
+  response.on('error', (error) =>
+    end({ kind: 'failed', message: `the transfer was interrupted (${wordOf(error)})` }),
+  );
   response.on('end', () => {
     if (size === 0) end({ kind: 'refused', message: 'it is empty' });
     else if (response.complete) end({ kind: 'file', bytes: Buffer.concat(chunks), type });
-    else end({ kind: 'failed', message: 'it broke off' });
+    else end({ kind: 'failed', message: 'the transfer was interrupted' });
   });
 }
 

@@ -20,12 +20,13 @@ const TRIES = 3;
 const NO_FILE = new Set(['ENXIO', 'ENODEV', 'EOPNOTSUPP', 'ENOTSUP']);
 const NOT_REGULAR = 'it is not a regular file';
 const SEVERAL_NAMES =
-  'it has more than one name on the disk (hard links), and the others may be outside of where files may be taken from';
+  'it has more than one name on the disk (hard links), and the others may be outside the allowed directories';
 
 /**
- * Reads a regular file that really lies under one of the roots: the roots' own links are followed, none below them, and a file
- * that a hard link names elsewhere too is refused. What is read is the very file that was judged, as it was at one moment,
- * whatever is swapped or written meanwhile; at most `maxBytes`. Throws the file system's error for anything but a missing file.
+ * Reads a regular file that really lies under one of the roots: the roots' own links are followed, none below them, and
+ * a file that a hard link names elsewhere too is refused. The content is that of the checked file at one moment,
+ * whatever is replaced or written meanwhile; at most `maxBytes`. Throws the file system's error for anything but a
+ * missing file.
  */
 export async function readRealFile(
   path: string,
@@ -34,7 +35,7 @@ export async function readRealFile(
 ): Promise<RealFile> {
   if (!isAbsolute(path) || path.includes('\0')) return refused('it is not an absolute path');
   const root = roots.find((candidate) => isUnder(path, candidate));
-  if (root === undefined) return refused('it is not in a place from which files may be taken');
+  if (root === undefined) return refused('it is not in an allowed directory');
   for (let tries = 1; ; tries++) {
     const read = await readOnce(path, root, maxBytes);
     if (read.kind !== 'changing' || tries === TRIES) return read;
@@ -80,7 +81,7 @@ async function readJudged(file: FileHandle, path: string, root: string, maxBytes
   }
   const after = await file.stat({ bigint: true });
   if (length < bytes.length || !isUnchanged(opened, after)) {
-    return { kind: 'changing', why: 'it was changed while it was read' };
+    return { kind: 'changing', why: 'it changed while it was read' };
   }
   return { kind: 'read', bytes };
 }

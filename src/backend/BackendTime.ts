@@ -9,9 +9,9 @@ export interface DatedHeaders {
 }
 
 const MOST_SAMPLES = 9;
-/** `Date` has whole seconds, and an answer takes its time: samples this close, in ms, tell the same. */
+/** `Date` has whole seconds, and an answer takes its time: samples this close, in ms, agree. */
 const AGREEMENT_MS = 5_000;
-/** `Date` is cut to the second, so the instant lies half a second later on average. */
+/** `Date` is truncated to the second, so the instant is half a second later on average. */
 const HALF_A_SECOND = 500;
 /** Beyond this the clocks count as different, ms. */
 const SKEW_MS = 60_000;
@@ -19,14 +19,14 @@ const SKEW_MS = 60_000;
 const PLAUSIBLE = { from: Date.UTC(2020, 0, 1), to: Date.UTC(2100, 0, 1) };
 
 /**
- * What time it is by the backend, learnt from the `Date` of its answers and carried on by the monotonic clock, so that
- * setting this machine's clock does not change it. Known for certain once two answers agree; then it is the median of the
- * newest nine, so that one that lies or was kept by a proxy counts for nothing.
+ * The time of the backend's clock, learnt from the `Date` of its answers and continued by the monotonic clock, so that
+ * setting this machine's clock does not change it. Certain once two answers agree; then it is the median of the newest
+ * nine, so that a single wrong or cached answer has no effect.
  */
 export class BackendTime {
   /** The backend's time (Unix ms) when the monotonic clock was 0, by each answer, the oldest first. */
   private samples: readonly number[] = [];
-  /** What the samples tell, until there are others: each command asks. */
+  /** The result of the samples, cached until there are new ones, because each command needs it. */
   private known: { readonly isCertain: boolean; readonly origins: readonly number[] } | undefined;
   /** What was known before the machine slept, or its clock was set. */
   private doubted: number | undefined;
@@ -45,7 +45,7 @@ export class BackendTime {
       this.doubted = undefined;
     }
     const newest = this.samples.at(-1);
-    // Two in a row that tell the same, and something else than all before: the backend's clock was set.
+    // Two in a row that agree with each other but not with all before: the backend's clock was set.
     if (newest !== undefined && agree(newest, origin) && !agree(median(this.samples), origin))
       this.samples = [newest];
     this.samples = [...this.samples, origin].slice(-MOST_SAMPLES);
@@ -75,7 +75,7 @@ export class BackendTime {
     return Math.min(...this.agesOf(madeAt));
   }
 
-  /** As `ageOf`, but by whichever clock it is older: for who must not take it for younger than it is. */
+  /** Like `ageOf`, but by the clock by which it is older: for callers that must not underestimate the age. */
   mostAgeOf(madeAt: number): number {
     return Math.max(...this.agesOf(madeAt));
   }
@@ -90,7 +90,7 @@ export class BackendTime {
       since: this.skewedFrom,
       message: `The clock of this machine is ${seconds} s ${skewMs > 0 ? 'behind' : 'ahead of'} the backend's; the age of commands is measured by the backend's clock, scheduled texts by this machine's.`,
       remedy:
-        'Set the one that is wrong; on the Mac: System Settings > General > Date & Time, set automatically.',
+        'Correct the wrong clock; on the Mac: System Settings → General → Date & Time → set automatically.',
     };
   }
 

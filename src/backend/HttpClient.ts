@@ -17,12 +17,12 @@ const ANSWER_LIMITS: AnswerLimits = { bytes: 16 * 1024 * 1024, pieces: INPUT_LIM
 /** More than all posts of messages that may hang at once, so that syncs and acks always find a connection. */
 const MAX_SOCKETS = 96;
 
-/** What is told of a request under way. */
+/** The hooks of a request in progress. */
 export interface HttpProgress {
   /** The whole request was written to an established connection (TLS included). */
   readonly onWritten: () => void;
   /**
-   * Called right before the request goes out once more by itself, because a kept connection was closed under it: it has to be
+   * Called right before the request is automatically sent again because its kept-alive connection was closed: it is
    * written again, and the backend may read it twice.
    */
   readonly onResend: () => void;
@@ -42,7 +42,7 @@ export interface HttpRequest {
   readonly content?: { readonly type: string; readonly bytes: Buffer };
   /** It is about one message alone: that it is refused says nothing of our credentials. */
   readonly isAboutOne?: true;
-  /** How it ends says nothing of the backend as a whole: whoever listens for that is not told. */
+  /** Its result says nothing about the backend as a whole, so those listeners are not called. */
   readonly aside?: true;
   readonly headers?: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
@@ -81,9 +81,9 @@ interface HttpPorts {
     url: string,
     anonymous: boolean,
   ) => { readonly headers: Record<string, string> } | { readonly refused: string };
-  /** Told of each end, in order of ending, before the caller. */
+  /** Called at each end, in order of ending, before the caller. */
   readonly onOutcome: (request: HttpRequest, outcome: HttpOutcome) => void;
-  /** Told of the `Date` of each answer that comes from the backend itself, before what it says is looked at. */
+  /** Called with the `Date` of each answer that comes from the backend itself, before its content is read. */
   readonly onDate?: (headers: DatedHeaders) => void;
 }
 
@@ -109,7 +109,7 @@ export class HttpClient {
 
   /** Cuts what is in flight and closes the kept connections. */
   close(): void {
-    for (const abort of [...this.inFlight]) abort('the agent stops');
+    for (const abort of [...this.inFlight]) abort('the agent is stopping');
     for (const agent of this.agents.values()) agent.destroy();
     this.agents.clear();
   }
@@ -173,7 +173,7 @@ export class HttpClient {
           agent,
         });
         sent = current;
-        // What is written before the handshake is over only lies in a buffer.
+        // Data written before the handshake is finished is only buffered.
         const done = { established: false, finished: false };
         const note = (what: keyof typeof done) => {
           done[what] = true;
@@ -229,7 +229,7 @@ export class HttpClient {
       end({ kind: 'failed', cause: 'network', detail: describeNetworkError(error) }),
     );
     response.on('aborted', () =>
-      end({ kind: 'failed', cause: 'network', detail: 'the answer was cut short' }),
+      end({ kind: 'failed', cause: 'network', detail: 'the answer was incomplete' }),
     );
     response.on('end', () => {
       const status = response.statusCode ?? 0;
@@ -388,12 +388,12 @@ function retryCause(status: number): Extract<BackendVerdict, { kind: 'retry' }>[
   return status === 404 ? 'not_found' : 'other';
 }
 
-/** RFC 6838: what stands in chat.db as a file's type may be anything, and must not add lines of its own. */
+/** RFC 6838: a file's type in chat.db may be any text, and must not add header lines. */
 const MEDIA_TYPE = /^[a-z0-9][\w.+-]*\/[a-z0-9][\w.+-]*$/i;
 
 /**
- * Uploads one file as multipart form; never throws. Its `attachment_guid` is the idempotency key. How it ends tells nothing of
- * the backend as a whole, which may have no such endpoint.
+ * Uploads one file as multipart form; never throws. Its `attachment_guid` is the idempotency key. Its result says
+ * nothing about the backend as a whole, which may have no such endpoint.
  */
 export async function uploadPhoto(http: HttpClient, photo: Photo, timeoutMs: number): Promise<PhotoResult> {
   const key = photo.fields.attachment_guid;

@@ -3,7 +3,7 @@ import type { Logger } from '../logging/Logger.js';
 import type { Clock } from '../system/clock.js';
 import { describeLoss, type LinkState, type Loss, lossWords } from './linkTypes.js';
 
-/** Failures in a row that are told in full. */
+/** Failures in a row that are logged in full. */
 const LOGGED_IN_FULL = 5;
 const SUMMARY_EVERY = 10;
 const SUMMARY_MS = 600_000;
@@ -18,8 +18,8 @@ interface LinkLogPorts {
 }
 
 /**
- * Tells the story of the link in the log: every line of a short trouble, then one in ten attempts or one in ten
- * minutes, and one when it is over. A cause of being blocked is told once.
+ * Logs the history of the link: every line of a short outage, then one in ten attempts or one in ten minutes, and one
+ * when it is over. The cause of a block is logged once.
  */
 export class LinkLog {
   private delivery: 'unknown' | 'realtime' | 'polling' = 'unknown';
@@ -42,7 +42,7 @@ export class LinkLog {
         else this.connected(after);
         break;
       case 'suspect':
-        log.debug('WebSocket is silent; asking it with a short deadline', { cause: after.cause });
+        log.debug('WebSocket is silent; sending a ping with a short deadline', { cause: after.cause });
         break;
       case 'waiting':
         this.fellBack(before, after);

@@ -47,8 +47,8 @@ export interface CredentialInput {
 }
 
 /**
- * The credentials of one request or handshake, by the precedence of protocol §1. An HMAC token is minted anew at each
- * call. Never a token for a host that is not this machine and is not reached by TLS.
+ * The credentials of one request or handshake, by the precedence of protocol §1. An HMAC token is created at each call.
+ * Never a token for a host that is not this machine and is not reached by TLS.
  */
 export function credentialsFor(input: CredentialInput): Credentials {
   const { settings, agentId } = input;
@@ -92,14 +92,14 @@ export function credentialsFor(input: CredentialInput): Credentials {
   );
 }
 
-/** base64("<agent>:<phone>:<seconds>:<hex hmac-sha256 of what stands before>"), as seed 003 has it. */
+/** base64("<agent>:<phone>:<seconds>:<hex hmac-sha256 of the part before it>"), as in seed 003. */
 export function mintToken(secret: string, agentId: string, userPhone: string, now: number): string {
   const signed = `${agentId}:${userPhone}:${Math.floor(now / 1_000)}`;
   const signature = createHmac('sha256', secret).update(signed).digest('hex');
   return Buffer.from(`${signed}:${signature}`).toString('base64');
 }
 
-/** Whether a token has the form that `mintToken` writes, whoever signed it. */
+/** Whether a token has the form that `mintToken` writes, regardless of the signature. */
 export function isHmacToken(token: string): boolean {
   return /^[^:]+:[^:]+:\d{9,11}:[0-9a-f]{64}$/i.test(Buffer.from(token, 'base64').toString('utf8'));
 }
@@ -120,7 +120,7 @@ export function tokenExpiry(token: string): number | null {
   if (payload === undefined || signature === undefined) return null;
   try {
     const { exp } = asObject(JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'))) ?? {};
-    // What is no date in the range of Date tells nothing.
+    // A value outside the range of Date is ignored.
     return typeof exp === 'number' && exp > 0 && exp < 8e12 ? exp * 1_000 : null;
   } catch {
     // It only looks like one.
@@ -142,7 +142,7 @@ export function requestHeaders(
   };
 }
 
-/** What to do when a backend refuses our token; `skewMs` is its clock minus ours, where it told. */
+/** What to do when a backend refuses our token; `skewMs` is its clock minus ours, if known. */
 export function refusalRemedy(
   mode: 'pinned' | 'hmac' | 'secret' | 'registered' | null,
   skewMs: number | null,
@@ -152,7 +152,7 @@ export function refusalRemedy(
     remedies.push('check EDGE_TOKEN, or remove it so that tokens are made from EDGE_SECRET');
   if (mode === 'hmac') remedies.push('if the backend supports only plain secrets, set auth.mode to secret');
   if (mode === 'secret')
-    remedies.push('a production backend takes only signed tokens: set auth.mode to hmac');
+    remedies.push('a production backend accepts only signed tokens: set auth.mode to hmac');
   if (skewMs !== null && Math.abs(skewMs) > 60_000) {
     const seconds = Math.round(Math.abs(skewMs) / 1_000);
     remedies.push(

@@ -17,7 +17,7 @@ export interface LinkRules {
   readonly dialFirstMs: number;
   readonly dialLongestMs: number;
   readonly wakePingMs: number;
-  /** A link that was up this long and had a pong starts anew at the first backoff step. */
+  /** A link that was up this long and had a pong restarts at the first backoff step. */
   readonly stableMs: number;
   readonly backoffMs: readonly number[];
   /** Close 4409: another agent has our id. */
@@ -158,7 +158,7 @@ export type LinkEvent = { readonly at: number; readonly chance: number } & (
   | { readonly type: 'kick' }
   /** Something sent waits for the pong of a ping that has not left yet. */
   | { readonly type: 'hurry' }
-  /** The backend seems to have lost us; a fresh socket mends that. */
+  /** The backend seems to have lost us; a new socket fixes that. */
   | { readonly type: 'redial'; readonly why: string }
   | { readonly type: 'registered' }
   /** They may be other ones now, or none. */
@@ -213,7 +213,7 @@ export function describeLoss(loss: Loss): string {
 interface LossWords {
   readonly meaning: string;
   readonly remedy: string;
-  /** The remedy for whoever says already that the secrets must be the same. */
+  /** The remedy if the text already says that the secrets must be the same. */
   readonly more: string;
 }
 
@@ -268,7 +268,7 @@ const BY_CLOSE_CODE: Readonly<Record<number, Meaning>> = {
 
 const ENDPOINT_ALONE: Meaning = {
   meaning:
-    'HTTP takes the same credentials, so the endpoint is not there yet, or a proxy refuses WebSocket upgrades',
+    'HTTP accepts the same credentials, so the endpoint does not exist yet, or a proxy refuses WebSocket upgrades',
   remedy:
     'Check that the backend serves /edge/ws and that no proxy in between refuses WebSockets. The agent retries on its own, at least once a minute.',
 };

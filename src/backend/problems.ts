@@ -11,7 +11,7 @@ import type { BackendSettings } from './settings.js';
 const DOWN_MS = 60_000;
 /** Links in a row that dropped soon: fewer happen when a backend is deployed. */
 const UNSTABLE_FROM = 3;
-/** One is a Mac that was replaced; the second proves that both go on. */
+/** One may be a replaced Mac; the second proves that both are running. */
 const DUPLICATED_FROM = 2;
 
 interface ProblemFacts {
@@ -92,7 +92,7 @@ function refusalProblem(facts: ProblemFacts): Problem<number> | null {
     return {
       code: 'websocket_refused',
       since,
-      message: `The backend refuses the real-time link, although HTTP takes the same credentials: ${words.meaning}.`,
+      message: `The backend refuses the real-time link, although HTTP accepts the same credentials: ${words.meaning}.`,
       remedy: words.remedy,
     };
   }

@@ -16,9 +16,9 @@ type AckListener = (command: CommandRecord, verdict: Verdict) => void;
 const OFFERED_AGAIN_MS = 86_400_000;
 
 /**
- * The number of an ack, and whether it says that its store was restored. After a restore nobody here knows which acks the backend has.
- * What is certain of a text counts above all of them; a doubt, or a word that depends on what the store forgot, counts only where there
- * is none, so it has the number that it would have had, and says so.
+ * The number of an ack, and whether it says that its store was restored. After a restore it is not known which acks the
+ * backend has. A certain outcome of a text counts above all of them; a doubt, or an ack that depends on forgotten
+ * state, counts only if the backend has none, so it has the number that it would have had, and is marked.
  */
 export function numberOf(
   verdict: Verdict,
@@ -47,7 +47,7 @@ export class Acks {
     private readonly clock: Clock,
   ) {}
 
-  /** Told of each ack that is given, inside the write that stores it. `command` is as it was before. */
+  /** Called for each created ack, inside the write that stores it. `command` is its previous state. */
   onGiven(listener: AckListener): void {
     this.listeners.push(listener);
   }
@@ -74,7 +74,7 @@ export class Acks {
     };
     this.store.commands.finish(ack);
     this.store.lineage.advance();
-    // What the backend never sent it never hears the end of.
+    // A command that the backend did not send is not acked.
     if (known.via !== 'operator') this.store.acks.add(ack);
     for (const listener of this.listeners) listener(known, verdict);
   }
@@ -100,7 +100,8 @@ const CHANNEL_NAMES: Readonly<Record<Channel, string>> = {
 const FORGOTTEN: HandlerResult = {
   kind: 'failed',
   code: 'outcome_unknown',
-  message: 'Records of commands were damaged, maybe that of this one: whether it was executed is not known.',
+  message:
+    'Records of commands were damaged, possibly that of this one: it is not known whether it was executed.',
   result: { outcome: 'unknown', retry_safe: false },
 };
 
@@ -110,7 +111,7 @@ const UNDATED_DOUBTED_MS = 120_000;
 /** What became of a command, once it is stored. */
 type CommandStage = 'received' | 'completed' | 'failed';
 
-/** Told after the commit; must not throw. */
+/** Called after the commit; must not throw. */
 type StageListener = (commandId: string, stage: CommandStage, code: string | null) => void;
 
 /**
@@ -137,9 +138,9 @@ export class Commands {
   }
 
   /**
-   * Throws if the batch cannot be stored; then nothing of it was done and nothing is acked. A command that trips over a
-   * mistake of ours fails alone. What comes by the socket may be stored with what else this turn of the loop brings; that it cannot be
-   * is logged then.
+   * Throws if the batch cannot be stored; then nothing of it was done and nothing is acked. A command that causes an
+   * internal error fails alone. Commands by the socket may share a commit with other writes of this turn of the event
+   * loop; if that fails, it is logged.
    */
   receive(commands: readonly ReceivedCommand[], via: Channel): void {
     if (this.store.setAside.isWatching) for (const command of commands) this.takeWatched(command, via);
@@ -182,7 +183,7 @@ export class Commands {
       });
   }
 
-  /** Where nobody is there to catch what the disk does. */
+  /** Where no caller would catch a disk error. */
   private refuseLater(
     command: ReceivedCommand,
     via: Channel,
@@ -224,8 +225,8 @@ export class Commands {
   }
 
   /**
-   * Stores and acks a command that trips over a mistake of ours; what cannot even be stored keeps only its id. Throws nothing but
-   * what the disk does: those behind it in the batch are taken in.
+   * Stores and acks a command that causes an internal error; if even that cannot be stored, only its id is kept. Throws
+   * only disk errors: the later commands of the batch are still accepted.
    */
   private refuse(command: ReceivedCommand, via: Channel, fault: unknown): void {
     const { commandId } = command;
@@ -286,7 +287,7 @@ export class Commands {
   private repeat(command: ReceivedCommand, bodyHash: string): void {
     const known = this.store.commands.find(command.commandId);
     if (known === undefined) return;
-    // Of a command whose record was damaged nobody can tell whether it says the same.
+    // If the record of a command was damaged, it is not known whether a repeat is identical.
     const differs = known.bodyHash !== UNKNOWN_BODY_HASH && known.bodyHash !== bodyHash;
     if (differs) {
       this.log.warn('A command arrived again with different content; it is not executed', {

@@ -17,7 +17,7 @@ export interface Mistake {
   readonly suggestion?: string;
 }
 
-/** Thrown when the configuration cannot be used; lists every mistake at once, one a line. */
+/** Thrown when the configuration cannot be used; lists every error, one per line. */
 export class ConfigError extends EdgeError {
   constructor(
     readonly mistakes: readonly Mistake[],
@@ -32,7 +32,7 @@ export class ConfigError extends EdgeError {
       linesOf(mistakes).join('\n'),
       hasFile
         ? 'Correct what is listed and start again; every setting is explained in the config.yaml that comes with edge-agent.'
-        : 'There is no configuration yet. Make one: edge-agent setup',
+        : 'There is no configuration yet. Create one: edge-agent setup',
     );
   }
 

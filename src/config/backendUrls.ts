@@ -31,13 +31,13 @@ export function parseBackendUrl(text: string): BackendUrl {
   }
   if (!SECURE.has(url.protocol) && !isLoopback(url.hostname)) {
     return refused(
-      'https:// or wss://, because this host is not this machine and secrets would travel in the clear',
+      'https:// or wss://, because this host is not this machine and secrets would be sent in plain text',
     );
   }
   return { kind: 'usable', url };
 }
 
-/** An address as it may be shown: without what stands before an @, which may be a password. */
+/** An address for display: without the part before an @, which may be a password. */
 export function shownAddress(text: string): string {
   return text.replace(/^([a-z]+:\/\/)?.*@/is, '$1…@');
 }

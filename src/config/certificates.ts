@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { describeError } from '../errors.js';
 import { readTextFile } from './places.js';
 
-/** Certificates of a file, or why it is of no use, with the line; `warnings` are for a person. */
+/** The certificates of a file, or why it is unusable, with the line; `warnings` are for people. */
 type Certificates =
   | { readonly kind: 'read'; readonly pem: string; readonly warnings: readonly string[] }
   | { readonly kind: 'unusable'; readonly why: string };
@@ -10,8 +10,8 @@ type Certificates =
 const BEGIN = /^-----BEGIN ([A-Z0-9 ]+)-----$/;
 
 /**
- * Reads the certificates of a PEM file (RFC 7468); what stands between them is a comment. Every one must be readable: a file of which
- * half counts would be found out when it is needed. Nothing of a key is ever taken or shown.
+ * Reads the certificates of a PEM file (RFC 7468); text between them is a comment. Every one must be readable, because
+ * a half-valid file would fail only when it is needed. Keys are never read or shown.
  */
 export function readCertificates(path: string, now: number): Certificates {
   const unusable = (why: string): Certificates => ({ kind: 'unusable', why });
@@ -21,7 +21,7 @@ export function readCertificates(path: string, now: number): Certificates {
   } catch (error) {
     return unusable(
       /UTF-8/.test(describeError(error))
-        ? `${path} is not a text file; make it one: openssl x509 -inform der -in <file> -out ca.pem`
+        ? `${path} is not a text file; convert it: openssl x509 -inform der -in <file> -out ca.pem`
         : describeError(error).replace(/\.$/, ''),
     );
   }
@@ -45,7 +45,7 @@ export function readCertificates(path: string, now: number): Certificates {
           `${place}: the certificate of ${subject.replaceAll('\n', ', ')} expired at ${validTo}.`,
         );
     } catch {
-      // OpenSSL's words ("asn1 encoding routines::wrong tag") help nobody.
+      // OpenSSL's messages ("asn1 encoding routines::wrong tag") are not helpful.
       return unusable(`${place}: the certificate that begins there is damaged`);
     }
     found.push(pem);

@@ -2,16 +2,16 @@ import { configDocumentation, type SettingDocumentation } from './settings.js';
 
 const HEAD = `# The configuration
 
-Made from the schema by \`npm run docs\`; do not edit. A file to begin with is [config.yaml](../config.yaml), a JSON Schema
-for editors [config.schema.json](config.schema.json).
+Generated from the schema by \`npm run docs\`; do not edit. [config.yaml](../config.yaml) is a file to start with, and
+[config.schema.json](config.schema.json) a JSON Schema for editors.
 
-What is given in several places counts in this order: what the backend changed (\`edge-agent config show\` marks it
-\`remote\`), the environment, \`.env\` beside the file, the file, the default. A changed file or \`.env\` is read at once:
-"restart" marks what counts with the next start only; until then the agent says so in \`edge-agent status\`. A file with
-a mistake changes nothing, and that is said there too.
+If a setting has several sources, the first of these is used: a change by the backend (\`edge-agent config show\` marks it
+\`remote\`), the environment, \`.env\` next to the file, the file, the default. The agent reads a changed file or \`.env\` immediately.
+Settings marked "restart" take effect at the next start; until then \`edge-agent status\` reports the change. A file with an error
+changes nothing, and \`edge-agent status\` reports the error.
 `;
 
-/** docs/configuration.md: every setting with its default, its variable, and when a change of it counts. */
+/** docs/configuration.md: every setting with its default, its variable, and when a change takes effect. */
 export function configurationPage(): string {
   const rows = configDocumentation();
   const sections = [...new Set(rows.map(({ key }) => sectionOf(key)))];
@@ -35,8 +35,8 @@ function tableRow(row: SettingDocumentation): string {
 }
 
 function counts({ reload, remote }: SettingDocumentation): string {
-  if (remote) return 'at once; the backend may change it';
-  return reload ? 'at once' : 'restart';
+  if (remote) return 'immediately; the backend may change it';
+  return reload ? 'immediately' : 'restart';
 }
 
 function defaultWords({ default: value, required, derived }: SettingDocumentation): string {

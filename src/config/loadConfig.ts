@@ -30,22 +30,22 @@ export interface LoadedConfig {
   readonly envPath: string;
   /** Where each setting's value came from, by key. */
   readonly sources: Readonly<Record<string, Source>>;
-  /** What nobody gave and another setting tells, for a person: "edge.user_phone from edge.agent_id (.env:2)". */
+  /** The settings derived from others, for people: "edge.user_phone from edge.agent_id (.env:2)". */
   readonly derived: readonly string[];
   /** For a person; without secrets. */
   readonly warnings: readonly string[];
   /** What asks for connections that are not verified, or weak, and is ignored: by name and place. */
   readonly ignoredTls: readonly string[];
-  /** Loads it anew, from the same file. Throws as `loadConfig` does, also where that file is gone. */
+  /** Reloads it from the same file. Throws like `loadConfig`, also if that file was removed. */
   readonly reload: () => LoadedConfig;
 }
 
 const NO_FILE: FileSettings = { values: new Map(), bare: new Map(), mistakes: [] };
 
 /**
- * Reads the whole configuration: environment over `.env` over file over default. Throws `ConfigError` with every
- * mistake at once, or `config_unreadable`. A missing secret is no mistake: the agent then runs degraded and says so.
- * With `draft` it judges what the file would be with that text, in the file's own place.
+ * Reads the whole configuration: environment over `.env` over file over default. Throws `ConfigError` with all errors,
+ * or `config_unreadable`. A missing secret is not an error: the agent then runs degraded and reports it. With `draft`
+ * it checks the file as if it had that text.
  */
 export function loadConfig(places: ConfigPlaces, draft?: string): LoadedConfig {
   const path = findConfigFile(places);
@@ -139,8 +139,8 @@ const CERTIFICATES = 'a file of certificates in PEM form';
 const ADDRESSES = ['backend.url', 'backend.websocket_url', 'backend.proxy', 'backend.ca_file'];
 
 /**
- * Throws where a file that nobody named would decide where a secret goes that does not lie beside it: it may have come with
- * somebody else's directory. A file and the `.env` beside it belong together, as do variables of one environment.
+ * Throws if a file that was only found would decide where a secret from elsewhere is sent: it may have come with
+ * another person's directory. A file and the `.env` next to it belong together, as do variables of one environment.
  */
 function refuseToLend(
   path: string,
@@ -159,22 +159,22 @@ function refuseToLend(
 }
 
 /**
- * Nobody need have named the file that was found; that it is gone is told as such. So is one that was emptied: more likely an
- * accident than a wish, and every setting would go back to its default.
+ * Even if the file was only found, its removal is an error. So is an emptied file: it is probably an accident, and
+ * every setting would fall back to its default.
  */
 function reload(path: string | null, places: ConfigPlaces, wasEmpty: boolean): LoadedConfig {
   if (path === null) return loadConfig(places);
   if (!existsSync(path))
     throw new EdgeError(
       'config_unreadable',
-      `The configuration file ${path} is gone.`,
+      `The configuration file ${path} was removed.`,
       'Restore it; it is read as soon as it exists.',
     );
   if (!wasEmpty && isEmpty(readYaml(textOf(path))))
     throw new EdgeError(
       'config_unreadable',
       `The configuration file ${path} is empty.`,
-      'Restore its settings; they are read at once. To do without them, restart the agent.',
+      'Restore its settings; they are applied immediately. To run without them, restart the agent.',
     );
   return loadConfig({ ...places, configPath: path });
 }
@@ -184,7 +184,7 @@ function isEmpty({ entries, problems }: YamlFile): boolean {
   return entries.length === 0 && problems.length === 0;
 }
 
-/** The value of a setting that nobody gave, where another one tells it. */
+/** The value of an unset setting, if it can be derived from another one. */
 function derivedFor(setting: Setting, allGiven: (setting: Setting) => Given[]): Given | undefined {
   for (const { from, derive } of DERIVED_SETTINGS[setting.key] ?? []) {
     const other = SETTINGS.find(({ key }) => key === from);

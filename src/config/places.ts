@@ -44,14 +44,14 @@ export function findConfigFile(places: ConfigPlaces): string | null {
   if (path !== undefined) {
     const origin = places.configPath === undefined ? `$${CONFIG_PATH_VARIABLE}` : '--config';
     const isEmpty = places.configPath?.trim() === '';
-    // So the service was installed before there was a configuration: nobody typed that name.
+    // So the service was installed before there was a configuration: the name was not typed by a person.
     const isUsual = path === usualConfigPath(places);
     if (isEmpty || !exists(path)) {
       throw new EdgeError(
         'config_unreadable',
         `There is no configuration file at ${isEmpty ? '""' : path}${isUsual ? '' : ` (named by ${origin})`}.`,
         isUsual
-          ? 'Make it: edge-agent setup'
+          ? 'Create it: edge-agent setup'
           : 'Name a file that exists, or leave it out to search the usual places.',
       );
     }
@@ -60,15 +60,15 @@ export function findConfigFile(places: ConfigPlaces): string | null {
   return [join(places.cwd, 'config.yaml'), usualConfigPath(places)].find(exists) ?? null;
 }
 
-/** The file that somebody named, there or not: `--config`, else `$EDGE_AGENT_CONFIG`. */
+/** The named file, whether or not it exists: `--config`, else `$EDGE_AGENT_CONFIG`. */
 export function namedConfigPath(places: ConfigPlaces): string | undefined {
   const named = places.configPath ?? variable(places.env, CONFIG_PATH_VARIABLE);
   return named === undefined ? undefined : expandPath(named, places.homeDir, places.cwd);
 }
 
 /**
- * Whether the file is one that nobody named and that is at no usual place: a `config.yaml` that lies in this directory. The home
- * directory itself is the user's own; what comes from others (a clone, an archive) has a directory of its own.
+ * Whether the file was not named and is not at a usual place: a `config.yaml` in the current directory. The home
+ * directory itself is the user's own; files from others (a clone, an archive) are in their own directories.
  */
 export function isOnlyFound(path: string, places: ConfigPlaces): boolean {
   return (
@@ -76,7 +76,7 @@ export function isOnlyFound(path: string, places: ConfigPlaces): boolean {
   );
 }
 
-/** The file that somebody named, else the usual place of the platform; never what happens to lie in this directory. */
+/** The named file, else the usual place of the platform; never a file that is only in the current directory. */
 export function chosenConfigPath(places: ConfigPlaces): string {
   return namedConfigPath(places) ?? usualConfigPath(places);
 }
@@ -109,7 +109,7 @@ export function readTextFile(path: string): string | null {
       throw new EdgeError(
         'config_unreadable',
         `${path} cannot be read: it has ${size} bytes, and ${MOST_BYTES} are read at most.`,
-        'Remove from it what is not a setting.',
+        'Remove everything that is not a setting.',
       );
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
   } catch (thrown) {
@@ -136,7 +136,7 @@ function remedyFor(path: string, thrown: unknown): string {
   return 'Make it a plain UTF-8 text file that this user can read.';
 }
 
-/** What is in a directory that is closed to us belongs to somebody else. */
+/** A file in an inaccessible directory belongs to another user. */
 function isOwn(path: string): boolean {
   try {
     return statSync(path).uid === process.getuid?.();

@@ -6,9 +6,9 @@ import { readTextFile } from './places.js';
 import { behindLinks, replaceFile } from './replaceFile.js';
 
 /**
- * Puts another text into the configuration file, and keeps the one before as `config.yaml.bak-<time>` (0600, UTC) beside it.
- * `before` is what the change was made from, null: there was no file. Returns the place of the copy. Throws EdgeError
- * `config_unreadable` where somebody else has changed the file since, `state_unwritable`.
+ * Replaces the text of the configuration file, and saves the old one as `config.yaml.bak-<time>` (0600, UTC) next to
+ * it. `before` is the text on which the change is based, null: there was no file. Returns the path of the copy. Throws
+ * EdgeError `config_unreadable` if the file was changed since, `state_unwritable`.
  */
 export function replaceConfig(
   path: string,
@@ -28,7 +28,7 @@ export function replaceConfig(
   return copy;
 }
 
-/** Keeps what is in the configuration file beside it. Returns the place of the copy. Throws EdgeError `state_unwritable`. */
+/** Saves a copy of the configuration file next to it. Returns the path of the copy. Throws EdgeError `state_unwritable`. */
 export function keepConfig(path: string, text: string | Buffer, now: number): string {
   const time = new Date(now).toISOString().replace(/[-:]|\.\d+/g, '');
   const usual = `${behindLinks(path)}.bak-${time}`;
@@ -41,7 +41,7 @@ export function keepConfig(path: string, text: string | Buffer, now: number): st
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') continue;
       throw new EdgeError(
         'state_unwritable',
-        `${copy}, the copy of the present configuration, cannot be written: ${describeError(error)}. Nothing was changed.`,
+        `${copy}, the copy of the current configuration, cannot be written: ${describeError(error)}. Nothing was changed.`,
         'Check the owner, permissions and free space of its directory.',
         { cause: error },
       );

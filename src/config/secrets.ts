@@ -18,12 +18,12 @@ export const SECRET_VARIABLES = [
   {
     name: 'edgeToken',
     variable: 'EDGE_TOKEN',
-    description: 'A token to send as it is, instead of signed ones.',
+    description: 'A fixed token to send instead of signed ones.',
   },
   {
     name: 'registrationToken',
     variable: 'REGISTRATION_TOKEN',
-    description: 'Shown to the backend on registration.',
+    description: 'Sent to the backend at registration.',
   },
 ] as const satisfies readonly { name: keyof Secrets; variable: string; description: string }[];
 
@@ -40,9 +40,9 @@ interface FoundSecrets {
 const IN_KEYCHAIN = /^keychain:([\w.+-]*)$/;
 
 /**
- * Takes the secrets from the environment, else from `.env`; one that is in the Keychain is read from there, at each call.
- * Whitespace around one, which a backend would refuse as a wrong secret, is removed and warned about; an empty one is
- * not set. A missing one is no mistake.
+ * Reads the secrets from the environment, else from `.env`; one in the Keychain is read from there, at each call.
+ * Surrounding whitespace, which would make a secret wrong for the backend, is removed with a warning; an empty one is
+ * not set. A missing one is not an error.
  */
 export function findSecrets(
   env: NodeJS.ProcessEnv,
@@ -87,8 +87,8 @@ export function findSecrets(
 }
 
 /**
- * The secrets that do not lie in `.env` itself: those of the environment, and those that `.env` only names an entry of the Keychain
- * for. By their variables.
+ * The secrets that are not in `.env` itself: those of the environment, and those for which `.env` only names a Keychain
+ * entry. By their variables.
  */
 export function secretsFromElsewhere(env: NodeJS.ProcessEnv, { entries }: Dotenv): string[] {
   return SECRET_VARIABLES.map(({ variable }) => variable).filter((variable) => {

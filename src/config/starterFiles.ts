@@ -7,10 +7,10 @@ export interface Essentials {
   readonly backendUrl: string;
 }
 
-/** Lies beside the config.yaml that setup writes: editors take no absolute path with a space in it, as the usual one has. */
+/** Written next to the config.yaml of setup, because editors accept no absolute path with a space, as in the usual one. */
 export const SCHEMA_FILE = 'edge-agent.schema.json';
 
-/** The config.yaml that ships, comments and all, with the two required settings filled in and its schema beside it. */
+/** The included config.yaml with its comments, with the two required settings filled in and its schema next to it. */
 export function starterConfig(template: string, { userPhone, backendUrl }: Essentials): string {
   // A JSON string is a YAML string, whatever is in it.
   const values: readonly (readonly [RegExp, string])[] = [
@@ -34,8 +34,8 @@ export function dotenvWith(text: string, name: string, value: string): string {
   if (parseDotenv(line).entries.get(name)?.value !== value) {
     throw new EdgeError(
       'invalid_payload',
-      `${name} holds a character that .env cannot hold.`,
-      'Give it on one line, without control characters.',
+      `${name} contains a character that .env cannot contain.`,
+      'Put it on one line, without control characters.',
     );
   }
   const own = new RegExp(`^\\s*(?:export\\s+)?${name}\\s*=`);

@@ -40,10 +40,10 @@ export interface YamlFile {
 /** What begins or ends a key. Counted in texts and comments too, where few are. */
 const KEY = /:(?=\s|$)|\?(?=\s)|\{/g;
 
-/** So many syntax errors are told one by one. */
+/** The number of syntax errors that are listed individually. */
 const MOST_FAULTS = 20;
 
-/** Stands for a mapping where a value was looked for. */
+/** Marks a mapping where a value was expected. */
 export const SECTION: unique symbol = Symbol('a section');
 
 /**
@@ -60,7 +60,7 @@ export function readYaml(source: string): YamlFile {
   if (keys > INPUT_LIMITS.configKeys)
     return unreadable(
       `${keys} keys`,
-      `a configuration of at most ${INPUT_LIMITS.configKeys} keys: remove those that are no settings`,
+      `a configuration of at most ${INPUT_LIMITS.configKeys} keys: remove those that are not settings`,
     );
   const lines = new LineCounter();
   if (isNestedTooDeep(source)) return unreadable('a syntax error (nested too deep)');
@@ -146,7 +146,7 @@ function memoised(read: (node: unknown) => unknown): (node: unknown) => unknown 
   };
 }
 
-/** What each alias stands for, in one walk: the parser's own look-up walks the document once for each of them. */
+/** The target of each alias, in one walk: the parser's own look-up walks the document once for each alias. */
 function aliasesOf(document: Document): ReadonlyMap<unknown, unknown> {
   const anchors = new Map<string, unknown>();
   const named = new Map<unknown, unknown>();

@@ -53,7 +53,7 @@ function trueName(path: string): string {
     try {
       return name();
     } catch {
-      // Not there, or nobody may look: by what is known of it.
+      // Missing, or not accessible: by what is known of it.
     }
   }
   return path;
@@ -69,9 +69,9 @@ interface ContinuityOptions {
 }
 
 /**
- * Holds the one place of an agent on a chat.db, and recognises at the start a store that does not know all that was done there: one
- * that was restored, copied or salvaged, or a new one where another was at work. From then on the ledger has a gap
- * (`LedgerGap`), and what goes out is compared with chat.db first. The witness of this store is kept up to date meanwhile.
+ * Holds the lock of the agent on a chat.db, and recognises at the start an incomplete store: one that was restored,
+ * copied or salvaged, or a new one after another was in use. From then on the ledger has a gap (`LedgerGap`), and texts
+ * are compared with chat.db before they are sent. The witness of this store is kept up to date meanwhile.
  */
 export class Continuity {
   private noted: Problem<number, 'state_restored' | 'state_shared'> | undefined;
@@ -92,7 +92,10 @@ export class Continuity {
     private readonly witness: Witness | undefined,
   ) {}
 
-  /** Throws EdgeError `state_shared` if another agent works on this chat.db. Without a home to write to it goes on, and says so. */
+  /**
+   * Throws EdgeError `state_shared` if another agent works on this chat.db. Without a writable home directory it
+   * continues, and reports it.
+   */
   static open(options: ContinuityOptions): Continuity {
     const { places } = options;
     let witness: Witness | undefined;
@@ -127,7 +130,8 @@ export class Continuity {
       isEmpty: store.cursor.get() === undefined && store.sends.newest() === 0,
       isRebuilt: isNewlyRebuilt(store),
     });
-    // Where nothing tells how far the store had come that this is a copy of, a newer copy of it must not pass for this one by its counter.
+    // If it is not known how far the original of this copy had come, a newer copy of it must not pass for this one by
+    // its counter.
     const isCounted = standing.kind === 'current' || seen?.store === own?.id;
     this.id = (isCounted ? own?.id : undefined) ?? freshId('store');
     this.store = store;
@@ -169,7 +173,7 @@ export class Continuity {
     } catch (error) {
       this.isTaken = error instanceof EdgeError && error.code === 'state_shared';
       if (this.isTaken) return false;
-      // There is no place for a lock any more, for nobody: the agent goes on as one that started without.
+      // There is no place for a lock any more, for any agent: this one continues as if it had started without a lock.
       this.unlocked ??= this.cannotLock(error);
     }
     return true;
@@ -184,7 +188,7 @@ export class Continuity {
     }
   }
 
-  /** To the disk for sure: it may be the only record of what goes out now. */
+  /** Flushed to the disk: it may be the only record of what is being sent. */
   private recordAnswer(message: MarkedMessage | undefined, counter: number): void {
     const before = this.answered;
     this.answered =
@@ -249,7 +253,7 @@ export class Continuity {
     return {
       code: 'witness_unwritable',
       since: clock.now(),
-      message: `${path} was removed and cannot be created again (${cause}), so nothing stops a second agent on this chat.db.`,
+      message: `${path} was removed and cannot be created again (${cause}), so nothing prevents a second agent on this chat.db.`,
       remedy: `Check the permissions and the disk of ${dirname(path)}; the lock is then taken again automatically.`,
     };
   }
@@ -355,7 +359,7 @@ function forgottenBy(store: Store, seen: WitnessRecord | undefined): WitnessReco
   return withoutKnown(seen.begun, known);
 }
 
-/** With those of an earlier gap that is still one. Null: the witness does not tell of everything that the store forgot. */
+/** Including those of an earlier gap that is still open. Null: the witness does not have everything that the store forgot. */
 function forgottenAnswers(
   reason: GapReason,
   { lineage, sends }: Store,
@@ -376,8 +380,8 @@ const REVISIONS_APART = 1000;
 const MINUTE_MS = 60_000;
 
 /**
- * Above every revision that may have been given before: the witness tells of those which the store forgot, and where there is none, the
- * time does (in minutes, so that it fits 32 bits).
+ * Above every revision that may have been used before: the witness has those that the store forgot, and without a
+ * witness the time is used (in minutes, so that it fits 32 bits).
  */
 function revisionsAbove(own: number, witnessed: number, now: number): number {
   return Math.max(Math.max(own, witnessed) + REVISIONS_APART, Math.trunc(now / MINUTE_MS));
@@ -393,7 +397,7 @@ function shared(path: string, witness: Witness | undefined, cause: unknown): Edg
   );
 }
 
-/** That it cannot be read is no reason to start beside the other agent. */
+/** An unreadable lock is no reason to start next to another agent. */
 function directoryOf(witness: Witness | undefined): string | undefined {
   try {
     return witness?.read()?.directory;

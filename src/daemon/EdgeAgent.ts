@@ -49,9 +49,9 @@ export interface EdgeAgentOptions {
   /** The environment that child processes inherit (without our secrets) and that secrets are read from. */
   env: NodeJS.ProcessEnv;
   log: LogFile;
-  /** Something that only a new start can mend; called at most once. The agent still runs, and should be stopped. */
+  /** A fault that only a new start can fix; called at most once. The agent still runs, and should be stopped. */
   onFatal?: (error: EdgeError) => void;
-  /** Told of what the log may not be able to say: its directory is gone. */
+  /** Called for faults that may not reach the log: its directory was removed. */
   complain?: (error: EdgeError) => void;
   /** The lock on the state directory, held already by this process; it stays the caller's until the agent runs, for its first start. */
   lock?: InstanceLock | undefined;
@@ -92,7 +92,7 @@ interface Running extends Components {
  * during `start` waits for it and ends what it has built; then nothing was begun. After a `stop` it may be started again.
  */
 export class EdgeAgent {
-  /** What is said to those who watch, beside what the agent says itself. */
+  /** Messages of the embedding program to monitor clients. */
   readonly channel: LocalChannel = localChannel(() => this.running?.monitoring);
   private running: Running | undefined;
   /** Ends with the start or stop that was asked for last. Never rejects. */
@@ -128,7 +128,7 @@ export class EdgeAgent {
     if (isStopAsked()) return;
     const { loaded, log } = this.options;
     if (this.running !== undefined)
-      throw new EdgeError('already_running', 'This agent was started already.', 'Stop it first.');
+      throw new EdgeError('already_running', 'This agent was already started.', 'Stop it first.');
     this.stoppingSince = undefined;
     this.startedAt = this.clock.now();
     this.standstills = new Standstills(this.clock);

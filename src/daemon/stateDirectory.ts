@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import { describeError, EdgeError } from '../errors.js';
 import { isForWantOfRoom } from '../store/diskFault.js';
 
-/** Makes the directory, for this user alone, whoever made it before. Returns it. Throws EdgeError `state_unwritable`. */
+/** Creates the directory, or makes an existing one private to this user. Returns it. Throws EdgeError `state_unwritable`. */
 export function makeStateDirectory(directory: string): string {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -11,7 +11,7 @@ export function makeStateDirectory(directory: string): string {
   } catch (cause) {
     throw new EdgeError(
       'state_unwritable',
-      `The state directory ${directory} cannot be made: ${describeError(cause)}.`,
+      `The state directory ${directory} cannot be created: ${describeError(cause)}.`,
       'Set state.directory to a place that this user may write to.',
       { cause },
     );
@@ -47,7 +47,7 @@ export function stateMissing(directory: string): EdgeError {
   );
 }
 
-/** What ends the agent when another one took its place on chat.db, as somebody removed the lock. */
+/** Ends the agent when another one has taken the lock on chat.db, because the lock was removed. */
 export function placeTaken(): EdgeError {
   return new EdgeError(
     'state_shared',
@@ -56,7 +56,7 @@ export function placeTaken(): EdgeError {
   );
 }
 
-/** What ends the agent when another directory or store lies where its own was. */
+/** Ends the agent when its directory or store was replaced by another one. */
 export function stateReplaced(directory: string): EdgeError {
   return new EdgeError(
     'state_moved',

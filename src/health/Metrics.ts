@@ -35,22 +35,20 @@ export interface MetricsReading {
 export class Metrics {
   private readonly registry = new Registry();
   private readonly loop: IntervalHistogram;
-  private readonly commands = this.counter('edge_agent_commands_total', 'Commands that were first acked.', [
+  private readonly commands = this.counter('edge_agent_commands_total', 'Commands by their first ack.', [
     'type',
     'outcome',
   ]);
   private readonly acks = this.counter(
     'edge_agent_acks_total',
-    'Acks given, and acks that the backend read.',
+    'Acks created, and acks that the backend has read.',
     ['event'],
   );
-  private readonly sends = this.counter('edge_agent_sends_total', 'Texts and files by how they ended.', [
-    'outcome',
-  ]);
+  private readonly sends = this.counter('edge_agent_sends_total', 'Texts and files by outcome.', ['outcome']);
   private readonly messages = this.counter('edge_agent_messages_received_total', 'Incoming messages stored.');
   private readonly commandSeconds = this.histogram(
     'edge_agent_command_to_osascript_seconds',
-    'From storing a command to handing its first text to osascript.',
+    'From storing a command to starting osascript for its first text.',
   );
   private readonly postSeconds = this.histogram(
     'edge_agent_message_to_post_seconds',
@@ -58,7 +56,7 @@ export class Metrics {
   );
   private readonly ackSeconds = this.histogram(
     'edge_agent_ack_delivery_seconds',
-    'From giving an ack to the proof that the backend read it.',
+    'From creating an ack to the proof that the backend has read it.',
   );
 
   /** Measures the event loop from now on, until `stop`. What can be counted of `commandTypes` begins at 0. */
@@ -138,11 +136,11 @@ export class Metrics {
     gauge('edge_agent_info', 'Always 1.', [[{ version: reading.version }, 1]]);
     gauge('process_start_time_seconds', 'Start of the agent, Unix time.', [[{}, reading.startedAt / 1000]]);
     gauge('process_resident_memory_bytes', 'Resident memory.', [[{}, residentBytes()]]);
-    gauge('edge_agent_degraded', '1 while anything is wrong.', [[{}, reading.problems.length > 0 ? 1 : 0]]);
-    gauge('edge_agent_problem', '1 for each thing that is wrong.', countsOf(reading.problems), ['code']);
+    gauge('edge_agent_degraded', '1 while there is a problem.', [[{}, reading.problems.length > 0 ? 1 : 0]]);
+    gauge('edge_agent_problem', '1 for each problem.', countsOf(reading.problems), ['code']);
     gauge(
       'edge_agent_vital_sign',
-      '1 for the state in which each vital sign is now.',
+      '1 for the current state of each vital sign.',
       reading.signs.flatMap(([sign, now]) =>
         (['ok', 'failing', 'not_yet_known'] as const).map((state): [Record<string, string>, number] => [
           { sign, state },
@@ -153,20 +151,20 @@ export class Metrics {
     );
     gauge(
       'edge_agent_link_state',
-      '1 for the way in which commands come now.',
+      '1 for the current channel of commands.',
       (['realtime', 'polling', 'offline'] as const).map((state) => [
         { state },
         state === reading.link ? 1 : 0,
       ]),
     );
-    gauge('edge_agent_link_reconnects_24h', 'How often the link came back in 24 hours.', [
+    gauge('edge_agent_link_reconnects_24h', 'Reconnects of the link in the last 24 hours.', [
       [{}, reading.reconnects24h],
     ]);
     if (reading.rttMs !== null)
       gauge('edge_agent_link_rtt_seconds', 'The last round trip of the link.', [[{}, reading.rttMs / 1000]]);
     gauge(
       'edge_agent_queue_depth',
-      'How many wait.',
+      'Waiting items.',
       Object.entries(reading.queues).map(([queue, depth]) => [{ queue }, depth]),
     );
     const help = 'Messages whose damaged body was read by other means.';
@@ -175,7 +173,7 @@ export class Metrics {
     const lag = [this.loop.mean, this.loop.percentile(99), this.loop.max];
     gauge(
       'edge_agent_event_loop_lag_seconds',
-      'How late the event loop was since the last scrape.',
+      'Delay of the event loop since the last scrape.',
       ['mean', 'p99', 'max'].map((of, index) => [{ of }, loopLag(lag[index] ?? 0)]),
     );
     return registry;

@@ -28,7 +28,7 @@ const OF_MESSAGES: readonly ErrorCode[] = ['send_refused', 'not_delivered', 'out
 
 /** Work that this machine can keep from being done, and what waits meanwhile. */
 const WAITING = {
-  sending: 'Texts wait in their order.',
+  sending: 'Texts wait in order.',
   staging: 'Files to be sent are waiting, and the texts after them.',
   uploading: 'Images for the backend wait.',
 } as const;

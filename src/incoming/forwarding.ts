@@ -19,8 +19,8 @@ export interface ForwardSettings {
 }
 
 /**
- * Decides what the backend may see at all. Who is ignored stays so wherever they write; who is allowed counts as known.
- * Settings are read at each question, so that a change counts at once.
+ * Decides what the backend may see at all. Ignored people are ignored in every chat; allowed people count as known.
+ * Settings are read at each call, so a change applies immediately.
  */
 export class ForwardPolicy {
   private written: { allow: readonly string[]; ignore: readonly string[] } = { allow: [], ignore: [] };
@@ -62,7 +62,7 @@ export class ForwardPolicy {
 
 /** A sender that no person has: three to six digits, or a name (alphanumeric sender ids have up to 11 characters). */
 const SHORT_CODE = /^(?:\d{3,6}|(?=.*[a-z])[a-z0-9 _.&-]{2,11})(?:\(smsf[a-z_]*\))?$/i;
-/** Messages of this length tell more than a code. */
+/** Messages of this length contain more than a code. */
 const LONGEST = 400;
 /** Four to eight digits, also as 123-456, 123 456 and G-123456; not part of a longer number, price or date. */
 const CODE = /(?<![\d.,/€$£¥+-])(?:[A-Z]{1,3}-)?(?:\d{4,8}|\d{3}[- ]\d{3,4})(?![\d:/%€$£¥]|[.,-]\d)/u;
@@ -83,7 +83,7 @@ interface AgeLimits {
   catchUpMs: number;
 }
 
-/** Whether a message is still worth an answer: its age does not count the time in which nobody could have answered. */
+/** Whether a message is still worth an answer: its age does not include time in which no answer was possible. */
 export function isWorthAnswering(
   sentAt: number,
   now: number,
@@ -104,7 +104,7 @@ interface AgeJudge {
   limits: () => AgeLimits;
 }
 
-/** Whether a message of then (Unix ms) is worth an answer, by any clock: this machine's, the one nobody sets, or the backend's. */
+/** Whether a message of then (Unix ms) is worth an answer, by any clock: this machine's, the monotonic one, or the backend's. */
 export function worthAnsweringBy({ clock, ageOf, outages, limits }: AgeJudge): (sentAt: number) => boolean {
   const steady = steadyNow(clock);
   return (sentAt) =>
@@ -113,7 +113,7 @@ export function worthAnsweringBy({ clock, ageOf, outages, limits }: AgeJudge): (
     );
 }
 
-/** How much of [from, to] lies in outages; where they overlap it counts once. */
+/** How much of [from, to] is within outages; overlaps count once. */
 function overlap(from: number, to: number, outages: readonly Outage[]): number {
   const clipped = outages
     .map((outage) => ({ from: Math.max(outage.from, from), to: Math.min(outage.to ?? to, to) }))
@@ -148,11 +148,11 @@ interface ForwardingOptions {
 const LOOP_LINE: Record<LoopPattern, string> = {
   repeat: 'The same exchange keeps repeating; conversation paused',
   speed: 'Answered faster than a person writes: the conversation is paused',
-  even: 'Answered as evenly as no person writes: the conversation is paused',
-  endless: 'An exchange without a pause that a person would make: the conversation is paused',
+  even: 'Answered more regularly than a person writes: the conversation is paused',
+  endless: 'An exchange without the pauses of a person: the conversation is paused',
 };
 
-/** What the backend learns of chat.db beside messages, and what is kept from it: `rows` is for what reads chat.db. */
+/** What the backend gets of chat.db besides messages, and what is filtered: `rows` is for the reader of chat.db. */
 export type Forwarding = ReturnType<typeof forwarding>;
 
 export function forwarding(options: ForwardingOptions) {

@@ -1,6 +1,6 @@
 import { type CountryCode, findPhoneNumbersInText, isSupportedCountry } from 'libphonenumber-js/min';
 
-/** What can be recognised. Postal addresses and names are not among them: they cannot be told without guessing. */
+/** What can be recognised. Postal addresses and names are not included: they cannot be recognised without guessing. */
 export const PRIVATE_KINDS = ['ssn', 'credit_card', 'email', 'phone'] as const;
 export type PrivateKind = (typeof PRIVATE_KINDS)[number];
 
@@ -147,7 +147,7 @@ function findAddresses(plain: string): Stretch[] {
   return found;
 }
 
-/** What stands before an `@` as the name of a mailbox. From the `@` backwards: a pattern would begin at every character. */
+/** The mailbox name before an `@`. Read backwards from the `@`: a pattern would start at every character. */
 function localBefore(plain: string, at: number): string {
   let from = at;
   while (from > 0 && at - from < LONGEST_PART) {
@@ -159,7 +159,10 @@ function localBefore(plain: string, at: number): string {
   return plain.slice(from, at);
 }
 
-/** Everything between letters that has digits enough for a phone number, and what stands beside it: the rest costs time. */
+/**
+ * Everything between letters that has enough digits for a phone number, with its surroundings; the rest is skipped to
+ * save time.
+ */
 const BETWEEN_LETTERS = /[^\p{L}]+/gu;
 const FEWEST_DIGITS = 5;
 const BESIDE = 3;

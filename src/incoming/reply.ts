@@ -68,7 +68,7 @@ const schema = z.object({
  */
 export function parseReply(body: unknown): ParsedReply {
   const parsed = schema.safeParse(body);
-  if (!parsed.success) return invalid('the answer is no JSON object');
+  if (!parsed.success) return invalid('the answer is not a JSON object');
   const { should_respond, reply_text, reply_bubbles, reflex_message, burst_messages, burst_delay_ms } =
     parsed.data;
   const delayMs = burst_delay_ms === undefined || burst_delay_ms === null ? null : burst_delay_ms;
@@ -119,7 +119,7 @@ function isFilled(text: string | null | undefined): text is string {
   return typeof text === 'string' && sendableText(text).trim() !== '';
 }
 
-/** A field in which a reply was meant to be and cannot be read; it must not be taken for "no reply". */
+/** A field that should have a reply but cannot be read; it must not count as "no reply". */
 function oddField(given: ReadonlyMap<string, unknown>): string | undefined {
   const isReadable = (value: unknown) => value === null || value === undefined || typeof value === 'string';
   const odd = [...given].find(
@@ -180,7 +180,7 @@ interface HeldRepliesOptions {
   readonly clock: Clock;
   /** Puts the texts of a reply into their queue; called inside a write. */
   readonly enqueue: (message: IncomingRecord['message'], reply: Reply) => void;
-  /** Called inside a write: the stored reply to this message is damaged. It is dropped; nothing of it went out. */
+  /** Called inside a write: the stored reply to this message is damaged. It is dropped; nothing of it was sent. */
   readonly onDamaged: (guid: string, conversation: string) => void;
 }
 
@@ -251,7 +251,7 @@ export class HeldReplies {
     store.afterCommit(() => this.forget(released));
   }
 
-  /** What is held in `from` is of `to`, for the two are one. Returns what undoes that. */
+  /** Moves the held replies of `from` to `to`, because the two are one conversation. Returns the undo function. */
   move(from: string, to: string): () => void {
     const moved = [...this.ends].filter(([, { conversation }]) => conversation === from);
     for (const [seq, end] of moved) this.ends.set(seq, { ...end, conversation: to });

@@ -31,15 +31,15 @@ interface LineFileOptions {
   /** Undefined: the file only grows. */
   readonly rotate: RotationLimits | undefined;
   readonly clock: Clock;
-  /** Whether its directory is made again where somebody removed it. */
+  /** Whether its directory is created again if it was removed. */
   readonly remakesDirectory: boolean;
   /** The line that is written in the file for a fault of the file itself. */
   readonly notice: (message: string) => string;
 }
 
 /**
- * A file of whole lines, rotated. Where somebody removes or renames it, the lines go to a new one at its path, within a
- * second. Nothing here throws once it is open.
+ * A rotated file of complete lines. If it is removed or renamed, lines go to a new one at its path within a second.
+ * Nothing here throws once it is open.
  */
 interface LineFile {
   /** `lines`: how many they are, for the number of lost ones; 1 if left out. */
@@ -55,7 +55,7 @@ export function openLineFile({ path, rotate, clock, remakesDirectory, notice }: 
   const destination = openDestination(path);
   let rotation = rotate === undefined ? undefined : new LogRotation(path, rotate, clock);
   let lost = 0;
-  let reason = 'nothing more could be held back';
+  let reason = 'the buffer is full';
   let closed = false;
   // Emitted inside write(); without a listener an 'error' would be thrown.
   destination.on('error', (error: unknown) => {
@@ -75,9 +75,9 @@ export function openLineFile({ path, rotate, clock, remakesDirectory, notice }: 
       destination.reopen();
       inode = inodeOf(path);
       rotation?.startAnew();
-      destination.write(notice('The log file was gone from its place; this is a new one'));
+      destination.write(notice('The log file was removed; this is a new one'));
     } catch (thrown) {
-      // The lines go on into the old file, to be found by whoever has it open; the next look tries again.
+      // Lines continue to go to the old file, where readers that have it open find them; the next check retries.
       reason = describeError(thrown);
     }
   };
@@ -97,7 +97,7 @@ export function openLineFile({ path, rotate, clock, remakesDirectory, notice }: 
     dropped = false;
     destination.write(line);
     if (!dropped) return;
-    // What is held back is full, and then the destination does not try any more by itself.
+    // The buffer is full, and then the destination does not retry on its own.
     retry();
     dropped = false;
     destination.write(line);
@@ -271,9 +271,9 @@ function firstTime(path: string): number | undefined {
 
 /**
  * Moves the lines of a log to `<path>.1`, and what was there to `.2` and so on; at most `keep` such files stay. The log
- * itself keeps its name and its inode, so that `tail -f` and whoever has it open for appending go on with it. At every
- * instant each line is in at least one file: a crash may leave lines in two of them, see `finishRotation`. Throws if
- * there is no room for the copy; then nothing has changed.
+ * itself keeps its name and its inode, so that `tail -f` and programs that have it open for appending continue with it.
+ * At every instant each line is in at least one file: a crash may leave lines in two of them, see `finishRotation`.
+ * Throws if there is no space for the copy; then nothing has changed.
  */
 function rotateLog(path: string, keep: number): void {
   const copy = temporaryOf(path);

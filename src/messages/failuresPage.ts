@@ -7,11 +7,11 @@ import {
 } from '../system/failures.js';
 import { APPLESCRIPT_FAULTS, type AppleScriptFault, OTHER_FAULT } from './applescript/errors.js';
 
-const HEAD = `# Failures: whose fault, and what is retried
+const HEAD = `# Failures: causes, and what is retried
 
 Generated from the code by \`npm run docs\`; a test fails if it is out of date.
 
-Every fault that can stop a text, a file or a command has one of five owners, and the owner alone decides whether it is retried. The
+Every fault that can stop a text, a file or a command has one of five owners, and only the owner decides whether it is retried. The
 agent gives up on a text because of the text or its recipient, never because of a fault of this machine.
 `;
 
@@ -53,7 +53,7 @@ export function failuresPage(): string {
       ]),
     ),
     '## By SQLite error\n',
-    'Intake stops before anything is acked; the backend offers again what could not be stored.\n',
+    'Nothing new is accepted and nothing is acked; the backend offers again what could not be stored.\n',
     table(
       ['SQLite', 'owner', 'code'],
       Object.entries(SQLITE_FAILURES).map(([answer, code]) => [`\`${answer}\``, 'machine', `\`${code}\``]),

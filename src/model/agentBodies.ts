@@ -13,34 +13,36 @@ export const ackSchema = z
     command_id: z.string().min(1),
     status: z.enum(['completed', 'failed']),
     success: z.boolean().describe('Whether status is completed.'),
-    error: z.string().nullable().describe('null, or a code, a colon and a message for people.'),
+    error: z.string().nullable().describe('null, or a code, a colon and a readable message.'),
     completed_at: time,
     timestamp: time.describe('The same as completed_at.'),
     revision: z
       .int()
       .min(1)
-      .describe('Grows, not by one alone, when a later ack corrects an earlier one; the highest wins.'),
+      .describe(
+        'Grows, possibly by more than one, when a later ack corrects an earlier one; the highest wins.',
+      ),
     result: z
       .record(z.string(), z.unknown())
       .optional()
       .describe(
-        'What became of a text: outcome, retry_safe, message_guid, restored and more (docs/protocol.md, 5).',
+        'The outcome of a text: outcome, retry_safe, message_guid, restored and more (docs/protocol.md, 5).',
       ),
   })
-  .describe('What became of a command.');
+  .describe('The outcome of a command.');
 
 /** The `data` of a `command_ack` frame, in the form that every backend understands. */
 export type AckBody = z.infer<typeof ackSchema>;
 
 export const eventSchema = z
   .object({
-    event_id: z.string().min(1).describe('Never used for another event: deduplicate by it.'),
+    event_id: z.string().min(1).describe('Unique: deduplicate by it.'),
     event_type: z.string().min(1),
     thread_id: z.string().optional(),
     details: z.looseObject({}),
     timestamp: time,
   })
-  .describe('Something that happened on the Mac.');
+  .describe('An event on the Mac.');
 
 /** An event as it travels (protocol §6). */
 export type WireEvent = z.infer<typeof eventSchema>;
@@ -48,7 +50,7 @@ export type WireEvent = z.infer<typeof eventSchema>;
 export const pingSchema = z
   .object({ type: z.literal('ping') })
   .describe('Answer with pong when everything before it is stored.');
-export const pongSchema = z.object({ type: z.literal('pong') }).describe('The answer to a ping of yours.');
+export const pongSchema = z.object({ type: z.literal('pong') }).describe('The answer to your ping.');
 export const ackFrameSchema = z.object({ type: z.literal('command_ack'), data: ackSchema });
 export const eventFrameSchema = z.object({ type: z.literal('event'), data: eventSchema });
 export const statusFrameSchema = z.object({ type: z.literal('status'), data: statusSchema, timestamp: time });
@@ -62,7 +64,7 @@ export const registerSchema = z
     auth_token: z.string().optional().describe('The registration token, if the operator has one.'),
     registration_token: z.string().optional().describe('The same.'),
   })
-  .describe('Once for a phone and a backend, and again when credentials are refused.');
+  .describe('Sent once per phone and backend, and again when credentials are refused.');
 
 /** The body of `POST /edge/register`. */
 export type RegisterRequest = z.infer<typeof registerSchema>;
@@ -70,12 +72,12 @@ export type RegisterRequest = z.infer<typeof registerSchema>;
 export const syncSchema = z
   .object({
     edge_agent_id: z.string(),
-    last_command_id: z.string().nullable().describe('For your logs; it is no cursor.'),
+    last_command_id: z.string().nullable().describe('For your logs; do not use it as a cursor.'),
     pending_events: z.array(eventSchema).max(200),
     command_acks: z.array(ackSchema).max(200),
     status: z.looseObject({ active_rules: z.literal(0) }).describe('The status snapshot, and active_rules.'),
   })
-  .describe('Fetches commands while there is no socket, and hands in what has no other way.');
+  .describe('Fetches commands while there is no socket, and delivers what cannot be sent otherwise.');
 
 /** The body of `POST /edge/sync`. */
 export type SyncRequest = z.infer<typeof syncSchema>;
@@ -92,8 +94,8 @@ export const messageSchema = z
     thread_id: z.string().min(1),
     chat_guid: z.string(),
     sender: z.string(),
-    filtered_text: z.string().describe('The text that you should read.'),
-    text: z.string().optional().describe('Left out where the operator has texts redacted.'),
+    filtered_text: z.string().describe('The text to read.'),
+    text: z.string().optional().describe('Left out if the operator has set privacy.redact.'),
     parts: z
       .array(
         z.discriminatedUnion('type', [
@@ -105,16 +107,13 @@ export const messageSchema = z
         ]),
       )
       .optional()
-      .describe('The texts and attachments in the order of the message, filtered as filtered_text is.'),
-    truncated: z
-      .literal(true)
-      .optional()
-      .describe('The text is longer than the agent reads: this is its beginning.'),
+      .describe('The texts and attachments in the order of the message, filtered like filtered_text.'),
+    truncated: z.literal(true).optional().describe('The text is longer than the limit and was truncated.'),
     original_length: z
       .number()
       .int()
       .optional()
-      .describe('With truncated: how long the text is, in UTF-16 units.'),
+      .describe('With truncated: the full length of the text, in UTF-16 units.'),
     original_timestamp: time,
     timestamp: time,
     is_group: z.boolean(),
@@ -140,7 +139,7 @@ export const messageSchema = z
         }),
       )
       .optional(),
-    context: z.record(z.string(), z.unknown()).optional().describe('What context_update has kept.'),
+    context: z.record(z.string(), z.unknown()).optional().describe('The context stored by context_update.'),
   })
   .describe('One incoming iMessage.');
 
@@ -159,7 +158,7 @@ export const photoSchema = z
     participants: z.string().describe('A list as JSON.'),
     context: z.string().describe('An object as JSON.'),
   })
-  .describe('The fields that go with an image.');
+  .describe('The fields of an image upload.');
 
-/** The fields of `POST /photo/upload`, beside the file. */
+/** The fields of `POST /photo/upload`, besides the file. */
 export type PhotoFields = z.infer<typeof photoSchema>;

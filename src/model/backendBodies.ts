@@ -11,18 +11,21 @@ const PRIORITIES = ['immediate', 'high', 'normal', 'low', 'deferred'] as const;
 
 export const commandSchema = z
   .object({
-    command_id: z.string().min(1).describe('Yours. A command that is offered again has the same one.'),
+    command_id: z
+      .string()
+      .min(1)
+      .describe('Chosen by you. A command that is offered again has the same one.'),
     command_type: z.string().min(1),
     payload: z.record(z.string(), z.unknown()),
     priority: z.enum(PRIORITIES).optional(),
-    timestamp: z.iso.datetime({ offset: true }).optional().describe('When you made it.'),
+    timestamp: z.iso.datetime({ offset: true }).optional().describe('When you created it.'),
   })
-  .describe('Something for the agent to do. Offered again until it was acked.');
+  .describe('A command for the agent. Offered again until it is acked.');
 
 export const pingSchema = z.object({ type: z.literal('ping') });
 export const pongSchema = z
   .object({ type: z.literal('pong'), timestamp: time.optional() })
-  .describe('The answer to a ping: everything that came before that ping was read and stored.');
+  .describe('The answer to a ping: everything before that ping was read and stored.');
 export const commandFrameSchema = z.object({
   type: z.literal('command'),
   data: commandSchema,
@@ -33,7 +36,10 @@ export const connectedSchema = z
     type: z.literal('connected'),
     data: z.object({
       edge_agent_id: z.string().optional(),
-      accepts: z.array(z.string()).optional().describe('Frame types beyond the basic ones that you read.'),
+      accepts: z
+        .array(z.string())
+        .optional()
+        .describe('Frame types that you read in addition to the basic ones.'),
     }),
     timestamp: time.optional(),
   })
@@ -54,25 +60,24 @@ export const notificationSchema = z
     }),
     timestamp: time.optional(),
   })
-  .describe('Shown to those who watch the agent. `level` is info unless given.');
+  .describe('Shown to the clients of the monitor. `level` defaults to info.');
 export const authSchema = z
   .object({ type: z.literal('auth'), data: z.object({ status: z.string() }), timestamp: time.optional() })
-  .describe('Logged by the agent, nothing more.');
+  .describe('Only logged by the agent.');
 export const errorFrameSchema = z
   .object({ type: z.literal('error'), data: z.object({ error: z.string() }), timestamp: time.optional() })
-  .describe('What was wrong with a frame of the agent. Logged by it, nothing more.');
+  .describe('What was wrong with a frame of the agent. Only logged.');
 
 export const registerReplySchema = z
   .object({
     edge_agent_id: z.string().min(1).optional(),
-    auth_token: z
-      .string()
-      .min(1)
+    auth_token: z.string().min(1).optional().describe('Used if the operator has set no secret.'),
+    accepts: z
+      .array(z.string())
       .optional()
-      .describe('Used where the operator has set no secret of his own.'),
-    accepts: z.array(z.string()).optional().describe('Frame types beyond the basic ones that you read.'),
+      .describe('Frame types that you read in addition to the basic ones.'),
   })
-  .describe('The agent is registered, and perhaps got its id.');
+  .describe('The agent is registered; the answer may assign its id.');
 export type RegisterReply = z.infer<typeof registerReplySchema>;
 
 export const syncReplySchema = z
@@ -88,7 +93,7 @@ export const syncReplySchema = z
       .describe('The command_ids of this sync whose acks you have stored.'),
     config_updates: z.record(z.string(), z.unknown()).optional(),
   })
-  .describe('What waits for the agent, and what of its own you have.');
+  .describe('Commands for the agent, and which of its events and acks you have stored.');
 
 /** The longest pause between bubbles that an agent makes, in ms. */
 export const LONGEST_BURST_DELAY_MS = 60_000;
@@ -105,7 +110,7 @@ const reflexSchema = z.object({
 });
 export const messageReplySchema = z
   .union([silenceSchema, bubblesSchema, textSchema, reflexSchema])
-  .describe('What to say to the person, in one of three forms, or nothing.');
+  .describe('The reply to the person, in one of three forms, or none.');
 export type MessageReply = z.infer<typeof messageReplySchema>;
 
 export const ackReplySchema = z
@@ -124,16 +129,16 @@ export const sendReplySchema = z
     command_id: z.string().min(1),
     delivery: z
       .enum(['websocket', 'polling', 'known'])
-      .describe('By socket at once, laid down for the next sync or connect, or known already.'),
+      .describe('Sent by socket, stored for the next sync or connect, or known already.'),
     instant: z.boolean(),
   })
-  .describe('The text is stored, and on its way.');
+  .describe('The text is stored and will be sent.');
 export type SendReply = z.infer<typeof sendReplySchema>;
 
 const milliseconds = z.number().nullable();
 const latencySchema = z
   .object({ count: z.int().min(0), p50: milliseconds, p99: milliseconds, longest: milliseconds })
-  .describe('From a command on its way to its ack, in ms.');
+  .describe('From sending a command to its ack, in ms.');
 const count = z.int().min(0);
 export const statsSchema = z
   .object({
@@ -153,7 +158,7 @@ export const statsSchema = z
       }),
     ),
   })
-  .describe('Who is connected since when, what waits for them, and how long acks take.');
+  .describe('The connected agents, their waiting commands, and the latency of acks.');
 export type Stats = z.infer<typeof statsSchema>;
 
 export const healthSchema = z.object({ status: z.literal('ok'), uptime_seconds: count });
@@ -163,6 +168,6 @@ export const refusalSchema = z
   .object({
     error: z.string().describe('For programs.'),
     message: z.string().describe('For a person.'),
-    fields: z.array(z.string()).optional().describe('400: each field at fault, and what was expected.'),
+    fields: z.array(z.string()).optional().describe('400: each invalid field, and what was expected.'),
   })
   .describe('Why not.');

@@ -4,7 +4,8 @@ import { GATEWAY_EVENT_TYPES } from './gatewayEvents.js';
 import { messageStatusSchema, outgoingMessageSchema } from './gatewayMessages.js';
 
 /*
- * The resources of the gateway's API beside messages and events: agents, commands, conversations, webhooks, and errors.
+ * The resources of the gateway's API other than messages and events: agents, commands, conversations, webhooks, and
+ * errors.
  */
 
 const time = z.iso.datetime();
@@ -26,8 +27,8 @@ export const apiErrorSchema = z
     error: z.object({
       type: z.enum(API_ERROR_TYPES),
       code: z.string().describe('Stable, for programs.'),
-      message: z.string().describe('For a person: what happened, and what to do.'),
-      field: z.string().optional().describe('The field or parameter at fault.'),
+      message: z.string().describe('For people: what happened, and what to do.'),
+      field: z.string().optional().describe('The invalid field or parameter.'),
     }),
   })
   .describe('Why not.');
@@ -54,10 +55,7 @@ export type Scope = z.infer<typeof scopeSchema>;
 function page<T extends z.ZodType>(item: T) {
   return z.object({
     data: z.array(item),
-    next_cursor: z
-      .string()
-      .nullable()
-      .describe('Ask again with `cursor` for what follows; null: that was all.'),
+    next_cursor: z.string().nullable().describe('The `cursor` of the next page; null: this is the last one.'),
   });
 }
 
@@ -69,15 +67,17 @@ export const agentSchema = z
     last_seen_at: time.nullable(),
     last_message_at: time
       .nullable()
-      .describe('When the gateway got the newest message of its conversations, in or out; null: none yet.'),
+      .describe(
+        'When the gateway got the newest message of its conversations, incoming or outgoing; null: none yet.',
+      ),
     registered_at: time.nullable(),
     version: z.string().nullable(),
     state: z
       .string()
       .nullable()
-      .describe('`healthy` or `degraded`, as its newest status says; null: it has sent none.'),
-    problems: z.array(z.looseObject({ code: z.string() })).describe('Of its newest status.'),
-    commands_pending: count.describe('Kept for it, and not acked.'),
+      .describe('`healthy` or `degraded`, from its newest status; null: it has sent none.'),
+    problems: z.array(z.looseObject({ code: z.string() })).describe('From its newest status.'),
+    commands_pending: count.describe('Stored for it, not yet acked.'),
     oldest_pending_at: time.nullable(),
   })
   .describe('A Mac.');
@@ -89,7 +89,7 @@ export const agentPageSchema = page(agentSchema).describe('Agents, in the order 
 
 export const statisticsSchema = z
   .object({
-    since: time.describe('Nothing is counted of before.'),
+    since: time.describe('Nothing before this time is counted.'),
     hours: z
       .array(
         z.object({
@@ -104,9 +104,9 @@ export const statisticsSchema = z
             ),
         }),
       )
-      .describe('The last 24, the newest one last, each of the messages that were asked for in it.'),
+      .describe('The last 24, the newest one last, each with the messages requested in it.'),
   })
-  .describe('What became of messages, by the hour; of more than 5000, the newest are counted.');
+  .describe('Outcomes of messages by the hour; if there are more than 5000, only the newest are counted.');
 
 export type MessageStatistics = z.infer<typeof statisticsSchema>;
 
@@ -117,7 +117,7 @@ export const newCommandSchema = z
     priority: commandSchema.shape.priority,
   })
   .describe(
-    'A command of docs/protocol.md, 4, as it is. Use POST /v1/messages for texts: only there their life is kept.',
+    'A command of docs/protocol.md, 4, unchanged. Use POST /v1/messages for texts: only those have a status and a history.',
   );
 
 export const commandAcceptedSchema = z
@@ -127,7 +127,7 @@ export const commandAcceptedSchema = z
     command_type: z.string(),
     created_at: time,
   })
-  .describe('It is kept for the agent. What becomes of it: the event command.status.');
+  .describe('It is stored for the agent. The event command.status reports its outcome.');
 
 export const messagePageSchema = page(outgoingMessageSchema).describe('Messages, the newest first.');
 
@@ -140,11 +140,13 @@ export const conversationMessageSchema = z
       ),
     direction: z.enum(['incoming', 'outgoing']),
     at: time.describe('When the gateway got it.'),
-    sender: z.string().nullable().describe('null: the account itself.'),
+    sender: z.string().nullable().describe('null: sent from the account itself.'),
     text: z.string().nullable(),
     attachments: z.array(z.object({ filename: z.string().nullable() })),
     in_reply_to: z.string().nullable(),
-    status: messageStatusSchema.nullable().describe('Of a message that an application sent; else null.'),
+    status: messageStatusSchema
+      .nullable()
+      .describe('The status of a message that an application sent; else null.'),
   })
   .describe('One message of a conversation.');
 
@@ -157,12 +159,12 @@ export const conversationPageSchema = page(conversationMessageSchema).describe(
 const eventChoice = z
   .array(z.enum(['*', ...GATEWAY_EVENT_TYPES]))
   .min(1)
-  .describe('Which types of events it gets; `*`: all.');
+  .describe('The types of events it gets; `*`: all.');
 const endpointUrl = z
   .string()
   .max(2_048)
   .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), 'expected an https URL')
-  .describe('Where it is called: https; http only where the gateway allows private addresses.');
+  .describe('Its address: https; http only if the gateway allows private addresses.');
 
 export const newWebhookSchema = z
   .strictObject({
@@ -172,7 +174,7 @@ export const newWebhookSchema = z
       .array(z.string().min(1))
       .min(1)
       .optional()
-      .describe('Only of these agents. Without it: of all that the key may use.'),
+      .describe('Only of these agents. Default: all that the key may use.'),
     description: z.string().max(500).optional(),
   })
   .describe('Where events are to be posted.');
@@ -185,7 +187,7 @@ export const webhookChangeSchema = z
     description: z.string().max(500).nullable().optional(),
     enabled: z.boolean().optional(),
   })
-  .describe('What is to be changed. Deliveries that are disabled wait for a day.');
+  .describe('The changes. Deliveries of a disabled webhook wait for a day.');
 
 export const webhookSchema = z
   .object({
@@ -198,18 +200,18 @@ export const webhookSchema = z
     disabled_reason: z
       .string()
       .nullable()
-      .describe('`request`; `gone`: it answered 410; `key_revoked`: so was the key that made it.'),
+      .describe('`request`; `gone`: it answered 410; `key_revoked`: the key that created it was revoked.'),
     created_at: time,
     previous_secret_valid_until: time
       .nullable()
-      .describe('While secrets rotate: until when it is signed with both.'),
+      .describe('During a rotation: until when requests are signed with both secrets.'),
   })
   .describe('An endpoint of an application.');
 
 export type WebhookView = z.infer<typeof webhookSchema>;
 
 export const webhookWithSecretSchema = webhookSchema
-  .extend({ secret: z.string().describe('`whsec_…`: verify with it. Shown this once.') })
+  .extend({ secret: z.string().describe('`whsec_…`, to verify requests. Shown only once.') })
   .describe('A webhook, with its secret.');
 
 export const webhookPageSchema = page(webhookSchema);
@@ -221,9 +223,9 @@ export const rotateSecretSchema = z
       .min(0)
       .max(7 * 86_400)
       .default(86_400)
-      .describe('How long the old secret signs too.'),
+      .describe('How long requests are also signed with the old secret.'),
   })
-  .describe('Makes a new secret.');
+  .describe('Creates a new secret.');
 
 export const DELIVERY_STATES = ['waiting', 'delivered', 'set_aside'] as const;
 
@@ -245,9 +247,7 @@ export const deliverySchema = z
     answer: z
       .enum(['none', 'given', 'sent_later', 'invalid'])
       .nullable()
-      .describe(
-        'What became of a reply in the answer: given to the agent that waits, sent by commands, or it was no valid one.',
-      ),
+      .describe('The reply in the answer: given to the waiting agent, sent by commands, or invalid.'),
   })
   .describe('One event for one webhook.');
 

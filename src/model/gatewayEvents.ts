@@ -3,7 +3,7 @@ import { LONGEST_BURST_DELAY_MS } from './backendBodies.js';
 import { evidenceSchema, LONGEST_TEXT, messageErrorSchema, messageStatusSchema } from './gatewayMessages.js';
 
 /*
- * What a gateway tells applications of, by Server-Sent Events and by webhooks alike: one shape.
+ * The events of a gateway for applications; the same shape for Server-Sent Events and webhooks.
  */
 
 const time = z.iso.datetime();
@@ -27,7 +27,7 @@ export const receivedMessageSchema = z
   })
   .describe('A message as the agent posted it, with every field of docs/protocol.md, 7.');
 
-/** A message that somebody wrote, as its agent posted it. */
+/** A person's message, as its agent posted it. */
 export type ReceivedMessage = z.infer<typeof receivedMessageSchema>;
 
 const details = z.looseObject({}).describe('As the agent reports it: docs/protocol.md, 8.');
@@ -36,14 +36,14 @@ const details = z.looseObject({}).describe('As the agent reports it: docs/protoc
 const DATA = {
   'message.received': inConversation
     .extend({ message: receivedMessageSchema })
-    .describe('Somebody wrote. What a webhook answers may be the reply (WebhookAnswer).'),
+    .describe('A person wrote. The answer of a webhook may be the reply (WebhookAnswer).'),
   'message.status': inConversation
     .extend({
       message_id: z
         .string()
         .nullable()
         .describe(
-          'The id of the message; null for a bubble of a reply, and for what the operator sent by hand.',
+          'The id of the message; null for a bubble of a reply, and for a text that the operator sent.',
         ),
       status: messageStatusSchema,
       corrects: messageStatusSchema.optional(),
@@ -55,27 +55,25 @@ const DATA = {
       retry_safe: z.boolean().nullable(),
       in_reply_to: z.string().nullable(),
     })
-    .describe('What became of a message that went out, whenever that changes.'),
+    .describe('The status of an outgoing message, whenever it changes.'),
   reaction: inConversation
     .extend({ action: z.enum(['added', 'removed']), details })
-    .describe('Somebody reacted to a message, or took that back.'),
-  'message.edited': inConversation.extend({ details }).describe('The sender changed a message.'),
-  'message.unsent': inConversation.extend({ details }).describe('The sender took a message back.'),
+    .describe('A person added a reaction to a message, or removed it.'),
+  'message.edited': inConversation.extend({ details }).describe('The sender edited a message.'),
+  'message.unsent': inConversation.extend({ details }).describe('The sender unsent a message.'),
   'message.withdrawn': inConversation
     .extend({ details })
-    .describe('A message had been sent from the account itself: it is not to be answered.'),
-  'message.transcribed': inConversation
-    .extend({ details })
-    .describe('The words of an audio message are known.'),
-  'message.attachments': inConversation.extend({ details }).describe('Files joined a message later.'),
-  'message.filtered': inConversation.extend({ details }).describe('A message was kept back on the Mac.'),
+    .describe('A message was sent from the account itself: do not answer it.'),
+  'message.transcribed': inConversation.extend({ details }).describe('An audio message was transcribed.'),
+  'message.attachments': inConversation.extend({ details }).describe('Files were added to a message later.'),
+  'message.filtered': inConversation.extend({ details }).describe('A message was not forwarded.'),
   'group.changed': inConversation
     .extend({ change: z.string().describe('The event_type of the agent, such as `group_renamed`.'), details })
-    .describe('The people, the name or the photo of a group changed.'),
-  'operator.replied': inConversation.extend({ details }).describe('A person answered by hand.'),
+    .describe('The members, the name or the photo of a group changed.'),
+  'operator.replied': inConversation.extend({ details }).describe('The operator wrote from another device.'),
   'conversation.paused': inConversation
     .extend({ details })
-    .describe('Nothing is sent there until the operator resumes it.'),
+    .describe('Nothing is sent in the conversation until the operator resumes it.'),
   'command.status': z
     .object({
       command_id: z.string(),
@@ -85,19 +83,19 @@ const DATA = {
       error: z.string().nullable(),
       result: z.looseObject({}).nullable(),
     })
-    .describe('What became of a command that is no message.'),
+    .describe('The outcome of a command that is not a message.'),
   'agent.online': z.object({ since: time }).describe('The agent has a socket.'),
   'agent.offline': z
     .object({ since: time, reason: z.string() })
-    .describe('It has none any more. It may still sync by HTTP.'),
+    .describe('The agent lost its socket. It may still sync by HTTP.'),
   'agent.degraded': z
     .object({ problems: z.array(z.looseObject({ code: z.string() })) })
-    .describe('Its status names problems that it did not name before.'),
-  'agent.recovered': z.object({}).describe('Its status names no problem any more.'),
+    .describe('Its status has new problems.'),
+  'agent.recovered': z.object({}).describe('Its status no longer has any problem.'),
   'agent.event': z
     .object({ event_type: z.string(), conversation: z.string().nullable(), details })
     .describe('Any other event of the agent.'),
-  'webhook.test': z.object({ message: z.string() }).describe('You asked for it.'),
+  'webhook.test': z.object({ message: z.string() }).describe('You requested it.'),
 } as const;
 
 /** The type of an event, in the form that Standard Webhooks recommends. */
@@ -132,10 +130,10 @@ export type EventData = { [T in GatewayEventType]: z.infer<(typeof DATA)[T]> };
 function envelope<T extends GatewayEventType>(type: T) {
   return z
     .object({
-      id: z.string().describe('Never used for another event: deduplicate by it. Also `webhook-id`.'),
+      id: z.string().describe('Unique: deduplicate by it. Also in `webhook-id`.'),
       type: z.literal(type),
-      timestamp: time.describe('When it happened; of what happened on a Mac, by its clock.'),
-      agent: z.string().nullable().describe('Whose it is; null for a test.'),
+      timestamp: time.describe('When it happened; for events on a Mac, by the clock of the Mac.'),
+      agent: z.string().nullable().describe('The agent; null for a test.'),
       data: DATA[type],
     })
     .describe(DATA[type].description ?? '');
@@ -179,8 +177,8 @@ const MOST_BUBBLES = 200;
 const bubble = z.string().min(1).max(LONGEST_TEXT);
 export const webhookAnswerSchema = z
   .object({
-    reflex: bubble.optional().describe('Said first, at once.'),
-    bubbles: z.array(bubble).max(MOST_BUBBLES).optional().describe('Said one after the other.'),
+    reflex: bubble.optional().describe('Sent first, immediately.'),
+    bubbles: z.array(bubble).max(MOST_BUBBLES).optional().describe('Sent one by one.'),
     bubble_delay_ms: z
       .int()
       .min(0)
@@ -189,7 +187,7 @@ export const webhookAnswerSchema = z
       .describe('The pause between two of them.'),
   })
   .describe(
-    'What a webhook may answer to message.received, with any 2xx: the texts to say. Nothing, or none of these fields: no answer.',
+    'The answer of a webhook to message.received, with any 2xx: the texts to send. Without a body, or without these fields: no reply.',
   );
 
 /** What a webhook's answer to `message.received` has the agent say. */

@@ -35,7 +35,7 @@ const newAttachmentSchema = z
       filename: z.string().min(1).max(255).optional(),
     }),
   ])
-  .describe('A file: by the https address that the Mac fetches it from, or its content.');
+  .describe('A file: an https address from which the Mac fetches it, or its content.');
 
 export const newMessageSchema = z
   .strictObject({
@@ -43,31 +43,31 @@ export const newMessageSchema = z
       .string()
       .min(1)
       .optional()
-      .describe('Which agent sends it. Needed where the key may use several.'),
+      .describe('The agent that sends it. Required if the key may use several.'),
     to: addressSchema.optional().describe('A person: a phone number in E.164, or an e-mail address.'),
     chat: z
       .string()
       .min(1)
       .max(2_048)
       .optional()
-      .describe('A conversation as an event named it (`conversation`), such as a group. Instead of `to`.'),
+      .describe('A conversation as named in an event (`conversation`), such as a group. Instead of `to`.'),
     text: z.string().min(1).max(LONGEST_TEXT).optional(),
     attachments: z.array(newAttachmentSchema).min(1).max(20).optional(),
     send_at: z.iso
       .datetime({ offset: true, error: 'expected a time with a zone, such as 2026-12-24T09:00:00-08:00' })
       .optional()
-      .describe('When the Mac sends it. Without it: now.'),
+      .describe('When the Mac sends it. Default: now.'),
     in_reply_to: z.string().min(1).max(2_048).optional().describe('The id of the message that it answers.'),
     bubble_type: z
       .enum(['reflex', 'burst', 'normal'])
       .optional()
       .describe(
-        '`reflex`: the quick first bubble of an answer. `burst`: one that keeps the pause between bubbles.',
+        '`reflex`: the quick first bubble of an answer. `burst`: a bubble that keeps the pause between bubbles.',
       ),
     priority: z
       .enum(['immediate', 'high', 'normal', 'low', 'deferred'])
       .optional()
-      .describe('Orders conversations that wait for their turn; never the texts within one.'),
+      .describe('Orders waiting conversations, never the texts within one.'),
   })
   .superRefine((message, context) => {
     const need = (field: string, problem: string) =>
@@ -98,9 +98,9 @@ export const MESSAGE_STATUSES = [
 export const messageStatusSchema = z
   .enum(MESSAGE_STATUSES)
   .describe(
-    '`queued`: kept for the agent. `accepted`: the agent keeps it until send_at. `sent`: Messages took it. `delivered`, `read`: ' +
-      'Messages says so. `failed`: it was not sent, or not delivered. `unknown`: it may or may not have been sent. ' +
-      '`cancelled`: it was taken back before it was sent.',
+    '`queued`: stored for the agent. `accepted`: the agent keeps it until send_at. `sent`: Messages accepted it. `delivered`, `read`: ' +
+      'reported by Messages. `failed`: it was not sent, or not delivered. `unknown`: it may or may not have been sent. ' +
+      '`cancelled`: it was cancelled before it was sent.',
   );
 
 /** What became of a message, as far as is known. */
@@ -108,17 +108,17 @@ export type MessageStatus = z.infer<typeof messageStatusSchema>;
 
 export const evidenceSchema = z
   .discriminatedUnion('kind', [
-    z.object({ kind: z.literal('request') }).describe('The application asked for it.'),
+    z.object({ kind: z.literal('request') }).describe('The request of the application.'),
     z
       .object({ kind: z.literal('ack'), revision: z.int().min(1), outcome: z.string().optional() })
-      .describe('The ack of the agent, of this revision.'),
+      .describe('The ack of the agent with this revision.'),
     z
       .object({ kind: z.literal('event'), event_id: z.string(), event_type: z.string() })
       .describe('An event of the agent.'),
     z.object({ kind: z.literal('removal') }).describe('The agent was removed from the gateway.'),
-    z.object({ kind: z.literal('damage') }).describe('What the gateway had stored cannot be read.'),
+    z.object({ kind: z.literal('damage') }).describe('The stored data cannot be read.'),
   ])
-  .describe('By what it is known.');
+  .describe('The evidence for it.');
 
 /** By what a status is known. */
 export type StatusEvidence = z.infer<typeof evidenceSchema>;
@@ -126,13 +126,13 @@ export type StatusEvidence = z.infer<typeof evidenceSchema>;
 const statusChangeSchema = z.object({
   status: messageStatusSchema,
   at: time.describe(
-    'When it was so, by the clock of the Mac; of `queued`, a removal and damage by that of the gateway.',
+    'The time of the step, by the clock of the Mac; for `queued`, a removal and damage by that of the gateway.',
   ),
   recorded_at: time.describe('When the gateway stored it.'),
   evidence: evidenceSchema,
   corrects: messageStatusSchema
     .optional()
-    .describe('The status that this takes back: later evidence shows that it did not hold.'),
+    .describe('The status that this corrects: later evidence shows that it was wrong.'),
 });
 
 /** One step of a message's history. */
@@ -142,7 +142,7 @@ export const messageErrorSchema = z.object({
   code: z
     .string()
     .describe(
-      'A code of docs/operating.md, as the agent gives it; `rejected` where it gives none; `agent_removed` where it was removed.',
+      'A code of docs/operating.md from the agent; `rejected` if it gives none; `agent_removed` if the agent was removed.',
     ),
   message: z.string().describe('For a person.'),
 });
@@ -165,20 +165,21 @@ export const outgoingMessageSchema = z
       .boolean()
       .nullable()
       .describe(
-        'Of a failed one: whether sending it again, as a new message, cannot give the person two. null: it did not fail.',
+        'If it failed: whether a new message with this text is certain not to be a duplicate. null: it did not fail.',
       ),
     outcome: z
       .string()
       .nullable()
-      .describe(
-        'As the agent says: `sent`, `not_sent`, `partly_sent`, `unknown`; null while it says nothing.',
-      ),
-    message_guid: z.string().nullable().describe('Its id in Messages, of several parts that of the first.'),
+      .describe('Reported by the agent: `sent`, `not_sent`, `partly_sent`, `unknown`; null until then.'),
+    message_guid: z
+      .string()
+      .nullable()
+      .describe('Its id in Messages; if there are several parts, that of the first.'),
     service: z.string().nullable().describe('`iMessage`, `SMS` or `RCS`, once known.'),
     deduplicated: z
       .boolean()
       .describe(
-        'The same words were sent as another text (a reflex, or the first bubble of a reply); it shares its end.',
+        'The same words were sent as another text (a reflex, or the first bubble of a reply); it shares the outcome.',
       ),
     cancel_requested_at: time.nullable(),
     created_at: time,

@@ -7,7 +7,7 @@ import { type StatusSnapshot, statusSchema } from './status.js';
  * Everything that the agent says on its local channel, as it writes it; what clients say is in clientFrames.ts.
  */
 
-/** How grave a notification is, whoever sends it. */
+/** The severity of a notification, from any sender. */
 export const NOTIFICATION_LEVELS = ['info', 'success', 'warning', 'error'] as const;
 
 const timestamp = z.iso.datetime();
@@ -38,7 +38,7 @@ export const agentStatusSchema = z
     }),
     timestamp,
   })
-  .describe('What the agent is at: after auth, and when it changes.');
+  .describe('What the agent is doing: after auth, and when it changes.');
 export const chatMessageSchema = z
   .object({
     type: z.literal('chat_message'),
@@ -48,44 +48,44 @@ export const chatMessageSchema = z
       content: z.string(),
       sender: z.string(),
       timestamp,
-      /** Its place among all texts: `texts.since` tells what follows it. What an embedding program says has none. */
+      /** Its position among all texts: `texts.since` returns the texts after it. Messages of an embedding program have none. */
       cursor: z.string().optional(),
     }),
     timestamp,
   })
-  .describe('A text that came in or went out.');
+  .describe('A text that was received or sent.');
 export const notificationSchema = z
   .object({
     type: z.literal('notification'),
     data: z.object({
       level: z.enum(NOTIFICATION_LEVELS),
       message: z.string(),
-      /** The user who did what is told. */
+      /** The user who did it. */
       by: z.string().optional(),
     }),
     timestamp,
   })
-  .describe('For everybody, or for one user.');
+  .describe('For all clients, or for one user.');
 export const presenceSchema = z
   .object({ type: z.literal('user_presence'), data: presence, timestamp })
   .describe('The presence of a user; all connections of one user count as one.');
 export const errorSchema = z
   .object({ type: z.literal('error'), data: z.object({ error: z.string() }), timestamp })
-  .describe('A frame of the client was not understood, or is not for it; the connection stays.');
+  .describe('A frame of the client was not understood or is not allowed; the connection stays open.');
 export const snapshotSchema = z
   .object({
     type: z.literal('snapshot'),
     data: z.object({ status: statusSchema, presence: z.array(presence) }),
     timestamp,
   })
-  .describe('Only to who subscribed: at once, and when it changes.');
+  .describe('Only to subscribers: immediately, and when it changes.');
 export const eventSchema = z
   .object({
     type: z.literal('event'),
     data: z.looseObject({ topic: z.enum(TOPICS), at: timestamp }),
     timestamp,
   })
-  .describe('Only to who subscribed to the topic; what else it has depends on that.');
+  .describe('Only to subscribers of the topic; its other fields depend on the topic.');
 export const responseSchema = z
   .object({
     type: z.literal('response'),
@@ -106,7 +106,7 @@ type DataOf<Frame extends z.ZodType<{ data: unknown }>> = z.infer<Frame>['data']
 /** What the agent does. `stopped`: it ends, or nothing may go out. `progress` is 0 to 100, where it can be counted. */
 export type AgentStatus = DataOf<typeof agentStatusSchema>;
 
-/** A text that came in or went out. `timestamp` is when, ISO 8601. */
+/** A received or sent text. `timestamp` is its time, ISO 8601. */
 export type ChatMessage = DataOf<typeof chatMessageSchema>;
 
 export type Notification = DataOf<typeof notificationSchema>;
@@ -128,7 +128,7 @@ export interface Snapshot {
 /** Something that just happened, of a topic that was subscribed to. What else it has depends on the topic. */
 export type LiveEvent = { at: string } & LiveFact;
 
-/** What is told of it, by its topic. */
+/** The fields of an event, by topic. */
 export type LiveFact =
   | { topic: 'commands'; commandId: string; commandType?: string | undefined; stage: string; code?: string }
   | { topic: 'logs'; level: string; message: string; fields: Record<string, unknown> }

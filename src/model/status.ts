@@ -39,7 +39,7 @@ export const statusSchema = z
     uptime_seconds: z.number().min(0),
     state: z.enum(['healthy', 'degraded']).describe('Healthy exactly when there are no problems.'),
     problems: z.array(problemSchema),
-    vital_signs: vitalSignsSchema.describe('How each part of the job goes, and what was seen of it.'),
+    vital_signs: vitalSignsSchema.describe('The state of each part of the job, with its evidence.'),
     link: z.enum(['realtime', 'polling', 'offline']),
     link_detail: link,
     scheduled_messages: count,
@@ -58,19 +58,19 @@ export const statusSchema = z
     incoming_left_out: z.record(z.string(), z.number()),
     /** Messages since the start whose attributedBody was damaged, so that their text was saved by other means. */
     decode_fallbacks: count,
-    /** Where nothing goes out until it is resumed; `conversation` is what `edge-agent resume` takes. */
+    /** A conversation in which nothing is sent until it is resumed; `conversation` is the argument of `edge-agent resume`. */
     paused: z
       .array(
         z.object({
-          conversation: z.string().describe('* is all of them.'),
+          conversation: z.string().describe('* means all of them.'),
           reason: z.enum(['manual', 'operator', 'loop']),
           since: time,
-          incoming: z.boolean().describe('You do not get what comes in there either.'),
+          incoming: z.boolean().describe('Incoming messages of it are not posted either.'),
         }),
       )
       .nullable()
       .describe(
-        'Null only where the agent has not started and its store cannot be read: then the counts are not known either.',
+        'Null only if the agent has not started and its store cannot be read; then the counts are not known either.',
       ),
     last_incoming_at: time.nullable(),
     last_sent_at: time.nullable(),
@@ -89,24 +89,24 @@ export const statusSchema = z
         sends_queued: time.nullable(),
         uploads_queued: time.nullable(),
       })
-      .describe('Since when the oldest of each count has been waiting.'),
+      .describe('Since when the oldest item of each count has been waiting.'),
     derived_settings: z
       .array(z.string())
       .describe(
-        'Settings that nobody gave and another one tells, as in "edge.user_phone from edge.agent_id (.env:2)".',
+        'Settings that were derived from another one, as in "edge.user_phone from edge.agent_id (.env:2)".',
       ),
-    /** Its ROWID, and how many rows are behind that; null: nobody can tell. */
+    /** Its ROWID, and how many rows follow it; null: not known. */
     chatdb: z
       .object({ row_id: z.int().nullable(), rows_behind: count.nullable() })
-      .describe('How far chat.db was read.'),
+      .describe('How far chat.db has been read.'),
     update: z
       .object({ version: z.string(), checked_at: time })
       .optional()
-      .describe('A newer version of the agent, where updates.check is on and has found one.'),
+      .describe('A newer version of the agent, if updates.check is on and has found one.'),
     memory_usage_mb: z.number().min(0),
     monitor: z
       .object({ port: count.nullable(), connected: count, authenticated: count })
-      .describe('The local channel: its port (null: not served), and who is connected.'),
+      .describe('The local channel: its port (null: not served), and the number of clients.'),
   })
   .describe('The status of the agent.');
 

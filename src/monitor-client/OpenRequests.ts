@@ -68,11 +68,11 @@ export class OpenRequests {
   }
 }
 
-/** What a request is told that no connection can carry. */
+/** The error of a request without a connection. */
 export function disconnected(): MonitorError {
   return new MonitorError({
     code: 'disconnected',
     message: 'There is no connection to the agent.',
-    remedy: 'It reconnects on its own; try again then.',
+    remedy: 'It reconnects on its own; try again after that.',
   });
 }

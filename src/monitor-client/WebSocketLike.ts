@@ -20,6 +20,6 @@ export function platformWebSocket(): WebSocketConstructor {
   const { WebSocket } = globalThis as { WebSocket?: WebSocketConstructor };
   if (WebSocket !== undefined) return WebSocket;
   throw new TypeError(
-    'There is no WebSocket here: hand one in, new MonitorClient({ WebSocket }), as from the package ws.',
+    'There is no global WebSocket: pass one, new MonitorClient({ WebSocket }), for example from the package ws.',
   );
 }

@@ -59,7 +59,7 @@ export class MonitorSecret {
       rmSync(beside, { force: true });
     }
     const key = this.read();
-    if (key === undefined) throw new Error('it went away at once');
+    if (key === undefined) throw new Error('it disappeared immediately');
     return key;
   }
 
@@ -77,7 +77,7 @@ export class MonitorSecret {
   private unwritable(cause: unknown): EdgeError {
     return new EdgeError(
       'state_unwritable',
-      `The secret of the monitor (${this.path}) cannot be kept: ${describeError(cause)}.`,
+      `The secret of the monitor (${this.path}) cannot be stored: ${describeError(cause)}.`,
       'Make the state directory writable for this user.',
       { cause },
     );

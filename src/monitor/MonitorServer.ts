@@ -31,11 +31,11 @@ interface MonitorOptions {
   useLink: UseLink;
   pageDirectory: string;
   verbs: Readonly<Record<string, MonitorHandler>>;
-  /** What the agent does now; told to whoever comes. */
+  /** The current task of the agent; sent to new clients. */
   agentStatus: () => AgentStatus;
   /** The status snapshot, for those who subscribe. */
   status: () => StatusSnapshot;
-  /** Somebody with a valid token looks, or nobody does any more. */
+  /** The first client with a valid token connected, or the last one left. */
   onWatched: (watched: boolean) => void;
   clock: Clock;
   log: Logger;
@@ -44,7 +44,7 @@ interface MonitorOptions {
 const SWEEP_MS = 1_000;
 /** Of cut-off clients one line is written in so long. */
 const LOGGED_EVERY_MS = 60_000;
-/** Beside the WebSockets a browser keeps a few connections; far above it nothing is accepted. */
+/** In addition to the WebSockets a browser keeps a few connections; far above that nothing is accepted. */
 const MOST_CONNECTIONS = 1_024;
 /** Connections on which no request is being answered. */
 const MOST_HALF_OPEN = 128;
@@ -91,7 +91,7 @@ export class MonitorServer {
     this.door = new LoopbackPort({ port, clock, log, server: () => this.httpServer() });
   }
 
-  /** Resolves after the first try to listen; a port in use is a fault that is told, and tried again. */
+  /** Resolves after the first try to listen; a port in use is reported, and retried. */
   async start(): Promise<void> {
     await this.door.start();
   }
@@ -107,12 +107,12 @@ export class MonitorServer {
     await this.door.stop();
   }
 
-  /** Whether somebody with a valid token is there: what only watchers get need not be made otherwise. */
+  /** Whether a client with a valid token is connected: otherwise frames need not be created. */
   get isWatched(): boolean {
     return this.clients.authenticated > 0;
   }
 
-  /** Whether somebody asked for snapshots and events. */
+  /** Whether a client subscribed to snapshots and events. */
   get hasSubscribers(): boolean {
     return this.clients.hasSubscribers;
   }
@@ -131,7 +131,7 @@ export class MonitorServer {
     return this.door.fault();
   }
 
-  /** To everybody who is there; whoever comes later is greeted with the status of then. */
+  /** To all connected clients; later ones get the status at their connection. */
   broadcastStatus(data: AgentStatus): void {
     if (!this.isWatched) return;
     const there = new Set(this.clients.users());
@@ -142,7 +142,7 @@ export class MonitorServer {
     if (this.isWatched) this.broadcast.post({ type: 'chat_message', data });
   }
 
-  /** To everybody, or to every connection of one user; `by` is who did what is told. */
+  /** To all clients, or to every connection of one user; `by` is the user who did it. */
   sendNotification(level: NotificationLevel, message: string, userId?: string, by?: string): void {
     if (!this.isWatched) return;
     const data = { level, message, ...(by === undefined ? {} : { by }) };
@@ -181,7 +181,7 @@ export class MonitorServer {
 
   private welcome(client: Client, socket: WebSocket, refusal: string): void {
     const { clock, log } = this.options;
-    // Before it is one of those who are told of changes: it is told once.
+    // Before it is added to the receivers of changes, so that it gets it once.
     const status = isKnown(client) ? this.statusNow() : undefined;
     const wasWatched = this.isWatched;
     this.clients.add(client);
@@ -199,7 +199,7 @@ export class MonitorServer {
       const greeting: ServerFrame[] = [{ type: 'auth', data: { success: true, userId } }];
       if (status !== undefined) greeting.push({ type: 'agent_status', data: status });
       client.write(greeting.map((frame) => encodeFrame(frame, clock.now())));
-      log.debug('An operator watches', { user: userId });
+      log.debug('A monitor client connected', { user: userId });
       if (!wasWatched) this.tellWatched(true);
     } else {
       const frame: ServerFrame = { type: 'auth', data: { success: false, error: refusal } };
@@ -214,7 +214,7 @@ export class MonitorServer {
     if (!this.isWatched) this.tellWatched(false);
   }
 
-  /** Undefined where it cannot be had now: the store may be unreadable, and this is nobody's business but a watcher's. */
+  /** Undefined if it is not available now: the store may be unreadable, which only affects monitor clients. */
   private statusNow(): AgentStatus | undefined {
     return this.guarded(() => this.options.agentStatus());
   }
@@ -251,7 +251,7 @@ export class MonitorServer {
       this.sweeping = clock.after(SWEEP_MS, () => this.sweep());
   }
 
-  /** One line a minute, whoever hammers at the door. */
+  /** At most one line a minute, however many attempts. */
   private noteAbuse(why: string): void {
     const { clock, log } = this.options;
     this.abuses.count += 1;

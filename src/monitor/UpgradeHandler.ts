@@ -52,7 +52,7 @@ export class UpgradeHandler {
     } else this.letIn(request, stream, head).catch(() => stream.destroy());
   }
 
-  /** Whoever is still on the threshold is turned away, and nobody comes in any more. */
+  /** Pending upgrades are refused, and no new ones are accepted. */
   close(): void {
     this.closed = true;
     for (const stream of this.coming) stream.destroy();
@@ -80,14 +80,14 @@ export class UpgradeHandler {
   }
 
   private async judge(token: string): Promise<JudgedToken> {
-    if (token === '') return { kind: 'refused', why: 'A token is needed: /ws?token=…' };
+    if (token === '') return { kind: 'refused', why: 'A token is required: /ws?token=…' };
     try {
       return await judgeToken(this.options.secret.key(), token, {
         use: 'session',
         now: this.options.clock.now(),
       });
     } catch {
-      // The secret cannot be read: then nobody can be known. The status of the agent tells of the disk.
+      // The secret cannot be read, so no token can be checked. The status of the agent reports the disk.
       return { kind: 'refused', why: 'The agent cannot check tokens now' };
     }
   }

@@ -30,7 +30,7 @@ export interface VitalFacts {
     readonly answeredAt: number | null;
     /** When the backend last took a message, whatever it answered. */
     readonly takenAt: number | null;
-    /** Posts in a row that brought no answer. */
+    /** Posts in a row without an answer. */
     readonly failing: PostFailures | null;
     /** Messages that wait to be answered, and that no pause holds. */
     readonly waiting: number;
@@ -43,7 +43,7 @@ export interface VitalFacts {
     readonly sentAt: number | null;
     /** Texts in a row that were not sent, or of which that is not known. */
     readonly failing: SendFailures | null;
-    /** Texts of which chat.db does not tell whether they went out, and since when that is waited for. */
+    /** Texts that chat.db does not show as sent or unsent, and since when they wait for that. */
     readonly undecided: { readonly texts: number; readonly since: number };
     /** Of a scheduled text that is due; `since` when it was. */
     readonly overdue: Standstill | null;
@@ -94,8 +94,8 @@ const SENDS_FAIL_FROM = 3;
 const LOSS_SHOWN_MS = 24 * 60 * MINUTE_MS;
 
 /**
- * The one judgement of how the job goes: everything that is wrong, and each vital sign with what was seen of it. Pure. A sign
- * fails exactly when there is a problem of it, and is known only by evidence: that nothing was heard of a fault is none.
+ * The only judgement of the agent's health: all problems, and each vital sign with its evidence. Pure. A sign fails
+ * exactly when it has a problem, and is known only by evidence; the absence of faults is not evidence.
  */
 export function vitalSigns(facts: VitalFacts): Judged {
   const problems = [...facts.problems, ...found(facts)];
@@ -176,7 +176,7 @@ function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** What no room can see by itself. */
+/** Facts that no single folder has. */
 function found(facts: VitalFacts): Problem<number>[] {
   const held = heldBy(facts.problems);
   const hasSendingFault = facts.problems.some(({ code }) => SENDING_FAULTS.includes(code));
@@ -238,7 +238,7 @@ function failingPosts(facts: VitalFacts): Problem<number>[] {
   ];
 }
 
-/** Messages of several people were refused for good, lately and with none in between that was answered. */
+/** Messages of several people were recently refused permanently, with no answered one in between. */
 function arePostsRefused({ now, posts: { failing } }: VitalFacts): boolean {
   if (!isOfMany(failing) || !failing.isRejected || failing.posts < REJECTED_FROM) return false;
   return now - failing.lastAt < EVIDENCE_LASTS_MS;
@@ -296,15 +296,15 @@ function undecidedTexts({ now, sending: { undecided } }: VitalFacts): Problem<nu
   if (undecided.texts === 0 || now - undecided.since < UNDECIDED_MS) return [];
   const what =
     undecided.texts === 1
-      ? 'chat.db does not show whether one text was sent; those behind it in its conversation wait.'
-      : `chat.db does not show whether ${undecided.texts} texts were sent; those behind them in their conversations wait.`;
+      ? 'chat.db does not show whether one text was sent; those after it in its conversation wait.'
+      : `chat.db does not show whether ${undecided.texts} texts were sent; those after them in their conversations wait.`;
   return [
     {
       code: 'texts_undecided',
       since: undecided.since,
       message: what,
       remedy:
-        'Open Messages, so that it finishes what it is sending. A text that is not finished within 3 minutes is reported as outcome_unknown, and those behind it are sent.',
+        'Open Messages, so that it finishes what it is sending. A text that is not finished within 3 minutes is reported as outcome_unknown, and those after it are sent.',
     },
   ];
 }
@@ -342,7 +342,7 @@ function setAside({ now, setAside: { messages, since } }: VitalFacts): Problem<n
   ];
 }
 
-/** Nobody decided that, unlike what an operator drops. */
+/** This was not a decision, unlike a message that an operator drops. */
 function expired({ now, givenUp: { messages } }: VitalFacts): Problem<number>[] {
   const { count, newestAt } = messages;
   if (newestAt === null || now - newestAt >= LOSS_SHOWN_MS) return [];
@@ -352,7 +352,7 @@ function expired({ now, givenUp: { messages } }: VitalFacts): Problem<number>[] 
       since: newestAt,
       message: `${counted(count, 'message')} of the last 7 days got no answer: the backend gave none before they were too old.`,
       remedy:
-        'Answer by hand if needed: edge-agent conversations shows where. See imessage.max_message_age_seconds. This notice ends after a day.',
+        'Answer manually if needed: edge-agent conversations shows where. See imessage.max_message_age_seconds. This notice ends after a day.',
     },
   ];
 }

@@ -35,13 +35,13 @@ const STORE_RETRY_MS = 2_000;
 /** A text of a time of which the ledger is not complete waits so long for a chat.db that cannot be read, or a row that settles. */
 const UNREADABLE_RETRY_MS = 5_000;
 
-/** Why nobody knows whether a text went out that a forgotten agent had begun to send. */
+/** The message for a text with an unknown outcome that a forgotten agent had begun to send. */
 const BEGUN =
-  'The store was restored; an agent that it does not know of had begun to send this text, which did not appear in chat.db.';
+  'The store was restored; an agent that ran after the backup had begun to send this text, which did not appear in chat.db.';
 
 /** Why a text that was to be sent again is not. */
 const NOT_AGAIN =
-  'It is not known whether the first attempt was sent; meanwhile another answer to its message was sent in the same words.';
+  'It is not known whether the first attempt was sent; meanwhile the same words were sent for the same message.';
 
 /** Why a text of such a time is not sent, though no row proves it. */
 const DOUBT = {
@@ -60,12 +60,15 @@ export class Dispatcher {
   private open = false;
   private timer: Timer | undefined;
   private idle: (() => void)[] = [];
-  /** It tripped over a mistake of ours as its turn came, whoever's write that was, and is set aside before another one begins. */
+  /**
+   * It caused an internal error when it was its turn, in any write, and is set aside before another one
+   * begins.
+   */
   private odd: { send: SendRecord; fault: unknown } | undefined;
   /** What keeps every text from its beginning. */
   private held: Promise<unknown> | undefined;
   private readonly machine: MachineGate;
-  /** Since when (Unix ms) texts wait that chat.db does not tell whether they went out, by their seq. */
+  /** Since when (Unix ms) texts wait because chat.db does not show whether they were sent, by their seq. */
   private readonly unsettled = new Map<number, number>();
   private readonly startListeners: StartListener[] = [];
 
@@ -105,12 +108,14 @@ export class Dispatcher {
     });
   }
 
-  /** Told right after each text was handed over; `send` is as it was before the attempt. */
+  /** Called right after each text was passed to osascript; `send` is its state before the attempt. */
   onStarted(listener: StartListener): void {
     this.startListeners.push(listener);
   }
 
-  /** Texts that wait because chat.db does not tell yet whether they went out before the store was restored. */
+  /**
+   * Texts that wait because chat.db does not show yet whether they were sent before the store was restored.
+   */
   undecided(): UndecidedTexts {
     for (const seq of this.unsettled.keys())
       if (this.store.sends.get(seq)?.state !== 'queued') this.unsettled.delete(seq);
@@ -123,7 +128,7 @@ export class Dispatcher {
     this.pump();
   }
 
-  /** No further text goes out; resolves when the one on its way has ended. */
+  /** No further text is sent; resolves when the current one has ended. */
   stop(): Promise<void> {
     this.open = false;
     this.timer?.cancel();
@@ -131,7 +136,7 @@ export class Dispatcher {
     return new Promise((resolve) => this.idle.push(resolve));
   }
 
-  /** Sends what is due, in a write of its own if there is anything. */
+  /** Sends what is due, in a separate write if there is anything. */
   pump(): void {
     if (!this.open || this.current !== undefined) return;
     const next = this.store.tryRead(() => this.next())?.value;
@@ -149,7 +154,7 @@ export class Dispatcher {
     }
   }
 
-  /** Outside a write: the text at whose turn nothing can be done is unknown, and its conversation goes on. */
+  /** Outside a write: the text that cannot be processed becomes unknown, and its conversation continues. */
   private setOddAside(): void {
     const { odd } = this;
     if (odd === undefined || !this.store.isOpen) return;
@@ -184,7 +189,7 @@ export class Dispatcher {
     }
   };
 
-  /** What chat.db tells of it is of one instant. */
+  /** All data from chat.db is of one instant. */
   private tryBegin(send: SendRecord): boolean {
     let isBegun = false;
     try {
@@ -241,7 +246,7 @@ export class Dispatcher {
       return false;
     }
     if (this.isSaidAlready(send)) return false;
-    // Asked before the rows are compared: what comes meanwhile lies behind it.
+    // Read before the rows are compared: rows that arrive meanwhile come after it.
     const position = this.rows.position();
     const evidence = this.evidence.of(send);
     if (evidence.kind === 'unsettled') {
@@ -269,16 +274,17 @@ export class Dispatcher {
       this.limits.pace.note(send.conversation);
       this.store.report(() => {
         for (const listener of this.startListeners) listener(send);
-        this.log.debug('Handed a text to osascript', { ...sendTrace(send), form: target.form, tag });
+        this.log.debug('Passed a text to osascript', { ...sendTrace(send), form: target.form, tag });
       });
     });
     return true;
   }
 
   /**
-   * Inside a write: while this text waited, a row turned out to be a copy, so that it and another one that went out, or may have, answer
-   * one message in the same words. It ends as a duplicate of that; as long as that one has no end, it waits. With a first bubble its
-   * message was begun to be answered. One of which nobody knows whether it went out, and that was to be sent again, stays unknown.
+   * Inside a write: while this text waited, a row turned out to be a copy, so this text and another one that
+   * was (or may have been) sent answer one message in the same words. This text ends as a duplicate of the
+   * other; it waits until that one has an outcome. If it is a first bubble, its message counts as begun to be
+   * answered. A text with an unknown outcome that was to be sent again stays unknown.
    */
   private isSaidAlready(send: SendRecord): boolean {
     const said = saidMeanwhile(this.store, send);
@@ -311,7 +317,7 @@ export class Dispatcher {
       const { guid, service, error } = evidence.row;
       this.evidence.noteProof(send, evidence.row);
       this.log.warn(
-        'A text that is not in the store as sent is in chat.db; it is not sent again',
+        'chat.db already has this text, although the store does not have it as sent; it is not sent again',
         sendTrace(send),
       );
       if (error === 0)
@@ -341,12 +347,9 @@ export class Dispatcher {
       this.waitForChatDb(send);
       return;
     }
-    this.log.warn(
-      'A text was being sent when the agent died whose store was replaced; its row is looked for',
-      {
-        ...sendTrace(send),
-      },
-    );
+    this.log.warn('An agent with another store was killed while it sent this text; its row is looked for', {
+      ...sendTrace(send),
+    });
     const rowId = firstRow === null ? position.rowId : firstRow - 1;
     this.store.sends.begin(send.seq, { tag: tagOf(send), ...placeOf(send, { ...position, rowId }) });
     this.evidence.takeUp(send);
@@ -408,7 +411,10 @@ export class Dispatcher {
     if (this.current === undefined) for (const resolve of this.idle.splice(0)) resolve();
   }
 
-  /** False if the disk did not take it. An end that trips over a mistake of ours costs no other text anything. */
+  /**
+   * False if the disk could not store it. An outcome that causes an internal error does not affect other
+   * texts.
+   */
   private isEndStored(attempt: Attempt, result: AttemptResult): boolean {
     const conclude = () => {
       this.current = undefined;

@@ -25,7 +25,10 @@ function rowExpectedMs(send: Pick<SendRecord, 'file'>): number {
   return send.file === null ? ROW_EXPECTED_MS : FILE_ROW_EXPECTED_MS;
 }
 
-/** Texts that hold up their conversations until chat.db tells whether they went out. `since`: Unix ms, the oldest; Infinity: none. */
+/**
+ * Texts that hold up their conversations until chat.db shows whether they were sent. `since`: Unix ms, the
+ * oldest; Infinity: none.
+ */
 export interface UndecidedTexts {
   texts: number;
   since: number;
@@ -39,7 +42,7 @@ interface SendVerifierOptions {
   log: Logger;
   /** Whether the operator wants texts with an unknown outcome sent again. */
   resendUnknown: () => boolean;
-  /** Called at the end of a write that settled something: the lane may go on. */
+  /** Called at the end of a write that settled something: the lane may continue. */
   settled: () => void;
   /** A text is to go out again. */
   requeued: (send: SendRecord) => void;
@@ -111,7 +114,7 @@ export class SendVerifier {
     return !this.options.store.sends.watched().some((send) => send.state === 'confirming');
   }
 
-  /** `ended` is told whether what was found could be stored, at once or when that is known. */
+  /** `ended` is called with whether the result could be stored, immediately or when that is known. */
   private examine(watched: readonly SendRecord[], ended: (areStored: boolean) => void): void {
     const { store, rows, clock, settled } = this.options;
     const found = rows.whole(() => matchRows(watched, rows, knownRows(store), clock.now()));
@@ -158,7 +161,7 @@ export class SendVerifier {
     return { send, take };
   }
 
-  /** The end of one text that trips over a mistake of ours costs no other its end. */
+  /** If the outcome of one text causes an internal error, the others are still stored. */
   private takeEach(ends: readonly { send: SendRecord; take: () => void }[]): boolean {
     const { store, settlement, log } = this.options;
     const odd = new Map<SendRecord, string>();
@@ -169,14 +172,14 @@ export class SendVerifier {
     );
     if (!areStored) return false;
     return [...odd].every(([send, cause]) => {
-      log.error('The end of a text could not be processed; set aside', { ...sendTrace(send), cause });
+      log.error('The outcome of a text could not be processed; set aside', { ...sendTrace(send), cause });
       return settlement.setAside(send, cause);
     });
   }
 
   /**
-   * A row that may be its own is there, and chat.db does not say yet whether it went out: the verdict waits for that, as long as
-   * a row is looked for in all.
+   * There is a row that may be its own, and chat.db does not show yet whether it was sent: the verdict waits
+   * for that, as long as a row is looked for at all.
    */
   private waitsLonger(send: SendRecord): boolean {
     const { clock } = this.options;
@@ -220,7 +223,7 @@ export class SendVerifier {
     const { store, log, resendUnknown, requeued } = this.options;
     store.sends.unwatch(send.seq);
     if (mayBeSent || !resendUnknown() || send.resends >= MOST_RESENDS) return;
-    log.warn('A text with an unknown outcome is sent again, as outgoing.on_unknown says', sendTrace(send));
+    log.warn('A text with an unknown outcome is sent again (outgoing.on_unknown)', sendTrace(send));
     store.sends.resend(send.seq);
     requeued(send);
   }
@@ -258,7 +261,7 @@ function verdictKey({ seq, state }: SendRecord): string {
   return `${seq} ${state}`;
 }
 
-/** Whether an error may yet be gone when the ack is due; nobody waits for a file, which takes longer. */
+/** Whether an error may still disappear before the ack is due; not for a file, which takes longer. */
 function mayRecover(send: SendRecord, row: SentRow): boolean {
   return row.error !== 0 && send.state === 'confirming' && send.file === null;
 }
@@ -266,7 +269,9 @@ function mayRecover(send: SendRecord, row: SentRow): boolean {
 interface Matches {
   /** The row that proves each send, by the send's seq. */
   proofs: ReadonlyMap<number, SentRow>;
-  /** Sends with a row that may be theirs, of which chat.db does not say yet that it went out. None of them has a proof. */
+  /**
+   * Sends with a row that may be theirs, which chat.db does not show as sent yet. None of them has a proof.
+   */
   undecided: ReadonlySet<number>;
   /** Sends whose only trace is a ghost row. */
   ghosts: ReadonlySet<number>;
@@ -301,18 +306,20 @@ export function knownRows(store: Store): KnownRows {
 }
 
 /**
- * A row that is dated so much before the attempt is an old one that iCloud wrote again, or brings late; the Mac dates rows by our own
- * clock. But where the attempt is dated in the future, the clock was set back since, and nobody knows how far.
+ * A row that is dated this much before the attempt is an old one that iCloud wrote again or delivered late,
+ * because the Mac dates rows by the same clock. But if the attempt is dated in the future, the clock was set
+ * back since, by an unknown amount.
  */
 const CLOCK_SET_BACK_MS = 120_000;
 
 /**
- * Finds for each send the first unclaimed outgoing row after the one that was newest at its attempt, in the same
- * conversation, with the same text, or with the same file and no text. Where ROWIDs were given out anew since the attempt, or
- * chat.db could not be read then, "after" goes by the date: a row that was written when the attempt began or later. One row proves one send; of equal texts the
- * older send gets the older row, and a file's row is that of a send with its name, if there is one. A row whose direction is not settled
- * proves nothing; but it keeps its place: where a later row fits two sends, it proves the one that no such row may belong to. `now` is
- * what our clock shows (Unix ms).
+ * Finds for each send the first unclaimed outgoing row after the one that was newest at its attempt, in the
+ * same conversation, with the same text, or with the same file and no text. If ROWIDs were reassigned since
+ * the attempt, or chat.db could not be read then, "after" means by date: a row that was written when the
+ * attempt began or later. One row proves one send; of equal texts the older send gets the older row, and a
+ * file's row belongs to the send with its name, if there is one. A row whose direction is not settled proves
+ * nothing, but keeps its place: if a later row matches two sends, it proves the one that no such row may
+ * belong to. `now` is the time of our clock (Unix ms).
  */
 export function matchRows(
   sends: readonly SendRecord[],
@@ -436,7 +443,7 @@ export function isFileOf(send: SendRecord, file: SentFile): boolean {
   return sizeBytes > 0 && sizeBytes === statSync(send.file ?? '', { throwIfNoEntry: false })?.size;
 }
 
-/** Whether a file that went out has the name of the text's. */
+/** Whether a sent file has the name of the text's file. */
 export function isNamedLike({ file }: SendRecord, { name }: SentFile): boolean {
   return name !== null && name.normalize('NFC') === basename(file ?? '').normalize('NFC');
 }

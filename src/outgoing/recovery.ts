@@ -11,10 +11,11 @@ const STORE_RETRY_MS = 2_000;
 const BOOT = 'boot';
 
 /**
- * Settles the attempts of an earlier life: waits for an osascript that is still alive, to its deadline. One that ended
- * without dispatching, and of which chat.db has no row, is provably not started and is queued again; for any other the
- * row is looked for. `boot` names the time since the machine was started (`bootId`); where it was started anew since the attempt, or
- * that is not known, nothing is proven. It is stored once nothing of an earlier boot is left.
+ * Settles the attempts of an earlier run: waits for an osascript that is still running, until its deadline.
+ * An attempt that ended without dispatching and has no row in chat.db is provably not started and is queued
+ * again; for any other, the agent looks for the row. `boot` identifies the current boot (`bootId`); if the
+ * machine was restarted since the attempt, or that is not known, nothing is proven. It is stored once no
+ * attempt of an earlier boot is left.
  */
 export async function recoverAttempts(
   store: Store,
@@ -35,7 +36,7 @@ export async function recoverAttempts(
     const dispatched = isKnown || store.lineage.isForgotten(send);
     const settle = () => {
       if (dispatched) {
-        const error = 'The agent died while the text was being sent; it did not appear in chat.db.';
+        const error = 'The agent was killed while the text was being sent; it did not appear in chat.db.';
         store.sends.ended(send.seq, clock.now() + rowWatchedMs(send), {
           errorCode: 'outcome_unknown',
           error,
@@ -48,7 +49,10 @@ export async function recoverAttempts(
     };
     if (!(await stored(store, clock, settle))) return;
     sender.forget(tag);
-    log.info('Resolved a text that was being sent when the agent died', { ...sendTrace(send), dispatched });
+    log.info('Resolved a text that was being sent when the agent was killed', {
+      ...sendTrace(send),
+      dispatched,
+    });
   }
   if (!isSameBoot && boot !== undefined) await stored(store, clock, () => store.meta.set(BOOT, boot));
 }

@@ -47,7 +47,7 @@ export async function stop(service: Service): Promise<void> {
   });
 }
 
-/** Lets the agent end in order and start anew; resolves when the new process answers. */
+/** Stops the agent cleanly and starts it again; resolves when the new process answers. */
 export async function restart(service: Service): Promise<RunningAgent> {
   const { agent, places } = service;
   service.requireInstalled();
@@ -74,11 +74,11 @@ export async function rollback(service: Service): Promise<Activation & { from: s
     if (from === undefined || to === undefined) {
       throw new EdgeError(
         'not_installed',
-        'There is no other version to go back to.',
-        'To install a certain version, run edge-agent install from it.',
+        'There is no other version to switch to.',
+        'To install a specific version, run edge-agent install from that version.',
       );
     }
-    say(`Going back from ${from} to ${to}`);
+    say(`Switching back from ${from} to ${to}`);
     return { ...(await activate(service, to)), from, to };
   });
 }

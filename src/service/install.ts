@@ -30,8 +30,8 @@ export interface Installed extends Activation {
 }
 
 /**
- * Installs this very program beside what is installed, and switches to it. What can fail is done before the switch and
- * leaves what was installed running; what was left behind by an installation that was killed is swept.
+ * Installs this program next to the installed one, and switches to it. Steps that can fail are done before the switch
+ * and leave the old version running; remains of a killed installation are removed.
  */
 export async function install(service: Service, options: InstallOptions): Promise<Installed> {
   const { places, agent, say } = service;
@@ -66,7 +66,7 @@ async function prepare(service: Service, version: string, options: InstallOption
     if (cause instanceof EdgeError) throw cause;
     throw new EdgeError(
       'install_failed',
-      `The program cannot be put in its place: ${describeError(cause)}. What was installed before is untouched.`,
+      `The program cannot be copied to its place: ${describeError(cause)}. What was installed before is untouched.`,
       `Check the free space and the owner of ${places.root}, then run this again.`,
       { cause },
     );

@@ -89,8 +89,8 @@ async function macOsVersion({ programs, run }: Service): Promise<string | undefi
 
 function counted(libraries: readonly string[]): string {
   return libraries.length === 1
-    ? 'a library that is not of macOS'
-    : `${libraries.length} libraries that are not of macOS`;
+    ? 'a library that is not part of macOS'
+    : `${libraries.length} libraries that are not part of macOS`;
 }
 
 function refused(why: string, remedy: string): EdgeError {

@@ -24,7 +24,7 @@ function escaped(path: string): string {
   if (/[\u0000-\u001f\ufffe\uffff]/.test(path)) {
     throw new EdgeError(
       'install_failed',
-      `${JSON.stringify(path)} holds a character that no property list can hold.`,
+      `${JSON.stringify(path)} contains a character that a property list cannot contain.`,
       'Give it a name without control characters.',
     );
   }

@@ -40,16 +40,16 @@ const EXPLAINED: Readonly<Record<number, Explanation>> = {
   ),
   125: {
     code: 'no_desktop_session',
-    why: 'the domain of the desktop session does not take this',
+    why: 'the domain of the desktop session does not accept this',
     remedy: AT_THE_SCREEN,
   },
   134: {
     code: 'no_desktop_session',
-    why: 'the job is for a desktop session, which this is not',
+    why: 'the job needs a desktop session, and this is not one',
     remedy: AT_THE_SCREEN,
   },
   155: refused(
-    'macOS holds the program in quarantine',
+    'macOS has quarantined the program',
     'Release it: xattr -dr com.apple.quarantine ~/Library/Application\\ Support/edge-agent/program, then: edge-agent start',
   ),
 };

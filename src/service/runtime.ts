@@ -24,7 +24,7 @@ import { currentVersion, versionDirectory } from './versions.js';
 export interface RuntimeWishes {
   /** `private`: a copy of node that nothing else uses, in an app. `current`: the node that installs, where it is. */
   readonly runtime: 'private' | 'current';
-  /** Whether the copy is made anew, of the node that installs. */
+  /** Whether to create a new copy of the node that runs the installation. */
   readonly renew?: boolean;
   /** The certificate that the copy is signed with; undefined: as before, or ad hoc. */
   readonly identity?: string | undefined;
@@ -57,7 +57,7 @@ export async function stageRuntime(
   const before = signedBefore(places);
   const signer = identity ?? before ?? AD_HOC;
   const app = join(directory, APP);
-  const refusal = renew ? 'a new copy is wanted' : await whyNotKept(service, directory);
+  const refusal = renew ? 'a new copy was requested' : await whyNotKept(service, directory);
   if (refusal === undefined) {
     if (signer !== (before ?? AD_HOC)) await signApp(service, app, signer);
     writeFileSync(join(directory, SIGNED_BY), signer, { mode: 0o600 });
@@ -101,18 +101,18 @@ async function whyNotKept(service: Service, directory: string): Promise<string |
   const elsewhere = await whyNotHere(service, places.executable);
   if (elsewhere !== undefined) return elsewhere.why;
   const invalid = await whyInvalid(service, places.app);
-  if (invalid !== undefined) return `the one that there was had been changed: ${invalid}`;
+  if (invalid !== undefined) return `the existing one was changed: ${invalid}`;
   try {
     copyApp(places.app, app);
     const end = await run(executable, ['--version']);
     const needed = oldestNode(service.program);
     const version = end.kind === 'ended' ? end.stdout.trim().replace(/^v/, '') : '';
     if (needed !== undefined && /^\d/.test(version) && isOlder(version, needed))
-      return `this version needs Node ${needed}, the one that there was is ${version}`;
+      return `this version needs Node ${needed}, the existing one is ${version}`;
     await tryVersion(service, directory);
     return undefined;
   } catch (error) {
-    return `this version does not run with the one that there was: ${describeError(error)}`;
+    return `this version does not run with the existing one: ${describeError(error)}`;
   }
 }
 
@@ -150,7 +150,7 @@ function requireOutside(places: ServicePlaces, node: string): void {
   throw new EdgeError(
     'install_failed',
     'This runs with the copy of node that belongs to the installed agent, which cannot be linked to.',
-    'Run it with a node of your own, or leave out --runtime current.',
+    'Run it with another node, or leave out --runtime current.',
   );
 }
 
@@ -162,7 +162,7 @@ function requireOwnVolume({ app, root, homeDir }: ServicePlaces): void {
   const found = lstatSync(app, { throwIfNoEntry: false });
   const isElsewhere = (path: string) => statSync(path).dev !== statSync(homeDir).dev;
   const why = isElsewhere(root)
-    ? `${root} is on another volume than the home directory, so that launchd may not start it at a login.`
+    ? `${root} is on another volume than the home directory, so launchd may not start it at login.`
     : found !== undefined && (!found.isDirectory() || isElsewhere(app))
       ? `${app} is ${found.isDirectory() ? 'on another volume' : 'a link, or no folder'}, so that the agent cannot be replaced in one step.`
       : undefined;

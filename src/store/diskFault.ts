@@ -3,15 +3,15 @@ import type { Problem } from '../model/problem.js';
 import { SQLITE_FAILURES, systemCode } from '../system/failures.js';
 import { isDamage } from './openStore.js';
 
-/** The disk does not take writes. What to do about it is said where it is told. */
+/** The disk cannot be written. The remedy is added where the fault is reported. */
 export type StoreFault = Omit<
   Problem<number, 'disk_full' | 'state_unwritable' | 'store_damaged' | 'state_moved'>,
   'remedy'
 >;
 
 /**
- * How the place of the store was lost: its file was removed or moved with its directory, another one lies there, or another agent has the
- * place on chat.db.
+ * How the place of the store was lost: its file was removed or moved with its directory, there is another file, or
+ * another agent has the lock on chat.db.
  */
 export type LostPlace = 'missing' | 'replaced' | 'taken';
 
@@ -42,7 +42,7 @@ const FULL = {
   message: 'the disk is full (or the store has reached its own limit)',
 } as const;
 
-/** What keeps the disk from taking writes, if that is what `error` tells; undefined for anything else. */
+/** The fault that prevents writes, if `error` is one; otherwise undefined. */
 export function diskFault(error: unknown): Pick<StoreFault, 'code' | 'message'> | undefined {
   if (error instanceof StateMoved) return { code: 'state_moved', message: error.message };
   const code = (error as { code?: unknown }).code;
@@ -50,7 +50,7 @@ export function diskFault(error: unknown): Pick<StoreFault, 'code' | 'message'> 
   if (isDamage(error)) return { code: 'store_damaged', message: 'the file is damaged' };
   const known = Object.entries(SQLITE_FAILURES).find(([answer]) => code.startsWith(answer))?.[1];
   if (known === undefined) return undefined;
-  return known === 'disk_full' ? FULL : { code: known, message: `SQLite answers ${code}` };
+  return known === 'disk_full' ? FULL : { code: known, message: `SQLite returned ${code}` };
 }
 
 /** As `diskFault`, of a store in this directory: also where SQLite calls a full disk something else. */
@@ -75,7 +75,7 @@ export function hasRoom(directory: string): boolean {
     const { bavail, bsize } = statfsSync(directory);
     return bavail * bsize >= ROOM_BYTES;
   } catch {
-    // Where nobody can say how much room there is, the write that succeeded is the best word there is.
+    // If the free space is not known, a successful write is the best evidence.
     return true;
   }
 }

@@ -11,7 +11,7 @@ import type {
 } from './incomingRecord.js';
 import { columns, type Database, readStored, type Statement, type StoredRows } from './sqlite.js';
 
-/** Why a message ended unanswered that no post brought to the backend in time; others are taken back, reversed or dropped. */
+/** Why a message ended unanswered that was not delivered to the backend in time; others are unsent, withdrawn or dropped. */
 export const PAST_ITS_AGE = 'past its age';
 
 /** So many answers show how the backend is; the newest count. */
@@ -103,7 +103,7 @@ export class IncomingTable {
     // A message of a conversation that is part of this one now may have the same number.
     const isShared = `EXISTS (SELECT 1 FROM incoming AS other
        WHERE (other.conversation, other.sequence) = (own.conversation, own.sequence) AND other.seq <> own.seq)`;
-    // One that was withdrawn while it was being posted was told with its number.
+    // A message that was withdrawn while it was being posted was reported with its number.
     const isUnread = "own.seq = ? AND own.first_posted_at IS NULL AND own.state = 'open'";
     this.returnSequence = database.prepare(
       `UPDATE message_sequences SET newest = newest - 1
@@ -304,7 +304,7 @@ export class IncomingTable {
   }
 
   /** Inside a write: a message is not posted any more. True if the backend cannot have read it. */
-  withdraw(guid: string, why = 'taken back by its sender'): boolean {
+  withdraw(guid: string, why = 'unsent by its sender'): boolean {
     const row = this.updateWithdrawn.get(why, this.clock.now(), guid) as { conversation: string } | undefined;
     if (row !== undefined) for (const listener of this.withdrawnListeners) listener(row.conversation);
     return this.isUnread(guid);
@@ -316,7 +316,7 @@ export class IncomingTable {
    */
   reverse(guid: string): boolean {
     this.updateReversed.run(guid);
-    return this.withdraw(guid, 'went out from this account');
+    return this.withdraw(guid, 'sent from this account');
   }
 
   /** Whether it turned out to have gone out from this account. */
@@ -334,15 +334,16 @@ export class IncomingTable {
     return sequence;
   }
 
-  /** The attempt on its way goes out once more by itself: the backend may read it twice. */
+  /** The current attempt is automatically sent again: the backend may read it twice. */
   postResent(seq: number): void {
     this.countResend.run(seq);
   }
 
   /**
-   * `isUnread`: this attempt cannot have been read, and does not count as a post. Where that is so of every attempt, it is as
-   * if the message had never been posted, and its number is free again, unless a later one was given or the message was withdrawn
-   * meanwhile, which was told with the number: what never reached the backend leaves no gap. An attempt whose end we never learned counts as read.
+   * `isUnread`: this attempt cannot have been read, and does not count as a post. If that is true of every attempt, the
+   * message counts as never posted and its number is free again, unless a later number was assigned, or the message was
+   * withdrawn meanwhile and reported with the number. So a message that never reached the backend leaves no gap. An
+   * attempt with an unknown result counts as read.
    */
   postFailed(
     seq: number,
@@ -393,7 +394,7 @@ export class IncomingTable {
     return this.selectOldestNumbered.get(conversation) as number | null;
   }
 
-  /** Inside a write: keeps the reply (JSON) to an answered message until it may go out; null: it went out. */
+  /** Inside a write: keeps the reply (JSON) to an answered message until it may be sent; null: it was sent. */
   holdReply(seq: number, reply: string | null): void {
     this.hold.run(reply, seq);
   }
@@ -423,7 +424,7 @@ export class IncomingTable {
 }
 
 /** Why a message is set aside of which the store has nothing that can be read. */
-const DAMAGED = 'what the store has of it is damaged';
+const DAMAGED = 'its record in the store is damaged';
 
 const TEXTS = ['guid', 'conversation', 'threadId', 'chatGuid', 'sender', 'text'] as const;
 

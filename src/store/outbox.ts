@@ -4,12 +4,12 @@ import type { Clock } from '../system/clock.js';
 import { freshId } from '../system/random.js';
 import { columns, type Database, type Statement, type StoredRows } from './sqlite.js';
 
-/** Where a table of things to be told hangs its "something was added" calls on the commit that made them durable. */
+/** Where a table of items to report attaches its "something was added" calls to the commit that made them durable. */
 export interface CommitHooks {
   afterCommit(hook: () => void): void;
 }
 
-/** Tells listeners, after the commit, that something was added. */
+/** Notifies listeners, after the commit, that something was added. */
 export class CommitSignal {
   private readonly listeners = new Set<() => void>();
 
@@ -25,7 +25,7 @@ export class CommitSignal {
     };
   }
 
-  /** Inside a write: listeners are told once, however often it is raised in one commit. */
+  /** Inside a write: listeners are notified once, however often it is raised in one commit. */
   raise(): void {
     this.hooks.afterCommit(this.tell);
   }
@@ -58,8 +58,8 @@ interface RemovedAck {
 const isAck = (fields: Readonly<Record<string, unknown>>) => typeof fields.status === 'string';
 
 /**
- * The ack that a command keeps. Of one that is damaged the backend is told that the outcome is not known: it waits for the end of its
- * command, and which one it was nobody can tell.
+ * The stored ack of a command. If it is damaged, the backend gets `outcome_unknown`: it waits for the end of its
+ * command, and the real outcome is lost.
  */
 export function readAck(
   rows: StoredRows,
@@ -72,7 +72,7 @@ export function readAck(
       command_id: commandId,
       status: 'failed',
       success: false,
-      error: 'outcome_unknown: what the store has of the ack is damaged',
+      error: 'outcome_unknown: the record of the ack is damaged',
       completed_at: time,
       timestamp: time,
       revision,
@@ -151,8 +151,9 @@ export class AckTable {
   }
 
   /**
-   * Inside a write: forgets acks that the backend provably read; their commands keep when, and by which channel. Earlier ones of the
-   * same command, which it may have refused, go with them: nothing is told after what corrects it.
+   * Inside a write: deletes acks that the backend provably read; their commands record when, and by which channel.
+   * Earlier ones of the same command, which the backend may have refused, are deleted too: nothing is sent after its
+   * correction.
    */
   clear(seqs: readonly number[], via: AckChannel = 'websocket'): void {
     for (const seq of seqs) {
@@ -170,7 +171,7 @@ export class AckTable {
     return this.lastReadAt;
   }
 
-  /** Told when each delivered ack had been given (Unix ms), inside the write that forgets it. */
+  /** Called with the time (Unix ms) when each delivered ack was created, inside the write that deletes it. */
   onDelivered(listener: (givenAt: number) => void): void {
     this.delivered.push(listener);
   }
@@ -282,7 +283,10 @@ export class EventTable {
   }
 }
 
-/** What of chat.db was told as an event: a row is read again after a restore, and edits are looked for for two days. */
+/**
+ * The rows of chat.db that were reported as an event: a row is read again after a restore, and edits are searched for
+ * two days.
+ */
 export class EmittedEventTable {
   private readonly insert: Statement;
   private readonly select: Statement;
@@ -295,7 +299,7 @@ export class EmittedEventTable {
     this.select = database.prepare('SELECT 1 FROM told WHERE key = ?').pluck();
   }
 
-  /** Inside a write: notes that this is told; false if it was before. Kept for 7 days. */
+  /** Inside a write: records that this was reported; false if it was before. Kept for 7 days. */
   note(key: string): boolean {
     return this.insert.run(key, this.clock.now()).changes > 0;
   }

@@ -108,7 +108,7 @@ export class SetAsideTable {
 }
 
 function ended(starts: number): Worked<never> {
-  return { kind: 'failed', error: new Error(`the agent ended ${starts} times while it worked on this`) };
+  return { kind: 'failed', error: new Error(`the agent crashed ${starts} times while it processed this`) };
 }
 
 function tried<T>(work: () => T): Worked<T> {

@@ -105,8 +105,8 @@ export function openDurableDatabase(
 }
 
 /**
- * Calls `listener` with each error that a statement prepared from now on throws, before it is thrown on: whoever runs the
- * statement may take the error for something that passes.
+ * Calls `listener` with each error that a statement prepared from now on throws, before it is rethrown, because the
+ * caller may treat the error as temporary.
  */
 export function onStatementError(database: Database, listener: (error: unknown) => void): void {
   const prepare = database.prepare.bind(database);
@@ -134,7 +134,7 @@ export function onStatementError(database: Database, listener: (error: unknown) 
 
 type Fields = Record<string, unknown>;
 
-/** More damaged rows than these tell nothing new. */
+/** Reporting more damaged rows than this adds nothing. */
 const MOST_NOTED = 200;
 
 /** An object that the store wrote as JSON; undefined where it is none, or lacks what `isWhole` looks for. Never throws. */
@@ -148,8 +148,8 @@ export function readStored<T extends object>(
 }
 
 /**
- * Reads the values that rows of the store have as JSON. A value that the disk gives back damaged costs its row and nothing else:
- * it reads as undefined, whoever asks goes on without it, and status tells of it (`item_set_aside`) as long as this run meets it.
+ * Reads the values that rows of the store have as JSON. A damaged value affects only its row: it reads as undefined,
+ * the caller continues without it, and status reports it (`item_set_aside`) as long as this run finds it.
  */
 export class StoredRows {
   private readonly noted = new Map<string, SetAsideItem>();
@@ -187,7 +187,7 @@ export class StoredRows {
       kind: 'stored row',
       key: name,
       at: this.clock.now(),
-      error: `what the store has of it in ${table} is damaged`,
+      error: `its record in ${table} is damaged`,
     });
   }
 }

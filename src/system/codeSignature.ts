@@ -68,7 +68,7 @@ function readDirectory(bytes: Bytes): { flags: number; identifier: string; team:
 }
 
 function nameAt(bytes: Bytes, offset: number, end: number): string {
-  if (offset >= end) throw new Damaged('a name of its signature lies outside of it');
+  if (offset >= end) throw new Damaged('a name of its signature is outside of it');
   const text = bytes(offset, Math.min(MOST_NAME_BYTES, end - offset));
   const nul = text.indexOf(0);
   if (nul === -1) throw new Damaged('a name of its signature does not end');

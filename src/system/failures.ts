@@ -10,12 +10,14 @@ export type FailureOwner = 'text' | 'recipient' | 'machine' | 'messages' | 'back
 
 /** What follows from a failure, by its owner. The words are those of docs/operating.md. */
 export const OWNER_RULES: Readonly<Record<FailureOwner, string>> = {
-  text: 'Final at once: the same text would fail again.',
-  recipient: 'The next form of the target is tried at once; after the last one it is final.',
+  text: 'Fails permanently: the same text would fail again.',
+  recipient: 'The next form of the target is tried immediately; after the last one it fails permanently.',
   machine:
-    'Kept in its order and tried again, 2 s to 30 s apart, until the fault is gone. The agent is degraded meanwhile.',
-  messages: 'Tried three times within about ten seconds where nothing can have been sent; then final.',
-  backend: 'What is for the backend is kept and offered again; what the backend got wrong is final.',
+    'Kept in order and retried every 2 s to 30 s until the fault is fixed. The agent is degraded meanwhile.',
+  messages:
+    'Tried three times within about ten seconds if nothing can have been sent; then it fails permanently.',
+  backend:
+    'Data for the backend is kept and offered again; an invalid request of the backend fails permanently.',
 };
 
 /** Whose fault the failures are by which a text, a file or a command can end or be held up. */

@@ -59,7 +59,7 @@ function security(args: readonly string[], input = ''): { stdout: string } | str
   const isAbsent = error !== undefined && 'code' in error && error.code === 'ENOENT';
   return isAbsent
     ? 'there is no Keychain on this machine'
-    : 'it did not answer (does a dialog wait on the screen?)';
+    : 'it did not answer (is there a dialog on the screen?)';
 }
 
 /** security(1) ends with the last eight bits of a result of the Security framework. */

@@ -17,7 +17,7 @@ export function whyNoProgram(found: MachO): string | undefined {
     case 'machO':
       return undefined;
     case 'other':
-      return 'it is no program of macOS';
+      return 'it is not a macOS program';
     case 'damaged':
       return `it is damaged: ${found.why}`;
     case 'unreadable':
@@ -45,7 +45,7 @@ export function isNeverAsked(signature: CodeSignature): boolean {
  */
 export function rosettaWords({ architecture }: MachOSlice, processor: string): string | undefined {
   if (architecture !== 'x64' || !processor.includes('Apple')) return undefined;
-  return 'is for Intel and runs by Rosetta here, which macOS has up to 27';
+  return 'is for Intel and runs under Rosetta here, which macOS has up to 27';
 }
 
 /** Whether a version like `13.5` is older than another one. */

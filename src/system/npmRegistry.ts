@@ -57,7 +57,7 @@ export async function newestVersion({
     const body = await bodyOf(url, outbound, AbortSignal.any([deadline.signal, signal]));
     const manifest = manifestSchema.safeParse(JSON.parse(body));
     if (manifest.success) return { kind: 'found', version: manifest.data.version };
-    return { kind: 'unknown', detail: `what ${url.host} has by that name is not this program` };
+    return { kind: 'unknown', detail: `the package of that name at ${url.host} is not this program` };
   } catch (error) {
     return { kind: 'unknown', detail: describeError(error) };
   } finally {

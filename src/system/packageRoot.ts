@@ -11,6 +11,6 @@ export const PACKAGE_ROOT = nearest(dirname(fileURLToPath(import.meta.url)));
 function nearest(directory: string): string {
   if (existsSync(join(directory, 'package.json'))) return realpathSync(directory);
   const above = dirname(directory);
-  if (above === directory) throw new Error('This code is in no package: the installation is damaged.');
+  if (above === directory) throw new Error('This code is not in a package: the installation is damaged.');
   return nearest(above);
 }

@@ -41,7 +41,7 @@ export function kindOf(value: unknown): string {
 export function mistakesIn({ issues }: z.ZodError): { path: PropertyKey[]; message: string }[] {
   return issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => ({ path: [...issue.path, key], message: 'is not a field that is known' }))
+      ? issue.keys.map((key) => ({ path: [...issue.path, key], message: 'is not a known field' }))
       : [{ path: issue.path, message: issue.message }],
   );
 }

@@ -151,7 +151,7 @@ describe('the line to the backend', () => {
     await fake.until(() => made.backend.view().problems.length === 0, 'no problem');
   });
 
-  test('dials on after 403 where HTTP takes the same credentials, blames the endpoint, and connects once it is there', async () => {
+  test('dials on after 403 where HTTP accepts the same credentials, blames the endpoint, and connects once it is there', async () => {
     fake.on('/edge/sync', { body: { commands: [] } });
     fake.refuse(403);
     const made = begin({ settings: { reconnectAttempts: 4 }, timings: { firstPollMs: 0 } });
@@ -161,11 +161,11 @@ describe('the line to the backend', () => {
       problems: [
         {
           code: 'websocket_unavailable',
-          message: expect.stringContaining('HTTP takes the same credentials'),
+          message: expect.stringContaining('HTTP accepts the same credentials'),
         },
       ],
     });
-    expect(made.lines.filter((line) => line.includes('the endpoint is not there yet'))).toHaveLength(1);
+    expect(made.lines.filter((line) => line.includes('the endpoint does not exist yet'))).toHaveLength(1);
     fake.refuse(null);
     await online(made);
     expect(made.backend.view().problems).toEqual([]);

@@ -29,7 +29,7 @@ test('every mistake is listed at once, with place, key, what was found and what 
   expect(error.message.split('\n')).toEqual([
     'The configuration has 9 mistakes:',
     '  config.yaml:2  edge.user_phone: found "310 555", expected a phone number in E.164 form, such as "+13105550100", or an e-mail address',
-    '  config.yaml:4  backend.url: found "http://backend.example.com", expected https:// or wss://, because this host is not this machine and secrets would travel in the clear',
+    '  config.yaml:4  backend.url: found "http://backend.example.com", expected https:// or wss://, because this host is not this machine and secrets would be sent in plain text',
     '  config.yaml:5  backend.sync_interval_seconds: found "fast", expected a number of seconds from 1 to 3600',
     '  config.yaml:6  backend.timeout: found an unknown key, expected a key of "backend:"',
     '  config.yaml:8  websocket.enabled: found "yes", expected true or false (write true without quotes)',

@@ -55,7 +55,7 @@ describe('a configuration that is changed while the agent runs', {
     await daemon.line(/is invalid: .*syntax/);
     rmSync(world.configPath);
     await daemon.line(
-      `The configuration file ${world.configPath} is gone. The previous configuration stays in use.`,
+      `The configuration file ${world.configPath} was removed. The previous configuration stays in use.`,
     );
     world.writeConfig({ 'acks.scheduled': 'sent' });
     await daemon.line('The configuration is valid again');

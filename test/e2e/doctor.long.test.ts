@@ -219,7 +219,7 @@ describe('edge-agent doctor --bundle', () => {
     const refused = await world.cli('doctor', '--bundle', 'mine.tar.gz');
     expect(refused).toMatchObject({
       exitCode: 1,
-      stderr: expect.stringContaining('there is a file of that name'),
+      stderr: expect.stringContaining('there is already a file of that name'),
     });
     expect(readFileSync(join(world.directory, 'mine.tar.gz'), 'utf8')).toBe('mine');
     const { stdout, stderr } = await world.cli('doctor', '--json', '--bundle');

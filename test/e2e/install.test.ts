@@ -146,7 +146,7 @@ describe('the installed agent', { concurrent: true }, () => {
     const { pid } = await world.status();
     expect(await world.cli('install')).toMatchObject({
       exitCode: 0,
-      stderr: expect.stringContaining('the one that there was had been changed'),
+      stderr: expect.stringContaining('the existing one was changed'),
     });
     expect(await doctor()).toMatch(/unchanged since/);
     expect((await world.status()).pid).not.toBe(pid);

@@ -74,7 +74,7 @@ describe('edge-agent selftest', () => {
     const again = await world.cli('selftest', '--json', '--report', path);
     expect(again).toMatchObject({
       exitCode: 1,
-      stderr: expect.stringContaining('there is a file of that name'),
+      stderr: expect.stringContaining('there is already a file of that name'),
     });
   });
 

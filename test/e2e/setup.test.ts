@@ -134,7 +134,7 @@ describe('edge-agent setup at a terminal', () => {
     const session = home.open();
     await session.sees(URL_QUESTION);
     session.enter('http://backend.example.com');
-    await session.sees('secrets would travel in the clear');
+    await session.sees('secrets would be sent in plain text');
     session.type('\u0015');
     session.enter(BACKEND);
     await session.sees(PHONE_QUESTION);

@@ -144,7 +144,7 @@ describe.each(FAULTS)(
         const commands = numbered.map((text) => world.command(text));
         const { snapshot } = await daemon.statusUntil((answer) => answer.snapshot?.state === 'degraded');
         expect(snapshot?.problems.map((problem) => problem.code)).toEqual([code]);
-        expect(snapshot?.problems[0]?.message).toMatch(/Texts wait in their order\.$/);
+        expect(snapshot?.problems[0]?.message).toMatch(/Texts wait in order\.$/);
         expect(snapshot?.problems[0]?.remedy).not.toBe('');
         await new Promise((resolve) => setTimeout(resolve, LONGER_THAN_THREE_TRIES_MS));
         expect(commands.flatMap((commandId) => world.acksOf(commandId))).toEqual([]);

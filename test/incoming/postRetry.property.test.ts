@@ -135,7 +135,7 @@ test(`a message that always fails while others are answered is set aside within 
 test('what never reached the backend, and what the agent cut itself, is no strike', () => {
   for (const result of [
     { kind: 'retry', cause: 'network', unread: true, detail: 'ECONNREFUSED' },
-    { kind: 'retry', cause: 'aborted', detail: 'the agent stops' },
+    { kind: 'retry', cause: 'aborted', detail: 'the agent is stopping' },
   ] satisfies Failure[]) {
     const one = message(() => 0.5);
     for (let round = 0; round < 100; round++) {

@@ -10,7 +10,7 @@ test('a backend with only what the quick start shows is judged by what it has, a
   const url = await quickStartBackend(SECRET, context);
   const results = await judgeBackend(url, { secret: SECRET, sendKey: SECRET, auth: 'secret' });
   expect(nextToBuild(results)).toBe(
-    'Build next: POST /edge/sync (docs/protocol.md §6); without it nothing reaches an agent whose socket is down.',
+    'Build next: POST /edge/sync (docs/protocol.md §6); without it nothing reaches an agent without a socket.',
   );
   expect(withVerdict(results, 'MISSING')).toEqual([
     'register.answer',
@@ -53,7 +53,7 @@ test('a backend that compares the plain secret says how it can be judged', async
   const only = ['auth.message.signed'];
   const results = await judgeBackend(url, { secret: SECRET }, { only });
   expect(results.at(-1)).toMatchObject({ verdict: 'FAIL' });
-  expect(results.at(-1)?.came).toContain('It lets the plain secret in: give --auth secret');
+  expect(results.at(-1)?.came).toContain('It accepts the plain secret: use --auth secret');
 });
 
 test('a real agent answers a person over such a backend, each bubble once', async (context) => {

@@ -101,7 +101,7 @@ describe('what stands in the way of a copy', { concurrent: true }, () => {
     [
       'a node of Homebrew',
       { libraries: HOMEBREW, minimum: { macOs: [13, 0, 0] }, signature: { flags: FLAGS.adHoc } },
-      /needs 3 libraries that are not of macOS, such as @rpath\/libnode\.127\.dylib/,
+      /needs 3 libraries that are not part of macOS, such as @rpath\/libnode\.127\.dylib/,
       /nodejs\.org.*--runtime current/,
     ],
     ['a node for another processor', { cpu: 18 }, /is for another processor \(cpu-18\)/, /nodejs\.org/],
@@ -116,7 +116,7 @@ describe('what stands in the way of a copy', { concurrent: true }, () => {
     [
       'a node that is no program',
       Buffer.from('#!/bin/sh\n'.repeat(8)),
-      /it is no program of macOS/,
+      /it is not a macOS program/,
       /nodejs\.org/,
     ],
   ] as const)(
@@ -156,7 +156,7 @@ describe('what stands in the way of a copy', { concurrent: true }, () => {
 
   test('is not that a node is for Intel on a Mac that is not, as after moving to it: of that an operator is warned', async (context) => {
     const bench = await ServiceBench.open(context, { processor: 'VirtualApple @ 2.50GHz' });
-    const warnings = () => bench.said.filter((line) => line.includes('is for Intel and runs by Rosetta'));
+    const warnings = () => bench.said.filter((line) => line.includes('is for Intel and runs under Rosetta'));
     bench.launchd.codesign.lay('node', { cpu: CPU.x64, signature: NODEJS_ORG });
     bench.launchd.codesign.lay('edge-agent', { cpu: CPU.x64, signature: { flags: FLAGS.adHoc } });
     await bench.install('one');

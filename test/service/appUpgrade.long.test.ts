@@ -38,17 +38,17 @@ describe('the app that is there', { concurrent: true }, () => {
   });
 
   test.for([
-    ['that is asked for', { renew: true }, /a new copy is wanted/, () => undefined],
+    ['that is asked for', { renew: true }, /a new copy was requested/, () => undefined],
     [
       'by a version that needs a newer one',
       {},
-      /this version needs Node 99\.1, the one that there was is \d+/,
+      /this version needs Node 99\.1, the existing one is \d+/,
       (bench: ServiceBench) => manifest(bench.program('two'), { engines: { node: '>=99.1' } }),
     ],
     [
       'that was changed since it was signed',
       {},
-      /the one that there was had been changed: .*a sealed resource is missing or invalid/,
+      /the existing one was changed: .*a sealed resource is missing or invalid/,
       ({ places }: ServiceBench) => writeFileSync(join(places.app, 'Contents/MacOS/more'), 'of somebody'),
     ],
     [
@@ -96,9 +96,7 @@ if (!existsSync(process.env.HOME + '/fits')) { await import('node:fs').then((fs)
 export const openDatabase = () => ({ close() {} });\n`;
     writeFileSync(join(root, 'dist/store/sqlite.js'), onlyAnew);
     await bench.upgrade('two', PRIVATE);
-    expect(bench.said.join('\n')).toMatch(
-      /does not run with the one that there was: .*NODE_MODULE_VERSION 115/,
-    );
+    expect(bench.said.join('\n')).toMatch(/does not run with the existing one: .*NODE_MODULE_VERSION 115/);
     await bench.answers('two');
   });
 

@@ -40,7 +40,7 @@ test('the comments of the template, in which no path could stand, are left out',
 });
 
 test.each(['line\nbreak', 'bell\u0007', 'nul\0'])('a path that XML cannot hold is refused: %j', (CONFIG) => {
-  expect(() => fillPlist(template, { ...values, CONFIG })).toThrow(/no property list can hold/);
+  expect(() => fillPlist(template, { ...values, CONFIG })).toThrow(/a property list cannot contain/);
 });
 
 test('a LaunchAgent of somebody else names no configuration', () => {

@@ -26,7 +26,7 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   [/a different answer/, 'another answer'],
   [/the same words/, 'same words'],
   [/may have been cancelled/, 'perhaps cancelled'],
-  [/agent died/, 'killed meanwhile'],
+  [/agent was killed/, 'killed meanwhile'],
   [/did not appear/, 'no row'],
 ];
 

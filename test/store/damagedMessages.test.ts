@@ -28,6 +28,6 @@ test.each([
   const next = store.write(() => store.incoming.open('a', 1));
   expect(next.map(({ message }) => message.guid)).toEqual(['two']);
   expect(store.deadLetters.list(10)).toMatchObject([
-    { guid: 'one', error: 'what the store has of it is damaged' },
+    { guid: 'one', error: 'its record in the store is damaged' },
   ]);
 });

@@ -25,7 +25,7 @@ test('each field at fault is named, with what it should have been, in plain word
     'kind: expected one of "x", "y"',
     'list: expected at most 1 entries',
     'own: expected the name of a chat',
-    'frob: is not a field that is known',
+    'frob: is not a known field',
   ]);
   expect(mistakesOf(null)).toEqual(['body: expected an object, found nothing']);
 });

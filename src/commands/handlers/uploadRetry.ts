@@ -21,11 +21,11 @@ export function uploadRetry(uploads: UploadQueue): Handler {
         case 'queued':
           return { kind: 'completed', result: { attachment_guid: guid } };
         case 'unknown': {
-          const message = `No image ${guid} was to be uploaded in the last days.`;
+          const message = `No image ${guid} was queued for upload in the last 7 days.`;
           return { kind: 'failed', code: 'attachment_unknown', message };
         }
         case 'off': {
-          const message = 'The operator has switched uploads off (attachments.upload).';
+          const message = 'The operator has turned uploads off (attachments.upload).';
           return { kind: 'failed', code: 'attachment_refused', message };
         }
       }

@@ -14,9 +14,9 @@ const backendUrl = () =>
 /** ITU-T E.164: a plus, a country code that does not begin with 0, at most 15 digits in all. */
 const PHONE = /^\+[1-9]\d{6,14}$/;
 const ADDRESS = /^(?:\+[1-9]\d{6,14}|[^\s@,]+@[^\s@,]+)$/;
-/** It stands in the agent's id and in tokens, see `AGENT_ID`. */
+/** It is part of the agent's id and of tokens, see `AGENT_ID`. */
 const EMAIL = /^[!-9;-?A-~]+@[!-9;-?A-~]+$/;
-/** Visible ASCII but for the colon: the id stands in a header, and between colons in a token. */
+/** Visible ASCII except the colon: the id is sent in a header, and between colons in a token. */
 const AGENT_ID = /^[!-9;-~]{1,128}$/;
 
 /** Who we are. */
@@ -32,7 +32,7 @@ export const edge = z.strictObject({
     .regex(new RegExp(`${PHONE.source}|${EMAIL.source}`))
     .register(settingNotes, {
       description:
-        'The number that this Mac sends from; for an account without one, its e-mail address. Derived from edge.user_address, or from an edge.agent_id such as edge_13105550100, if not set.',
+        'The phone number that this Mac sends from; for an account without one, its e-mail address. Derived from edge.user_address, or from an edge.agent_id such as edge_13105550100, if not set.',
       expected: 'a phone number in E.164 form, such as "+13105550100", or an e-mail address',
       variable: 'USER_PHONE',
     }),
@@ -81,7 +81,7 @@ export const backend = z.strictObject({
     .optional()
     .register(settingNotes, {
       description:
-        'The proxy by which the agent reaches other machines; wins over HTTPS_PROXY and the like, which a service of launchd does not get. none: no proxy. Never used for this machine and what NO_PROXY lists. With a password better kept in .env.',
+        'The proxy for connections to other machines; takes precedence over HTTPS_PROXY etc., which a launchd service does not get. none: no proxy. Never used for this machine and the hosts in NO_PROXY. If it has a password, put it into .env.',
       expected: PROXY_WORDS,
       secretUser: true,
       ...live,
@@ -90,7 +90,7 @@ export const backend = z.strictObject({
     .optional()
     .register(settingNotes, {
       description:
-        'A file of certificates (PEM) that are trusted besides those of Node and of the system, for a backend or a proxy with a certificate of your own authority.',
+        'A file of certificates (PEM) to trust in addition to those of Node and of the system, for a backend or a proxy with a certificate from a private authority.',
       ...pathNotes,
       ...live,
     }),

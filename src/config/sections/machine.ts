@@ -65,7 +65,7 @@ export const health = z.strictObject({
     }),
 });
 
-/** Whom to tell when the agent needs somebody. */
+/** Whom to notify when the agent needs attention. */
 export const alerts = z.strictObject({
   webhook_url: z
     .string()
@@ -73,7 +73,7 @@ export const alerts = z.strictObject({
     .optional()
     .register(settingNotes, {
       description:
-        'A URL that gets a POST when the agent turns degraded or healthy again and when a message is set aside. Better kept in .env than in the file.',
+        'A URL that gets a POST when the agent becomes degraded or healthy again and when a message is set aside. Preferably set in .env.',
       expected: 'an https URL (http only for this machine)',
       secretPath: true,
       ...live,
@@ -82,7 +82,7 @@ export const alerts = z.strictObject({
     .enum(['json', 'slack', 'discord'])
     .default('json')
     .register(settingNotes, {
-      description: 'The form of its body: what Slack or Discord takes, or all of it as JSON.',
+      description: 'The format of its body: for Slack, for Discord, or JSON with all fields.',
       ...live,
     }),
   notify: z
@@ -107,7 +107,7 @@ export const updates = z.strictObject({
     .default(false)
     .register(settingNotes, {
       description:
-        'Whether to ask the registry that npm is set to, once a day, for a newer version of the agent. Nothing that names you is sent.',
+        'Whether to check the configured npm registry once a day for a newer version of the agent. Nothing that identifies you is sent.',
       ...live,
     }),
 });

@@ -48,7 +48,7 @@ export const imessage = z.strictObject({
     .default(240)
     .register(settingNotes, {
       description:
-        'On macOS: if chat.db gets no new row for this long, Messages is nudged and the backend is told; 0: never.',
+        'On macOS: if chat.db gets no new row for this long, Messages is nudged and the backend gets an event; 0: never.',
       ...live,
     }),
   canary_minutes: range(0, 10_080)
@@ -60,7 +60,7 @@ export const imessage = z.strictObject({
     }),
 });
 
-/** What the backend is told of what comes in. */
+/** What is reported to the backend about incoming messages. */
 export const forward = z.strictObject({
   allow: z
     .array(z.string().regex(FORWARD_ENTRY))

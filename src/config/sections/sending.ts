@@ -16,14 +16,14 @@ export const outgoing = z.strictObject({
     .default(10_000)
     .register(settingNotes, {
       description:
-        'The longest text, in characters; a longer one, or one above 100 000 bytes, is split or refused (split_long_texts).',
+        'The maximum length of a text, in characters; a longer text, or one above 100 000 bytes, is split or refused (split_long_texts).',
       ...live,
     }),
   pause_on_operator_reply: z
     .boolean()
     .default(false)
     .register(settingNotes, {
-      description: 'Whether to pause a conversation when a person answers in it from another device.',
+      description: 'Whether to pause a conversation when the operator answers in it from another device.',
       ...live,
     }),
   pause_on_loop: z
@@ -38,7 +38,7 @@ export const outgoing = z.strictObject({
     .default('report')
     .register(settingNotes, {
       description:
-        'What to do with a text that may or may not have been sent. With resend the person may see it twice.',
+        'What to do with a text that may or may not have been sent. With resend the person may get it twice.',
       ...live,
     }),
   split_long_texts: z
@@ -53,21 +53,21 @@ export const outgoing = z.strictObject({
     .default('known')
     .register(settingNotes, {
       description:
-        'Whether to use SMS when iMessage refuses the target; known: for people met by SMS or RCS before; never: not even in SMS conversations.',
+        'Whether to use SMS when iMessage refuses the target; known: for people with earlier SMS or RCS messages; never: not even in SMS conversations.',
       ...live,
     }),
   max_per_minute: count(0, 1000)
     .default(30)
     .register(settingNotes, {
       description:
-        'The most texts per minute to one conversation; the others wait, none is dropped. 0: no limit.',
+        'The maximum number of texts per minute to one conversation; the others wait, none is dropped. 0: no limit.',
       ...live,
     }),
   max_new_recipients_per_hour: count(0, 1000)
     .default(20)
     .register(settingNotes, {
       description:
-        'The most people per hour to write to who are not in chat.db yet; the others wait. 0: no limit.',
+        'The maximum number of new recipients (not in chat.db) per hour; texts to others wait. 0: no limit.',
       ...live,
     }),
 });
@@ -84,7 +84,7 @@ export const attachments = z.strictObject({
   max_bytes: count(1, 104_857_600)
     .default(8_388_608)
     .register(settingNotes, {
-      description: 'The largest file to send or upload.',
+      description: 'The maximum size of a file to send or upload.',
       ...live,
     }),
   allowed_roots: z
@@ -109,7 +109,8 @@ export const schedule = z.strictObject({
   max_lateness_seconds: range(0, 31_536_000)
     .default(3600)
     .register(settingNotes, {
-      description: 'How late a scheduled text may be sent (if the Mac was off); after that it fails.',
+      description:
+        'How late a scheduled text may be sent (for example because the Mac was off); after that it fails.',
       ...live,
     }),
 });
@@ -119,13 +120,13 @@ export const commands = z.strictObject({
   max_age_seconds: range(1, 31_536_000)
     .default(3600)
     .register(settingNotes, {
-      description: 'How old a command to send now may be; after that it fails.',
+      description: 'The maximum age of a command to send a text now; an older one fails.',
       ...remote,
     }),
   reflex_max_age_seconds: range(1, 31_536_000)
     .default(600)
     .register(settingNotes, {
-      description: 'The same for reflex bubbles.',
+      description: 'The same for reflexes.',
       ...remote,
     }),
 });

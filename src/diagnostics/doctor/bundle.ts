@@ -76,7 +76,7 @@ async function pack(path: string, workplace: string): Promise<void> {
 
 function unwritable(path: string, thrown: unknown): EdgeError {
   const isThere = thrown instanceof Error && 'code' in thrown && thrown.code === 'EEXIST';
-  const why = isThere ? 'there is a file of that name' : describeError(thrown);
+  const why = isThere ? 'there is already a file of that name' : describeError(thrown);
   return new EdgeError(
     'state_unwritable',
     `The bundle ${path} cannot be written: ${why}.`,

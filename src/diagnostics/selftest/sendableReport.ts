@@ -46,7 +46,7 @@ export function writeSendableReport(
     const isThere = thrown instanceof Error && 'code' in thrown && thrown.code === 'EEXIST';
     throw new EdgeError(
       'state_unwritable',
-      `The report ${path} cannot be written: ${isThere ? 'there is a file of that name' : describeError(thrown)}.`,
+      `The report ${path} cannot be written: ${isThere ? 'there is already a file of that name' : describeError(thrown)}.`,
       'Name another file: edge-agent selftest --report <file>',
       { cause: thrown },
     );

@@ -144,7 +144,7 @@ export class Alerts {
       this.keep(next);
       for (const delivery of dueDeliveries(this.book, now)) void this.deliver(delivery);
     } catch (error) {
-      log.error('The alerts could not be looked at; will retry', { cause: describeError(error) });
+      log.error('The alerts could not be checked; will retry', { cause: describeError(error) });
     }
   }
 

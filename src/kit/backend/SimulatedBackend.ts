@@ -135,7 +135,7 @@ export class SimulatedBackend extends BackendFaults {
         refuseBy: options.refuseBy,
         interposer: faults,
         listener: application,
-        // Nobody listens to events.
+        // Events have no listener.
         ring: () => undefined,
         onSighting: () => undefined,
         before: (gateway) =>
@@ -337,9 +337,9 @@ export class SimulatedBackend extends BackendFaults {
   /** The one agent that is connected; else the one that was connected, or that asked, last. */
   private onlyAgent(): string {
     const [first, second] = this.connections;
-    if (second !== undefined) throw new Error('several agents are connected: name one');
+    if (second !== undefined) throw new Error('several agents are connected: specify one');
     const agentId = (first ?? this.journal.connects.at(-1) ?? this.journal.syncs.at(-1))?.agentId;
-    if (agentId === undefined) throw new Error('no agent has connected yet: name one');
+    if (agentId === undefined) throw new Error('no agent has connected yet: specify one');
     return agentId;
   }
 }

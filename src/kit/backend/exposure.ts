@@ -2,36 +2,36 @@ import { isIPv6 } from 'node:net';
 import { EdgeError } from '../../errors.js';
 import { isLoopback } from '../../system/network.js';
 
-/** The secret of a backend that nobody gave one. Good on one machine alone. */
+/** The default secret of a backend. Only valid on one machine. */
 export const DEV_SECRET = 'dev-secret';
 
-/** The address that a backend listens on unless told otherwise: nobody but this machine reaches it. */
+/** The default address of a backend: only this machine can reach it. */
 export const LOOPBACK = '127.0.0.1';
 
 /** Shorter ones can be guessed. */
 const SHORTEST_SECRET = 16;
 
-/** A host as it stands in a URL; an address that stands for all of this machine's becomes one of them. */
+/** A host as in a URL; a wildcard address becomes one of this machine's addresses. */
 export function hostInUrl(host: string): string {
   if (host === '0.0.0.0' || host === '::') return LOOPBACK;
   return isIPv6(host) ? `[${host}]` : host;
 }
 
-/** What lets somebody into a backend, and where it stands. */
+/** The credentials of a backend, and its exposure. */
 interface Exposure {
   host: string;
   secret: string;
   /** Undefined: the secret. */
   adminKey: string | undefined;
-  /** Undefined: nobody registers without the secret. */
+  /** Undefined: registration requires the secret. */
   registrationToken: string | undefined;
   production: boolean;
 }
 
 /**
- * Throws EdgeError `secret_missing` when there is no secret. Where others than this machine can reach the backend, and in
- * production, none of its keys may be the well-known one or short: whoever has one can text people from somebody's
- * phone number. In production the secret signs and does nothing else, so the other two must differ from it.
+ * Throws EdgeError `secret_missing` when there is no secret. If other machines can reach the backend, and in
+ * production, none of its keys may be the default one or short: anyone who has one can text people from the user's
+ * phone number. In production the secret is only used to sign, so the other two must differ from it.
  */
 export function demandSecrets({ host, secret, adminKey, registrationToken, production }: Exposure): void {
   if (secret === '') {
@@ -58,14 +58,14 @@ export function demandSecrets({ host, secret, adminKey, registrationToken, produ
   if (production && (adminKey ?? secret) === secret) {
     throw new EdgeError(
       'secret_missing',
-      `${where} takes no plain secret, and so needs an admin key that is not the secret.`,
+      `${where} accepts no plain secret, so it needs an admin key other than the secret.`,
       'Give it one with --admin-key or EDGE_ADMIN_KEY (openssl rand -hex 32).',
     );
   }
   if (production && registrationToken === secret) {
     throw new EdgeError(
       'secret_missing',
-      `${where} takes no plain secret, and its registration token is the secret.`,
+      `${where} accepts no plain secret, and its registration token is the secret.`,
       'Give it another REGISTRATION_TOKEN (openssl rand -hex 32).',
     );
   }

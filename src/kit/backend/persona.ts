@@ -52,7 +52,7 @@ export const answerSchema = z.strictObject({
 export function sayable(given: PersonaAnswer): PersonaAnswer {
   const read = answerSchema.safeParse(given, { error: plainIssue });
   if (!read.success)
-    throw new Error(`the persona's answer cannot be said: ${fieldErrors(read.error).join('; ')}`);
+    throw new Error(`the persona's answer is invalid: ${fieldErrors(read.error).join('; ')}`);
   const { reflex, ...rest } = read.data;
   const bubbles = rest.bubbles.filter(isFilled);
   const answer = isFilled(reflex) ? { ...rest, reflex, bubbles } : { ...rest, bubbles };
@@ -80,7 +80,7 @@ export type Persona = (
   context: PersonaContext,
 ) => PersonaAnswer | Promise<PersonaAnswer>;
 
-/** Says back what it was told, after a reflex. */
+/** Echoes the message, after a reflex. */
 export const echo: Persona = (message) => ({
   reflex: 'one sec',
   bubbles: [`you said: ${message.filtered_text}`],
@@ -99,7 +99,7 @@ export function scripted(answers: readonly PersonaAnswer[]): Persona {
   };
 }
 
-/** Another persona whose HTTP reply takes `ms` longer; its reflex is as quick as ever. */
+/** Another persona whose HTTP reply takes `ms` longer; its reflex is not delayed. */
 export function slow(persona: Persona, ms: number): Persona {
   return async (message, context) => {
     const answer = await persona(message, context);

@@ -9,7 +9,7 @@ import type { Patient } from './rateLimit.js';
 import { commandIn, commandsIn } from './received.js';
 import { ask, isMissing, type ProbeRequest, type RequestAnswer, succeeded } from './request.js';
 
-/** Whom the checks play: an agent that nobody else is. */
+/** The agent that the checks act as; no real agent has its id. */
 export interface PlayedIdentity {
   readonly id: string;
   readonly phone: string;
@@ -107,7 +107,7 @@ export class ConformanceRun {
     const { as = this.target.agent, credentials = { kind: 'right' } } = options;
     const patienceMs = path === '/edge/message' ? this.patience.replyMs : this.patience.answerMs;
     const headers = { ...this.headers(as, credentials), ...options.headers };
-    // A reply may take its time; every other request is heard out, so that it is known what it left behind.
+    // A reply may take long; every other request is awaited, so that its effects are known.
     const signal = path === '/edge/message' ? this.stop : undefined;
     return this.ask({ url: this.target.url + path, method: 'POST', headers, body, patienceMs, signal });
   }
@@ -144,8 +144,8 @@ export class ConformanceRun {
   }
 
   /**
-   * Whether an answer says that there is no such endpoint. A 404 that differs from the one for a path that nobody has is about
-   * something else, such as an unknown command.
+   * Whether an answer means that there is no such endpoint. A 404 that differs from the one for a non-existent path has
+   * another cause, such as an unknown command.
    */
   async isAbsent(answer: RequestAnswer): Promise<boolean> {
     if (!isMissing(answer) || answer.kind === 'failed') return false;
@@ -206,7 +206,7 @@ export class ConformanceRun {
     await socket.frame(({ frame }) => frame.type === 'pong', this.patience.quietMs);
   }
 
-  /** Hands the backend a text for the test conversation, marked so that it can be told from all others. */
+  /** Posts a text for the test conversation to the backend, marked so that it can be recognised. */
   async push(as: PlayedIdentity = this.target.agent): Promise<Push> {
     const { sendUrl, sendKey, person } = this.target;
     if (sendUrl === undefined) return { kind: 'unavailable', why: HOW_TO_PUSH };
@@ -326,4 +326,4 @@ function withoutPath(text: string): string {
 
 /** How to enable what needs the backend to send a text. */
 const HOW_TO_PUSH =
-  'the backend has to be asked to send a text. Give --send-url <the URL that takes { edge_agent_id, thread_id, message }> and its key with --send-key-file or EDGE_ADMIN_KEY';
+  'the backend must be able to send a text on request. Give --send-url <the URL that takes { edge_agent_id, thread_id, message }> and its key with --send-key-file or EDGE_ADMIN_KEY';

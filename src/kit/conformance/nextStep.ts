@@ -6,17 +6,17 @@ const WANTED: readonly { readonly check: string; readonly build: string; readonl
   {
     check: 'auth.socket.signed',
     build: 'the WebSocket at /edge/ws (docs/protocol.md §3)',
-    why: 'without it commands come only when the agent asks, every 15 s',
+    why: 'without it commands are delivered only when the agent polls, every 15 s',
   },
   {
     check: 'auth.message.signed',
     build: 'POST /edge/message (docs/protocol.md §7)',
-    why: 'without it no message of a person is answered',
+    why: 'without it messages of people are not answered',
   },
   {
     check: 'auth.http.signed',
     build: 'POST /edge/sync (docs/protocol.md §6)',
-    why: 'without it nothing reaches an agent whose socket is down',
+    why: 'without it nothing reaches an agent without a socket',
   },
 ];
 
@@ -26,9 +26,9 @@ export function headline(results: readonly CheckResult[]): string {
   if (next !== undefined) return next;
   const isThere = ({ check }: { check: string }) =>
     results.some(({ id, verdict }) => id === check && verdict === 'PASS');
-  if (WANTED.every(isThere)) return 'Every endpoint that matters is there.';
+  if (WANTED.every(isThere)) return 'All required endpoints exist.';
   const failed = results.find(({ verdict }) => verdict === 'FAIL');
-  return failed ? `Fix first: ${failed.id}.` : 'Which endpoints there are could not be judged.';
+  return failed ? `Fix first: ${failed.id}.` : 'It could not be determined which endpoints exist.';
 }
 
 /** The last check that says which endpoints there are: after it `headline` knows. */

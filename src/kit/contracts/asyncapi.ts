@@ -4,7 +4,7 @@ import type { PageExamples } from './examples.js';
 import { type JsonSchema, jsonSchemas } from './jsonSchemas.js';
 import { monitorExamples } from './monitorExamples.js';
 
-const INTRODUCTION = `The two WebSocket channels of edge-agent, as the agent sees them: \`send\` is what it sends.
+const INTRODUCTION = `The two WebSocket channels of edge-agent, from the agent's side: \`send\` is what it sends.
 \`edge\` joins it to its backend: what each frame means and what the agent does with it is in docs/protocol.md.
 \`monitor\` is served by the agent to its operators, on their own machine: docs/monitor.md.`;
 
@@ -87,7 +87,7 @@ export function asyncapi(examples: PageExamples): JsonSchema {
         title: 'To the backend',
         servers: [{ $ref: '#/servers/backend' }],
         messages: channelMessages([...EDGE.send, ...EDGE.receive]),
-        // AsyncAPI has no word of its own for these.
+        // AsyncAPI has no keyword for these.
         'x-close-codes': EDGE_CLOSE_CODES,
         bindings: {
           ws: {

@@ -1,7 +1,7 @@
-/** Who may call: an agent, an operator, anybody, or whoever has an invitation. */
+/** Who may call: an agent, an operator, anyone, or the holder of an invitation. */
 export type Caller = 'agent' | 'operator' | 'anybody' | 'newcomer';
 
-/** One way into a backend, as the contract tells of it. Schemas are named as in `jsonSchemas`. */
+/** One endpoint of a backend, as in the contract. Schemas are named as in `jsonSchemas`. */
 export interface EndpointContract {
   readonly path: string;
   readonly method: 'get' | 'post';
@@ -23,7 +23,7 @@ export const ENDPOINTS: readonly EndpointContract[] = [
     path: '/edge/register',
     method: 'post',
     id: 'register',
-    summary: 'Make an agent known',
+    summary: 'Register an agent',
     description: 'Idempotent. 404, 405 or 501: this backend has no registration.',
     caller: 'newcomer',
     request: { name: 'RegisterRequest' },
@@ -34,9 +34,9 @@ export const ENDPOINTS: readonly EndpointContract[] = [
     path: '/edge/sync',
     method: 'post',
     id: 'sync',
-    summary: 'Fetch commands, hand in acks and events',
+    summary: 'Fetch commands, deliver acks and events',
     description:
-      'Every 15 s without a socket, once on each new one, every 5 minutes beside one. A 2xx alone clears nothing.',
+      'Every 15 s without a socket, once on each new one, every 5 minutes while there is one. A 2xx alone clears nothing.',
     caller: 'agent',
     request: { name: 'SyncRequest' },
     reply: 'SyncReply',
@@ -48,9 +48,9 @@ export const ENDPOINTS: readonly EndpointContract[] = [
     id: 'message',
     summary: 'One incoming iMessage',
     description:
-      'Repeated until it is answered; answer a message_guid once. Those of one conversation come in the order of ' +
-      'sequence; do not wait for a number that is missing. A reflex may go over the socket of the agent that ' +
-      'X-Edge-Agent-Id names, at once; it is still the first bubble of the reply.',
+      'Repeated until it is answered; answer a message_guid once. Messages of one conversation are posted in the order of ' +
+      'sequence; do not wait for a missing number. A reflex may be sent immediately over the socket of the agent that ' +
+      'X-Edge-Agent-Id names; it is still the first bubble of the reply.',
     caller: 'agent',
     request: { name: 'MessageRequest', idempotent: true },
     reply: 'MessageReply',
@@ -61,7 +61,7 @@ export const ENDPOINTS: readonly EndpointContract[] = [
     method: 'post',
     id: 'uploadPhoto',
     summary: 'An image of an incoming message',
-    description: 'Repeated until you accept it, or refuse it for good (400, 413, 415, 422).',
+    description: 'Repeated until you accept it, or refuse it permanently (400, 413, 415, 422).',
     caller: 'agent',
     request: { name: 'PhotoFields', form: true, idempotent: true },
     reply: 'PhotoReply',
@@ -72,7 +72,7 @@ export const ENDPOINTS: readonly EndpointContract[] = [
       path,
       method: 'post',
       id: path === '/edge/command/ack' ? 'acknowledge' : 'acknowledgeOlder',
-      summary: path === '/edge/command/ack' ? 'One ack' : 'One ack, by its older name',
+      summary: path === '/edge/command/ack' ? 'One ack' : 'One ack (older name)',
       description:
         'Used when there is no socket, or it did not respond. Harmless to repeat; the highest revision counts.',
       caller: 'agent',
@@ -85,8 +85,8 @@ export const ENDPOINTS: readonly EndpointContract[] = [
     path: '/api/send-message',
     method: 'post',
     id: 'sendMessage',
-    summary: 'Have an agent send a text',
-    description: 'Instant where its socket is up, else with its next sync. A command_id makes it idempotent.',
+    summary: 'Send a text through an agent',
+    description: 'Immediate if its socket is up, else with its next sync. A command_id makes it idempotent.',
     caller: 'operator',
     request: { name: 'SendRequest' },
     reply: 'SendReply',
@@ -96,7 +96,7 @@ export const ENDPOINTS: readonly EndpointContract[] = [
     path: '/edge/websocket/stats',
     method: 'get',
     id: 'stats',
-    summary: 'Who is connected, and what waits for them',
+    summary: 'Connected agents and waiting commands',
     description: 'For operators.',
     caller: 'operator',
     reply: 'Stats',

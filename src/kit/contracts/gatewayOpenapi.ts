@@ -7,7 +7,7 @@ import { packageVersion } from '../../system/version.js';
 import { examplesIn } from './examples.js';
 import { type JsonSchema, tidy } from './jsonSchemas.js';
 
-const INTRODUCTION = `What an application asks of \`edge-agent gateway\`, and what it is told: docs/gateway-api.md.`;
+const INTRODUCTION = `The API of \`edge-agent gateway\` for applications: docs/gateway-api.md.`;
 
 /** `message.received` → `MessageReceivedEvent`. */
 const eventName = (type: string) =>
@@ -41,16 +41,16 @@ export const GATEWAY_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
 };
 
 const ERRORS: Readonly<Record<string, readonly [number, string]>> = {
-  invalid_request: [400, 'The request is not what this operation takes; `field` names what is at fault.'],
-  authentication: [401, 'No API key, or one that does not count.'],
-  permission: [403, 'The key has not the scope, or may not use the agent.'],
-  not_found: [404, 'There is no such thing, or the key may not see it.'],
-  conflict: [409, 'Not in the state that it is in; or the Idempotency-Key was used for another request.'],
-  rate_limit: [429, 'Too many requests of this key: again after Retry-After.'],
+  invalid_request: [400, 'The request is invalid; `field` names the invalid field.'],
+  authentication: [401, 'No API key, or an invalid one.'],
+  permission: [403, 'The key does not have the scope, or may not use the agent.'],
+  not_found: [404, 'It does not exist, or the key has no access to it.'],
+  conflict: [409, 'Not possible in its current state; or the Idempotency-Key was used for another request.'],
+  rate_limit: [429, 'Too many requests of this key: retry after Retry-After.'],
   internal: [500, 'Internal error.'],
   unavailable: [
     503,
-    'The database takes nothing now: again after Retry-After. `commit_unknown`: it may have been stored.',
+    'The database is unavailable: retry after Retry-After. `commit_unknown`: it may have been stored.',
   ],
 };
 
@@ -89,14 +89,14 @@ export function gatewayOpenapi(pages: readonly string[]): JsonSchema {
           in: 'header',
           required: false,
           description:
-            'Yours, for one request: a repeat within a day gets the first answer, with `Idempotency-Replayed: true`.',
+            'Your key for one request: a repeat within a day gets the first answer, with `Idempotency-Replayed: true`.',
           schema: { type: 'string', maxLength: 255 },
         },
         LastEventId: {
           name: 'Last-Event-ID',
           in: 'header',
           required: false,
-          description: 'The `id` of the last event that you have.',
+          description: 'The `id` of the last event that you have received.',
           schema: { type: 'string' },
         },
       },
@@ -169,7 +169,7 @@ function webhookObject(type: string, pages: readonly string[]): JsonSchema {
     requestBody: { required: true, content: content(name, examplesOf(pages, `event: ${type}`, schema)) },
     responses: {
       '2XX': {
-        description: 'You have it. Anything else, and it comes again.',
+        description: 'Accepted. Any other answer: the event is sent again.',
         ...(mayAnswer
           ? { content: content('WebhookAnswer', examplesOf(pages, 'webhook answer', webhookAnswerSchema)) }
           : {}),

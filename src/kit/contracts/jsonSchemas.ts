@@ -82,7 +82,7 @@ export function jsonSchemas(place: (name: string) => string): Record<string, Jso
     ...all,
     Command: { ...all.Command, allOf: payloadByType(place) },
     SendRequest: {
-      description: 'A text to be sent by an agent, now or at send_at.',
+      description: 'A text that an agent sends, now or at send_at.',
       ...all.SendRequest,
       anyOf: ['message', 'text', 'message_text'].map((name) => ({ required: [name] })),
     },
@@ -103,7 +103,7 @@ function payloadByType(place: (name: string) => string): JsonSchema[] {
   }));
 }
 
-/** Leaves out what zod adds and nobody needs to be told. */
+/** Leaves out unneeded additions of zod. */
 export function tidy({ jsonSchema }: { jsonSchema: JsonSchema }): void {
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;

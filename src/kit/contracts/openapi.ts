@@ -3,25 +3,25 @@ import { type Caller, ENDPOINTS, type EndpointContract } from './endpoints.js';
 import type { PageExamples } from './examples.js';
 import { type JsonSchema, jsonSchemas } from './jsonSchemas.js';
 
-const INTRODUCTION = `What a backend of edge-agent answers by HTTP. docs/protocol.md says what the agent does with each answer;
+const INTRODUCTION = `The HTTP side of a backend of edge-agent. docs/protocol.md says what the agent does with each answer;
 \`edge-agent dev-backend\` is a backend that does all of this, and docs/backend.md leads through its source.`;
 
 /** What each refusal means here. */
 const REFUSALS: Readonly<Record<number, string>> = {
-  400: 'The body is not what this endpoint takes. Of a message: it is set aside, not sent again.',
+  400: 'The body is invalid. A message is then set aside, not sent again.',
   401: 'No credentials.',
   403: 'Wrong credentials.',
   404: 'No such endpoint.',
-  405: 'Not in this way.',
-  409: 'You have it already: as good as 200. Of a message: it needs no more answer.',
-  413: 'The body is too large. Of a message: it is set aside.',
-  415: 'The body is of another kind. Of a message: it is set aside.',
-  422: 'What the body says will never do. Of a message: it is set aside.',
+  405: 'Wrong method.',
+  409: 'You have it already: the same as 200. A message needs no further answer.',
+  413: 'The body is too large. A message is then set aside.',
+  415: 'The body has another type. A message is then set aside.',
+  422: 'The content of the body is unusable. A message is then set aside.',
   426: 'This is a WebSocket.',
-  429: 'Too many requests: again after Retry-After.',
-  500: 'The backend failed; nothing is stored. It is tried again.',
-  501: 'Not known here.',
-  503: 'There is no answer yet. It is tried again.',
+  429: 'Too many requests: retry after Retry-After.',
+  500: 'The backend failed; nothing is stored. The agent retries.',
+  501: 'Not supported.',
+  503: 'There is no answer yet. The agent retries.',
 };
 
 const SECURITY: Readonly<Record<Caller, readonly JsonSchema[]>> = {
@@ -63,7 +63,10 @@ export function openapi(examples: PageExamples): JsonSchema {
         adminBearer: { type: 'http', scheme: 'bearer', description: 'The admin key.' },
       },
       parameters: {
-        AgentId: header('X-Edge-Agent-Id', 'Whose request this is, and whose socket a reflex goes to.'),
+        AgentId: header(
+          'X-Edge-Agent-Id',
+          'The agent that sends the request, and whose socket gets the reflex.',
+        ),
         Protocol: header('X-Edge-Protocol', 'The version of the protocol: 1.', { const: '1' }),
         IdempotencyKey: header('Idempotency-Key', 'The guid again, URL-encoded.'),
       },

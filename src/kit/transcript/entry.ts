@@ -51,7 +51,7 @@ const entrySchema = z.discriminatedUnion('kind', [
     kind: z.literal('request'),
     request: z.int(),
     method: z.string().regex(/^[A-Z]+$/, 'expected a method in capital letters'),
-    /** From the root: it is put behind the address of whoever it is played to. */
+    /** From the root: it is appended to the address of the target. */
     path: z.string().startsWith('/', 'expected a path that begins with /'),
     body: z.unknown().optional(),
   }),
@@ -89,14 +89,14 @@ export function readTranscript(path: string): Transcript {
   const [first = '', ...rest] = text.split('\n');
   const head = headSchema.safeParse(parse(first));
   if (!head.success) throw unreadable(`${path} is not a transcript: its first line does not identify it.`);
-  // Every whole line ends with a line break, so what stands behind the last one was cut short.
+  // Every complete line ends with a line break, so text after the last one was truncated.
   const entries = rest.slice(0, -1).map((line, index) => {
     const entry = entrySchema.safeParse(parse(line), { error: plainIssue });
     if (entry.success) return entry.data;
     const [issue] = entry.error.issues;
     const field = issue?.path.join('.') ?? '';
     throw unreadable(
-      `${path}, line ${index + 2}, is no entry of a transcript: ${field === '' ? '' : `${field}: `}${issue?.message}.`,
+      `${path}, line ${index + 2}, is not an entry of a transcript: ${field === '' ? '' : `${field}: `}${issue?.message}.`,
     );
   });
   return { head: head.data, entries };

@@ -20,9 +20,10 @@ interface AskOptions {
 const MESSAGES = 'com.apple.MobileSMS';
 
 /**
- * Asks macOS for the permission and sends no event. Argument 1 is the bundle id of the program to be controlled; with `ask` as
- * argument 2 macOS raises its dialog where nobody has decided yet, and answers once somebody has. It judges the program that is
- * responsible for osascript, which is ours: Apple, AEDeterminePermissionToAutomateTarget. 0x2a2a2a2a stands for any event.
+ * Asks macOS for the permission without sending an event. Argument 1 is the bundle id of the program to be controlled;
+ * with `ask` as argument 2 macOS shows its dialog if this is not decided yet, and returns once it is answered. The
+ * permission is that of the program responsible for osascript, which is ours: Apple,
+ * AEDeterminePermissionToAutomateTarget. 0x2a2a2a2a stands for any event.
  */
 const QUESTION = `ObjC.import('Foundation');
 ObjC.import('CoreServices');
@@ -49,7 +50,7 @@ export function askAutomation(options: AskOptions): Promise<AutomationAnswer> {
   return ask(options, 'silent', PATIENCE_MS);
 }
 
-/** Has macOS raise its dialog, where nobody has decided yet; resolves when somebody has. Never rejects. */
+/** Makes macOS show its dialog if this is not decided yet; resolves when it is answered. Never rejects. */
 function raiseAutomation(options: AskOptions): Promise<AutomationAnswer> {
   return ask(options, 'ask', DIALOG_MS);
 }
@@ -72,7 +73,7 @@ interface AutomationOptions {
   readonly raise: (signal: AbortSignal) => Promise<AutomationAnswer>;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Told when macOS lets the agent control Messages, having not done so before. */
+  /** Called when macOS starts to let the agent control Messages. */
   readonly onGranted: () => void;
 }
 
@@ -84,14 +85,14 @@ const mayBeOfPermission = ({ code, reason }: Exclude<SendResult, { kind: 'accept
 const FRESH_MS = 2_000;
 /** A Mac that cannot be asked is not asked before every text: each question could take its whole time. */
 const ASK_AGAIN_MS = 10 * 60_000;
-/** The dialog tells of its answer itself; these are for an answer in System Settings. */
+/** The dialog reports its own answer; these are for an answer in System Settings. */
 const LOOK_EVERY_MS = { undecided: 15_000, denied: 60_000 } as const;
 
 /**
- * Whether the agent may control Messages, asked of macOS without sending anything. Granted: texts go out, and macOS is not asked
- * again before an attempt fails in a way that may come of it. Undecided: the first text that is due raises the dialog, once in a
- * life of the agent, and texts wait, none of them begun, until somebody has answered. In every other case texts go out, and an
- * attempt says what came of it.
+ * Whether the agent may control Messages, queried from macOS without sending anything. Granted: texts are sent, and
+ * macOS is not asked again until an attempt fails in a way that may be caused by it. Undecided: the first text that is
+ * due shows the dialog, once per run of the agent, and texts wait, none of them begun, until it is answered. In every
+ * other case texts are sent, and the attempt shows the result.
  */
 export class Automation {
   private running = false;
@@ -131,14 +132,14 @@ export class Automation {
     return this.isCurrent() ? undefined : this.look();
   }
 
-  /** To be told of every attempt when it has ended, before another one begins. */
+  /** To be called after every attempt, before another one begins. */
   note(result: SendResult): void {
     if (!this.running) return;
     if (result.kind === 'accepted') this.learn('granted');
     else if (mayBeOfPermission(result) && this.known !== 'undecided') this.known = undefined;
   }
 
-  /** Asks macOS now; `raise`: somebody is at the screen, so that the dialog is raised where nobody has decided yet. */
+  /** Asks macOS now; `raise`: a person is at the screen, so show the dialog if this is not decided yet. */
   async ask(raise: boolean): Promise<AutomationAnswered> {
     await this.look();
     if (raise && this.running && this.known === 'undecided') this.raise();
@@ -188,7 +189,7 @@ export class Automation {
     const before = this.known;
     const { clock, log, onGranted } = this.options;
     this.askedAt = clock.monotonic();
-    // That it cannot be told now decides nothing: the dialog is still there.
+    // That it cannot be determined now decides nothing: the dialog is still open.
     const isOpen = before === 'undecided' && (answer === 'unknown' || answer === 'not_running');
     const known = isOpen ? before : answer;
     if (known !== before) this.since = clock.now();
@@ -233,7 +234,7 @@ const ASKED = {
 const NOT_ASKED = {
   message: 'It is not decided yet whether the agent may control Messages. Texts wait until then.',
   remedy:
-    'With somebody at the screen of this Mac, run: edge-agent doctor. Then click OK in the dialog that it shows.',
+    'With a person at the screen of this Mac, run: edge-agent doctor. Then click OK in the dialog that it shows.',
 };
 const DENIED = { message: 'macOS does not let the agent control Messages.', remedy: ALLOW_AUTOMATION };
 

@@ -56,9 +56,9 @@ export const LONGEST_TEXT_BYTES = 100_000;
 const EVENT_TIMEOUT_SHARE = 2 / 3;
 
 /**
- * Starts osascript and tells how it ended. It runs what it is given at once: turns, retries and fallbacks are
- * the caller's. Each run is detached with its output in a file, so it goes on when we die, and `inspect` can
- * tell afterwards what it did.
+ * Starts osascript and returns how it ended. It runs each request immediately: order, retries and fallbacks are the
+ * caller's task. Each run is detached with its output in a file, so it continues if the agent is killed, and `inspect`
+ * can find out afterwards what it did.
  */
 export class OsascriptRunner {
   private readonly files: PrivateFiles;
@@ -108,8 +108,8 @@ export class OsascriptRunner {
   }
 
   /**
-   * What is known of an attempt that an earlier life of ours may have spawned. `isSameBoot`: the machine has not been started anew
-   * since; what was written before that proves nothing, as files are not synced.
+   * What is known of an attempt that an earlier run of the agent may have spawned. `isSameBoot`: the machine has not
+   * been restarted since; files from before a restart prove nothing, because they are not synced.
    */
   inspect(tag: string, isSameBoot = true): Promise<RunInspection> {
     return this.recovery.inspect(tag, isSameBoot);
@@ -152,8 +152,8 @@ export class OsascriptRunner {
   }
 
   /**
-   * Nobody knows what a run did that is killed at its deadline, and that must not be forgotten by a crash right behind the kill. It is
-   * killed in any case: Messages waits for it.
+   * It is not known what a run did that is killed at its deadline, and a crash right after the kill must not lose that.
+   * It is killed in any case, because Messages waits for it.
    */
   private noteKilled(tag: string): void {
     try {
@@ -166,7 +166,7 @@ export class OsascriptRunner {
     }
   }
 
-  /** Opens both files, making them anew if somebody removed the directories. */
+  /** Opens both files, and creates them again if the directories were removed. */
   private open(request: SendRequest): OpenFiles | NotStarted {
     try {
       if (this.isPrepared) return this.openOnce(request);
@@ -345,8 +345,8 @@ export interface ScriptExit {
 /** A shell's way to say that the program behind it could not be run. */
 const CANNOT_RUN = [126, 127];
 /**
- * By these the system, or somebody on this machine, ends a program: for want of memory, at a limit, at a logout. The
- * others are a program's own crash, which the text may have caused.
+ * Signals by which the system or a user ends a program: out of memory, a limit, a logout. The others are a crash of the
+ * program, which the text may have caused.
  */
 const ENDED_FROM_OUTSIDE: readonly string[] = [
   ...['SIGKILL', 'SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGXCPU', 'SIGXFSZ'],
@@ -378,7 +378,7 @@ export function judgeExit(exit: ScriptExit): SendResult {
   return judgeError(exit, errorNumber(exit.output), detail);
 }
 
-/** An osascript that ended by itself, with an error. */
+/** An osascript that ended on its own, with an error. */
 function judgeError(
   { marker, isMarkerProven = false }: ScriptExit,
   code: number | null,
@@ -444,7 +444,7 @@ export function spawnRefusal(error: unknown): NotStarted {
 /** What it means that the files of an attempt could not be opened before it was spawned. Nothing was sent. */
 export function fileRefusal(error: unknown): NotStarted {
   const code = systemCode(error);
-  if (code === 'EEXIST') return refusal('internal', 'never', error, 'Each attempt needs a tag of its own.');
+  if (code === 'EEXIST') return refusal('internal', 'never', error, 'Each attempt needs a different tag.');
   const fault = ownFileFault(error);
   if (fault !== undefined) return kept(fault, error);
   return refusal('state_unwritable', 'later', error, 'Check that the state directory belongs to this user.');

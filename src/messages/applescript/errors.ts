@@ -3,10 +3,9 @@ import type { FailureOwner } from '../../system/failures.js';
 import type { RetryPolicy, UnknownReason } from './sendResult.js';
 
 /**
- * What an error number says about whether the text went out.
- * `lookup`: nothing was sent if the marker is absent; if it is there, nobody knows.
- * `refused`: nothing was sent, marker or not.
- * An UnknownReason: nobody knows, marker or not; as `lookup` on a Mac that has proven that the marker is written at once.
+ * What an error number shows about whether the text was sent. `lookup`: nothing was sent if the marker is absent;
+ * otherwise unknown. `refused`: nothing was sent, with or without the marker. An UnknownReason: unknown, with or
+ * without the marker; like `lookup` on a Mac that has proven that the marker is written immediately.
  */
 type Proof = 'lookup' | 'refused' | Extract<UnknownReason, 'ae_timeout' | 'connection_lost'>;
 
@@ -240,14 +239,7 @@ export const APPLESCRIPT_FAULTS: ReadonlyMap<number, AppleScriptFault> = new Map
   ],
   [
     -128,
-    fault(
-      'messages',
-      'Somebody cancelled a dialog of Messages',
-      'lookup',
-      'later',
-      'send_refused',
-      OPEN_MESSAGES,
-    ),
+    fault('messages', 'A dialog of Messages was cancelled', 'lookup', 'later', 'send_refused', OPEN_MESSAGES),
   ],
   [-34, fault('machine', 'The disk is full', 'lookup', 'later', 'disk_full', MAKE_ROOM)],
   [

@@ -36,16 +36,16 @@ export type Reading<T> = { kind: 'read'; value: T } | { kind: 'busy' } | { kind:
 const LOCK_PATIENCE_MS = 100;
 /** How long after a failed attempt the next is made. An attempt costs some 20 µs. */
 const RETRY_MS = 1000;
-/** How often it is looked whether the files beside chat.db, or its size, are still those of the open connection. */
+/** How often it is checked whether the files next to chat.db, or its size, are still those of the open connection. */
 const HARM_SOUGHT_MS = 1000;
-/** A lock that lasts this long is told to a person. */
+/** A lock that lasts this long is reported. */
 const BUSY_PROBLEM_MS = 30_000;
 const BUSY_CODES = /^SQLITE_(?:BUSY|LOCKED|PROTOCOL|SCHEMA|INTERRUPT|IOERR_SHORT_READ)/;
 
 /**
- * The one connection to chat.db: read-only, kept open (opening a large chat.db again and again has wedged
- * Messages), opened anew by itself when that becomes possible or when another file took the path. Every SQLite
- * error ends here and becomes the access state; nothing is thrown but mistakes of ours.
+ * The one connection to chat.db: read-only, kept open (opening a large chat.db again and again has wedged Messages),
+ * reopened automatically when that becomes possible or when another file is at the path. Every SQLite error ends here
+ * and becomes the access state; only internal errors are thrown.
  */
 export class ChatDbConnection {
   private open: Connection | undefined;
@@ -53,7 +53,7 @@ export class ChatDbConnection {
   private lastAttempt = Number.NEGATIVE_INFINITY;
   private busySince: number | undefined;
   private lastVersion = -1;
-  /** Which `-wal` and `-shm` lay beside the file at the last look; at first, when it was opened. */
+  /** The `-wal` and `-shm` next to the file at the last check; at first, when it was opened. */
   private companions: readonly (string | undefined)[] = [];
   private size: number | undefined;
   private harmSoughtAt = Number.NEGATIVE_INFINITY;
@@ -96,7 +96,7 @@ export class ChatDbConnection {
     }
   }
 
-  /** All that `reads` reads is of one instant. What of it cannot be read is said by each read alone. */
+  /** Everything that `reads` reads is of one instant. Each read reports its own failure. */
   atOneInstant<T>(reads: () => T): T {
     const open = this.current();
     if (open === undefined || open.database.inTransaction) return reads();
@@ -113,8 +113,8 @@ export class ChatDbConnection {
   }
 
   /**
-   * Whether another connection committed, or the file was opened anew, since the last call. Costs a stat and a
-   * pragma, whatever the size of the database. One caller only: it consumes the answer.
+   * Whether another connection committed, or the file was reopened, since the last call. Costs a stat and a pragma,
+   * whatever the size of the database. One caller only: it consumes the answer.
    */
   changed(): boolean {
     if (this.open !== undefined && identityAt(this.path) !== this.open.identity) {
@@ -128,7 +128,7 @@ export class ChatDbConnection {
     return true;
   }
 
-  /** Opens the file anew at the next read: what is behind the connection is not what it was. */
+  /** Reopens the file at the next read: the file behind the connection has changed. */
   drop(): void {
     this.open?.database.close();
     this.open = undefined;
@@ -153,8 +153,8 @@ export class ChatDbConnection {
   }
 
   /**
-   * SQLite keeps the files that it opened, so a connection whose `-wal` was replaced goes on reading the old one, and would
-   * never see a message again.
+   * SQLite keeps the files that it opened, so a connection whose `-wal` was replaced keeps reading the old one, and
+   * would never see a message again.
    */
   private companionsChanged(): boolean {
     const now = this.companionsNow();
@@ -175,7 +175,7 @@ export class ChatDbConnection {
     return now !== undefined && before !== undefined && now < before;
   }
 
-  /** Closes for good. Idempotent. */
+  /** Closes permanently. Idempotent. */
   close(): void {
     this.drop();
     this.closed = true;
@@ -269,7 +269,7 @@ type AccessCode = Extract<
 export type ChatDbAccess = { ok: true } | AccessProblem;
 type AccessProblem = { ok: false } & Omit<Problem<number, AccessCode>, 'since'>;
 
-/** The file behind the path. `identity` tells one file from another that took its name while we run. */
+/** The file behind the path. `identity` distinguishes a file from another one that replaces it while the agent runs. */
 interface ChatDbFile {
   identity: string;
   generation: string;
@@ -300,7 +300,7 @@ function sizeAt(path: string): number | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false })?.size;
   } catch {
-    // A directory on the way is closed to us: `probe` will tell.
+    // A directory on the path is not accessible: `probe` will report it.
     return undefined;
   }
 }
@@ -311,14 +311,14 @@ function identityAt(path: string): string | undefined {
     const stats = statSync(path, { throwIfNoEntry: false });
     return stats === undefined ? undefined : fileOf(stats).identity;
   } catch {
-    // A directory on the way is closed to us: the file is gone for us, and `probe` will tell why.
+    // A directory on the path is not accessible: the file is unavailable, and `probe` will report why.
     return undefined;
   }
 }
 
 /**
- * The generation is kept over restarts, so the device number is no part of it: macOS gives a volume another one
- * at each boot. Birth time tells a new file that was given a freed inode.
+ * The generation is kept across restarts, so the device number is not part of it: macOS gives a volume another one at
+ * each boot. The birth time identifies a new file with a reused inode.
  */
 function fileOf(stats: Stats): ChatDbFile {
   const generation = `${stats.ino}:${Math.trunc(stats.birthtimeMs)}`;
@@ -371,7 +371,7 @@ export function accessProblem(
 }
 
 function wordsFor(errno: string): string {
-  return errno === 'EISDIR' ? 'it is no file' : errno;
+  return errno === 'EISDIR' ? 'it is not a file' : errno;
 }
 
 function errnoOf(error: unknown): string {

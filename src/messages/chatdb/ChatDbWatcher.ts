@@ -11,7 +11,7 @@ export interface ChatDbWatcherOptions {
   log: Logger;
   /** How often to look, in ms, when no file event says so. */
   tickMs?: number;
-  /** The same while events are proven to tell of every change. */
+  /** The same while events are proven to report every change. */
   calmTickMs?: number;
   /** How often to call everybody even if nothing seems to have changed, in ms. */
   forcedMs?: number;
@@ -27,8 +27,8 @@ type WatchPath = (path: string, onEvent: OnEvent) => FSWatcher;
 const bySystem: WatchPath = (path, onEvent) => watch(path, { encoding: 'utf8' }, onEvent);
 
 /**
- * An event tells of a write to the -wal file, which comes before the commit is visible (SQLite syncs in
- * between), so after one we look again at these distances, in ms.
+ * An event reports a write to the -wal file, which happens before the commit is visible (SQLite syncs in between), so
+ * after an event we check again after these times, in ms.
  */
 const LOOKS_AFTER_EVENT = [1, 2, 4, 8, 16, 32] as const;
 /** While they found no change, for that of a disk that takes long to sync. */
@@ -40,12 +40,12 @@ const EVENT_PATIENCE_MS = 250;
 const MOST_PROOFS = 64;
 
 /**
- * Notices commits to chat.db: by file events, by PRAGMA data_version at every tick should events fail, and by a look that is not
- * asked for any change. Events come of its directory, and of its -wal: macOS tells of a write to a file that stays open to those who
- * watch the file, not to those who watch the directory (docs/macos.md). Both are watched anew when another file or directory takes
- * their place, which the directory's events tell of, or the next forced look. While each change comes with an event, the tick is a slow
- * one; a change without one makes it quick again, until events have proven themselves anew, by more changes each time. Calls its
- * listeners one after another; never throws, never overlaps itself.
+ * Detects commits to chat.db: by file events, by PRAGMA data_version at every tick in case events fail, and by an
+ * unconditional look. Both its directory and its -wal are watched: macOS reports a write to a file that stays open only
+ * to watchers of the file, not of the directory (docs/macos.md). Both watches are renewed when another file or
+ * directory replaces them, as found by the directory's events or the next unconditional look. While each change comes
+ * with an event, the tick is slow; a change without one makes it fast again, until events have proven reliable again,
+ * by more changes each time. Calls its listeners one by one; never throws, never overlaps itself.
  */
 export class ChatDbWatcher {
   private readonly listeners = new Set<() => void>();
@@ -138,7 +138,7 @@ export class ChatDbWatcher {
     });
   }
 
-  /** A change was found: whether an event told of it shows at once, or soon. */
+  /** A change was found: whether an event reported it is known immediately, or soon. */
   private noteChange(byEvent = false): void {
     const { clock } = this.options;
     this.foundAt = clock.monotonic();
@@ -158,7 +158,7 @@ export class ChatDbWatcher {
     if (wasCalm) this.neededProofs = Math.min(2 * this.neededProofs, MOST_PROOFS);
     this.proofs = 0;
     if (!wasCalm || !this.running) return;
-    this.options.log.debug('A change of chat.db came without a file event; looking more often');
+    this.options.log.debug('chat.db changed without a file event; polling more often');
     this.ticking?.cancel();
     this.tickLater();
   }
@@ -202,7 +202,7 @@ export class ChatDbWatcher {
     }
   }
 
-  /** The directory also tells that there may be another -wal than the one that is watched. */
+  /** The directory also shows that there may be another -wal than the watched one. */
   private onDirectory(event: WatchEventType, name: string | null): void {
     if (name !== null && !name.startsWith(this.name)) return;
     if (event === 'rename') this.arm();
@@ -219,7 +219,7 @@ export class ChatDbWatcher {
     else this.follow(0);
   }
 
-  /** Goes on after a change too: the event may have been of a later commit than the one that was seen. */
+  /** Continues after a change too: the event may belong to a later commit than the one that was seen. */
   private follow(step: number): void {
     this.lookedAt = this.options.clock.monotonic();
     this.look(true);

@@ -6,7 +6,7 @@ import { plainWords } from './attributedBody.js';
 import type { AttachmentRow, ChatRow } from './chatRow.js';
 import type { LinkNeighbour } from './links.js';
 
-/** A message that went out from this account. `text` is empty for one of files alone. */
+/** A message that was sent from this account. `text` is empty if it has only files. */
 interface OwnRow {
   guid: string;
   rowId: number;
@@ -20,9 +20,9 @@ interface OwnRow {
 type OwnRowVerdict = 'ours' | 'undecided' | 'operator';
 
 /**
- * Whether a row of which chat.db does not say whether it went out may be a text of ours. `underWay`: one that is looked for has
- * these words, here or (Messages may choose another chat) elsewhere. `lost`: one of this conversation was lately given up
- * without a row.
+ * Whether a row that chat.db does not show as sent or received may be one of our texts. `underWay`: a text whose row is
+ * still looked for has these words, here or (Messages may choose another chat) elsewhere. `lost`: one of this
+ * conversation was recently given up without a row.
  */
 type MayBeOurs = 'underWay' | 'lost' | 'no';
 
@@ -30,7 +30,7 @@ type MayBeOurs = 'underWay' | 'lost' | 'no';
 export interface ForwardRules {
   reactions: boolean;
   groupEvents: boolean;
-  /** Whether it is told that a message was kept back for what it is. */
+  /** Whether it is reported that a message was filtered because of its kind. */
   filtered: boolean;
   /** Whether `ForwardSubject.isAcquainted` has to be found out. */
   asksAcquaintance: boolean;
@@ -40,7 +40,7 @@ export interface ForwardRules {
   mayBeOurs(row: OwnRow & { isFinished: boolean }): MayBeOurs;
   /** Whether it is a text of ours, and no person's from another device. */
   isOurText(row: OwnRow): boolean;
-  /** The id of a text that no row proves, of these words, that went out to this conversation in this stretch (Unix ms). */
+  /** The id of an unproven text with these words that was sent to this conversation in this period (Unix ms). */
   unprovenText(said: { conversation: string; text: string; from: number; to: number }): string | undefined;
 }
 
@@ -58,10 +58,10 @@ export const MESSAGES_ALONE: ForwardRules = {
 };
 
 /**
- * What of a row has not arrived yet; Messages writes a message in several commits. group: the chat of a row that may be
- * a group's. late_text: a text that others behind the row need not wait for any more. preview: the text that a link's preview
- * belongs to. direction: whether it went out or came in; late_direction: the same of one that names nobody and is not finished,
- * for which others need not wait. proof: whether a row is that of a text that we sent.
+ * The missing part of a row; Messages writes a message in several commits. group: the chat of a row that may be a
+ * group's. late_text: a text for which later rows no longer wait. preview: the text that a link's preview belongs to.
+ * direction: whether it was sent or received; late_direction: the same for a row without a handle that is not finished,
+ * for which others do not wait. proof: whether a row belongs to a text that we sent.
  */
 export type Awaited =
   | 'chat'
@@ -77,14 +77,14 @@ export type Awaited =
 /** Why a row is not forwarded as a message. The words are shown in status. */
 const SKIP_REASONS = {
   own: 'sent by ourselves, or from one of our addresses',
-  echo: 'a message to ourselves, come back',
+  echo: 'the echo of a text to our own address',
   copy: 'written again by iCloud under another guid',
   stale: 'too old to be answered',
   reaction: 'a tapback, sticker or vote on another message that is not reported',
   system: 'a group, location or call notice that is not reported',
   schedule: 'a message of this account that waits in Send Later',
   spam: 'marked as junk, or from a blocked sender',
-  unsent: 'taken back by its sender',
+  unsent: 'unsent by its sender',
   app: 'the balloon of an app, without text',
   preview: 'the preview of a link in a message before it',
   deleted: 'deleted by a person before it was read',
@@ -93,9 +93,9 @@ const SKIP_REASONS = {
   senderless: 'no sender, and no chat that names one',
   chatless: 'no chat, and it may be of a group',
   ignored: 'of a person or group in forward.ignore',
-  not_allowed: 'from somebody not in forward.allow',
+  not_allowed: 'from a person not in forward.allow',
   unknown_sender: 'from an unknown sender, and forward.unknown_senders is off',
-  one_time_code: 'a code for signing in, and forward.one_time_codes is off',
+  one_time_code: 'a sign-in code, and forward.one_time_codes is off',
 } as const satisfies Record<ForwardRefusal, string> & Record<string, string>;
 
 export type SkipReason = keyof typeof SKIP_REASONS;
@@ -123,7 +123,7 @@ export interface EchoOf {
   of: string;
 }
 
-/** `event`: the backend is told that there was a message. */
+/** `event`: it is reported to the backend that there was a message. */
 interface Skipped {
   kind: 'left_out';
   reason: SkipReason;
@@ -135,7 +135,7 @@ export function skipped(reason: SkipReason): Skipped {
   return { kind: 'left_out', reason };
 }
 
-/** What a row that is no message tells the backend. `key` names it for good: it is told once. */
+/** The event of a row that is not a message. `key` identifies it permanently, so it is reported once. */
 export interface RowEvent extends NewEvent {
   key: string;
   threadId: string;
@@ -143,7 +143,7 @@ export interface RowEvent extends NewEvent {
   texts?: readonly string[];
 }
 
-/** What is known of the row when its event is made. `by` is canonical; null: nobody, or ourselves. */
+/** What is known of the row when its event is made. `by` is canonical; null: not known, or ourselves. */
 interface EventPlace {
   conversation: string;
   by: string | null;
@@ -197,7 +197,7 @@ export function groupEvent(row: ChatRow, place: EventPlace): RowEvent | null {
   const action = row.groupActionType ?? 0;
   switch (row.itemType) {
     case 1:
-      // The same person before and after: a new number, nobody came.
+      // The same person before and after: a new number, no one joined.
       if (action === 0 && member !== null && member === place.by) return null;
       if (action > 1) return null;
       return eventOf(action === 0 ? 'group_member_added' : 'group_member_removed', row, place, {
@@ -263,11 +263,11 @@ function eventOf(
 /** A message of ours of which another may be the echo or the preview. Addresses are canonical; times are Unix ms. */
 export interface OwnMessage extends LinkNeighbour {
   chatRowId: number | null;
-  /** What it was sent from, as far as the row tells. */
+  /** The address that it was sent from, if the row has it. */
   from: readonly string[];
 }
 
-/** What stands beside the row, as far as it matters for this one. */
+/** The data next to the row that matters for it. */
 export interface RowNeighbours {
   /** For the preview of a link: other messages of its sender of about the same time, links among them. */
   companions: readonly LinkNeighbour[];
@@ -279,14 +279,14 @@ export interface RowNeighbours {
   mayBeOfGroup: boolean;
 }
 
-/** What `classify` is told beside the row. */
+/** What `classify` gets in addition to the row. */
 export interface RowFacts {
   region: string;
   /** Canonical. */
   ownAddresses: ReadonlySet<string>;
   /** Whether a message sent then (Unix ms) is still worth an answer. */
   worthAnswering(sentAt: number): boolean;
-  /** When the row was first seen (Unix ms); stands in for a date it has not. */
+  /** When the row was first seen (Unix ms); used if it has no date. */
   seenAt: number;
   /** What this row has waited long enough for: it is taken without it. */
   waitedFor(awaited: Awaited): boolean;

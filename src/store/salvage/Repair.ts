@@ -3,9 +3,9 @@ import type { LostRow, Salvaged, SalvagedTable } from '../salvage.js';
 import type { Database } from '../sqlite.js';
 import type { Value } from './pageFormat.js';
 
-export const LOST_TEXT = 'The record of this text was damaged: whether it went out is not known.';
+export const LOST_TEXT = 'The record of this text was damaged: it is not known whether it was sent.';
 
-/** The new store, what was salvaged of the damaged one, and what is told of what is lost. Everything throws what the disk throws. */
+/** The new store, what was salvaged of the damaged one, and the report of what is lost. Disk errors are thrown. */
 export class Repair {
   unknownCommands = 0;
   unknownTexts = 0;
@@ -44,7 +44,7 @@ export class Repair {
     return this.target.prepare<unknown[], T>(sql).all(...values);
   }
 
-  /** Nobody can tell what became of a text, and its row tells it no more. */
+  /** The outcome of a text is not known, and its row no longer shows it. */
   lostText(conversation: string | null, about: Record<string, unknown>, error = LOST_TEXT): void {
     this.event('message_failed', conversation, {
       outcome: 'unknown',

@@ -12,7 +12,7 @@ const ALIVE_MARGIN_MS = 90_000;
 /** What `freshId` of `edge-agent send` begins with: the backend knows nothing of such a command. */
 const OPERATOR_COMMAND = 'operator_';
 
-const LOST_COMMAND = 'The record of this command was damaged: whether it was executed is not known.';
+const LOST_COMMAND = 'The record of this command was damaged: it is not known whether it was executed.';
 
 interface Send {
   id: string;
@@ -44,7 +44,7 @@ function failed(message: string, scheduleId: string | null = null): Verdict {
   return { status: 'failed', error: `outcome_unknown: ${message}`, result, isUnknown: true };
 }
 
-/** What the ack of a command says of which only its texts are known; none: nobody knows what was done. The worst decides. */
+/** The ack of a command of which only its texts are known; none: it is not known what was done. The worst decides. */
 function verdictOf(sends: readonly Send[]): Verdict {
   const [first] = sends;
   if (first === undefined) return failed(LOST_COMMAND);
@@ -73,7 +73,7 @@ function verdictOf(sends: readonly Send[]): Verdict {
   });
 }
 
-/** A text is not sent of which only the names are left: the backend, which has it, is told, and so is the operator. */
+/** A text is not sent if only its names are left: this is reported to the backend, which has it, and to the operator. */
 export function tellSchedule(repair: Repair, { scheduleId, commandId, sendAt }: LostSchedule): void {
   const error = 'The record of this scheduled text was damaged: it is not sent.';
   repair.lostText(
@@ -194,8 +194,8 @@ export function endWhatCannotEnd(repair: Repair): void {
 }
 
 /**
- * An ack that was lost on its way is given again, as it stands in its command: the same ack twice does no harm. Those of
- * commands that were rebuilt are given already.
+ * A lost ack is created again from its command: the same ack twice is harmless. Those of rebuilt commands exist
+ * already.
  */
 export function giveAcksAgain(repair: Repair): void {
   if (!repair.isDamaged('acks')) return;

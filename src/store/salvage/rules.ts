@@ -16,7 +16,7 @@ export const SALVAGE_RULES: Readonly<Record<string, SalvageRule>> = {
     json: ['body', 'ack'],
     lost: 'Its id is found in the indexes, the ledger, the schedule and the outbox. It is never executed again; the state of its texts is its ack, else `outcome_unknown`.',
   },
-  acks: { json: ['body'], lost: 'Given again from the command.' },
+  acks: { json: ['body'], lost: 'Recreated from the command.' },
   events: { json: ['details'], lost: 'Counted in the log and in the event `store_damaged`.' },
   incoming: {
     json: ['message', 'held_reply'],
@@ -38,7 +38,7 @@ export const SALVAGE_RULES: Readonly<Record<string, SalvageRule>> = {
     lost: 'Not sent. Named to the backend (`message_failed`) and to the operator (status and log).',
   },
   target_forms: { json: [], lost: 'Learnt again.' },
-  new_recipients: { json: [], lost: 'Everybody written to in the last hour counts as new.' },
+  new_recipients: { json: [], lost: 'All recipients of the last hour count as new.' },
   uploads: { json: ['message'], lost: 'Queued again from the message, unless it was done.' },
   contexts: {
     json: ['body'],

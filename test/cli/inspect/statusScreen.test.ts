@@ -24,7 +24,7 @@ const HEALTHY = statusFixture({
     },
     is_answered: {
       state: 'failing',
-      evidence: 'The backend accepts no message.',
+      evidence: 'The backend accepts no messages.',
       evidence_at: earlier(180),
       codes: ['messages_not_taken'],
     },

@@ -127,7 +127,7 @@ describe('the libraries of the program that launchd starts', () => {
     const told = await judged(CPU.x64, 'VirtualApple @ 2.50GHz');
     expect(told).toMatchObject({
       verdict: 'WARN',
-      evidence: expect.stringContaining('is for Intel and runs by Rosetta'),
+      evidence: expect.stringContaining('is for Intel and runs under Rosetta'),
       remedy: expect.stringContaining('edge-agent install --node'),
     });
     expect((await judged(CPU.arm64, 'Apple M4'))?.verdict).toBe('PASS');

@@ -193,7 +193,7 @@ describe('the forms of a reply', () => {
     await start(() => answer);
     const agent = await PlainSocket.connect(backend);
     expect((await post(backend, '/edge/message', incoming('g1'))).status).toBe(500);
-    expect(lines.at(-1)).toMatch(/persona's answer cannot be said: burstDelayMs: /);
+    expect(lines.at(-1)).toMatch(/persona's answer is invalid: burstDelayMs: /);
     await agent.barrier();
     expect(agent.commandIds()).toEqual([]);
   });

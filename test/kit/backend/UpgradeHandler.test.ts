@@ -107,7 +107,7 @@ describe('one connection per agent', () => {
     await two.next('command');
     await one.barrier();
     expect(one.commandIds()).toEqual([]);
-    expect(() => backend.pushCommand({ command_type: 'list_scheduled' })).toThrow(/name one/);
+    expect(() => backend.pushCommand({ command_type: 'list_scheduled' })).toThrow(/specify one/);
   });
 });
 

@@ -42,8 +42,8 @@ test('with the wrong secret nothing passes for being refused, and the first fail
   const passed = withVerdict(results, 'PASS');
   expect(passed.filter((id) => id.startsWith('auth.'))).toEqual([]);
   expect(passed).toEqual(['transport.reachable', 'socket.plain-get']);
-  expect(results.find(({ id }) => id === 'auth.http.signed')?.came).toContain('Is the secret');
-  expect(results.find(({ id }) => id === 'auth.socket.signed')?.came).toContain('Is the secret');
+  expect(results.find(({ id }) => id === 'auth.http.signed')?.came).toContain('Is it the secret');
+  expect(results.find(({ id }) => id === 'auth.socket.signed')?.came).toContain('Is it the secret');
 });
 
 test('a backend that registers by invitation is told the registration token', async (context) => {

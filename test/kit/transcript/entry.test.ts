@@ -18,5 +18,5 @@ test.for([
   const path = join(temporaryDirectory(context), 'edited.jsonl');
   const good = { at: 1, kind: 'close', socket: 1, from: 'agent', code: 1006 };
   writeFileSync(path, `${[HEAD, JSON.stringify(good), JSON.stringify({ at: 2, ...entry })].join('\n')}\n`);
-  expect(() => readTranscript(path)).toThrow(`line 3, is no entry of a transcript: ${field}: `);
+  expect(() => readTranscript(path)).toThrow(`line 3, is not an entry of a transcript: ${field}: `);
 });

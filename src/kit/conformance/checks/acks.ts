@@ -14,8 +14,8 @@ export const ACKS: readonly ConformanceCheck[] = [
   {
     id: 'ack.socket',
     clause: 'P5.2',
-    title: 'an ack by the socket is taken',
-    expected: 'no error frame; after the pong to the next ping the command is not offered any more',
+    title: 'an ack by the socket is accepted',
+    expected: 'no error frame; after the pong to the next ping the command is no longer offered',
     needs: [...NEEDS, 'keepalive.pong'],
     run: onReceipt(async (run, command) => {
       const { id, socket } = command;
@@ -38,7 +38,7 @@ export const ACKS: readonly ConformanceCheck[] = [
   {
     id: 'ack.repeat',
     clause: 'P0.1',
-    title: 'an ack that comes again is harmless',
+    title: 'a repeated ack is harmless',
     expected: 'the socket stays open and the command stays acked',
     needs: ['ack.socket'],
     run: onReceipt(async (run, command) => {
@@ -104,8 +104,8 @@ export const ACKS: readonly ConformanceCheck[] = [
   {
     id: 'ack.http',
     clause: 'P5.3',
-    title: 'an ack by HTTP is taken',
-    expected: '2xx with a JSON body; the command is not offered any more',
+    title: 'an ack by HTTP is accepted',
+    expected: '2xx with a JSON body; the command is no longer offered',
     needs: [...NEEDS, 'auth.ack.signed'],
     run: onReceipt(async (run, command) => {
       const answer = await postAck(run, run.ack(command.id));
@@ -125,7 +125,7 @@ export const ACKS: readonly ConformanceCheck[] = [
       const answer = await postAck(run, run.ack(`cmd_conformance_${run.fresh()}`));
       return judge(
         succeeded(answer) && asObject(answer.json) !== undefined,
-        `POST ${ACK_PATH} for an id that never was`,
+        `POST ${ACK_PATH} for an unknown id`,
         described(answer),
       );
     },
@@ -133,8 +133,8 @@ export const ACKS: readonly ConformanceCheck[] = [
   {
     id: 'ack.sync',
     clause: 'P6.3',
-    title: 'an ack in a sync is taken, and named in the reply',
-    expected: 'its command_id in ack_commands; the command is not offered any more',
+    title: 'an ack in a sync is accepted, and listed in the reply',
+    expected: 'its command_id in ack_commands; the command is no longer offered',
     needs: [...NEEDS, 'auth.http.signed'],
     run: onReceipt(async (run, command) => {
       const answer = await run.sync({ acks: [run.ack(command.id)] });
@@ -152,7 +152,7 @@ export const ACKS: readonly ConformanceCheck[] = [
     id: 'ack.foreign',
     clause: 'P5.4',
     title: "an agent's ack clears no command of another agent",
-    expected: 'the command offered again to the agent that it is for',
+    expected: 'the command is still offered to its own agent',
     needs: [...NEEDS, 'redelivery.reconnect'],
     run: onReceipt(async (run, command) => {
       const { other } = run.target;
@@ -184,7 +184,7 @@ function onReceipt(
     const [sighting] = await pushed(run, 1);
     const id = sighting && commandIn(sighting.seen)?.commandId;
     if (sighting === undefined || id === undefined)
-      return judge(false, 'a text handed to the send URL', 'no command by the socket');
+      return judge(false, 'a text posted to the send URL', 'no command by the socket');
     return work(run, { id, socket: sighting.socket, text: sighting.text });
   };
 }

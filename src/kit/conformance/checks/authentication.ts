@@ -9,7 +9,7 @@ import { ENDPOINTS, type PostedEndpoint } from './endpoints.js';
 /** Close codes that the agent reads as refused credentials (protocol §3). */
 const REFUSING_CODES = [1008, 4001, 4401, 4403];
 
-const IS_IT_ITS_SECRET = '. Is the secret that was given really that of this backend?';
+const IS_IT_ITS_SECRET = '. Is it the secret of this backend?';
 
 interface Wrong {
   readonly name: string;
@@ -73,12 +73,12 @@ const byHttp = (endpoint: PostedEndpoint, wrong: Wrong): ConformanceCheck => ({
   },
 });
 
-/** Whether it is there, and lets an agent in; what it then answers is for other checks to judge. */
+/** Whether it is there, and accepts an agent; what it then answers is for other checks to judge. */
 const letsIn = ({ signed, path, without, post }: PostedEndpoint): ConformanceCheck => ({
   id: signed,
   clause: 'P1.1',
-  title: `POST ${path} lets an agent in`,
-  expected: 'an answer below 500 but 401 and 403',
+  title: `POST ${path} accepts an agent`,
+  expected: 'an answer below 500 except 401 and 403',
   run: async (run) => {
     const answer = await post(run);
     const sent = `POST ${path} with ${credentialsOf(run)}`;
@@ -93,7 +93,7 @@ async function hint(run: ConformanceRun, answer: RequestAnswer): Promise<string>
   if (!isRefusal(answer)) return '';
   if (run.target.auth === 'token' && isLoopback(new URL(run.target.url).hostname)) {
     const plain = await run.post('/edge/message', {}, { credentials: { kind: 'plain' } });
-    if (!isRefusal(plain)) return '. It lets the plain secret in: give --auth secret';
+    if (!isRefusal(plain)) return '. It accepts the plain secret: use --auth secret';
   }
   return IS_IT_ITS_SECRET;
 }
@@ -119,7 +119,7 @@ export const PRESENCE: readonly ConformanceCheck[] = [
   {
     id: 'auth.socket.signed',
     clause: 'P3.1',
-    title: 'the socket lets an agent in',
+    title: 'the socket accepts an agent',
     expected: 'an upgrade, and a socket that stays open',
     run: async (run) => {
       const dial = await run.dial();
@@ -127,7 +127,7 @@ export const PRESENCE: readonly ConformanceCheck[] = [
       const sent = `a dial of /edge/ws with ${credentialsOf(run)}, the id in header and query`;
       const came = describeDial(dial);
       if (dial.kind === 'refused' && NO_SUCH_SOCKET.includes(dial.status))
-        return missing(sent, came, 'commands come only when the agent asks for them, every 15 s');
+        return missing(sent, came, 'commands are delivered only when the agent polls, every 15 s');
       return judge(
         dial.kind === 'open' && dial.socket.open,
         sent,
@@ -146,7 +146,7 @@ export const AUTHENTICATION: readonly ConformanceCheck[] = [
   {
     id: 'auth.http.ahead',
     clause: 'P1.2',
-    title: 'a request of an agent whose clock is two minutes ahead is let in',
+    title: 'a request of an agent whose clock is two minutes ahead is accepted',
     expected: '2xx',
     needs: ['auth.http.signed'],
     run: async (run) => {
@@ -154,7 +154,7 @@ export const AUTHENTICATION: readonly ConformanceCheck[] = [
       const answer = await run.sync({ credentials: { kind: 'ahead' } });
       return judge(
         succeeded(answer),
-        'POST /edge/sync with a signed token of the time in two minutes',
+        'POST /edge/sync with a signed token dated two minutes in the future',
         described(answer),
       );
     },
@@ -168,13 +168,13 @@ export const AUTHENTICATION: readonly ConformanceCheck[] = [
     expected: `401 or 403 to the handshake, or closed with ${REFUSING_CODES.join(', ')}`,
     needs: ['auth.socket.signed'],
     run: (run) =>
-      refusedSocket(run, { query: run.target.other.id }, 'the id of another agent in the query alone'),
+      refusedSocket(run, { query: run.target.other.id }, 'the id of another agent only in the query'),
   },
   {
     id: 'auth.plain',
     clause: 'P1.4',
     title: 'the plain secret is accepted by both HTTP and socket, or by neither',
-    expected: 'both let in, or both refused',
+    expected: 'both accepted, or both refused',
     needs: ['auth.message.signed', 'auth.socket.signed'],
     run: async (run) => {
       if (!isLoopback(new URL(run.target.url).hostname)) {
@@ -202,7 +202,7 @@ async function refusedSocket(
 ): Promise<ConformanceOutcome> {
   const dial = await run.dial(options);
   const closed = dial.kind === 'open' ? await dial.socket.untilClosed(run.patience.answerMs) : undefined;
-  const came = dial.kind === 'open' && closed === undefined ? 'opened, and left open' : describeDial(dial);
+  const came = dial.kind === 'open' && closed === undefined ? 'opened, and stayed open' : describeDial(dial);
   return judge(isRefused(dial), `a dial with ${sent}`, came);
 }
 

@@ -9,14 +9,14 @@ import { faultOf } from '../textFault.js';
 /** How many texts are pushed to measure how long they take. */
 const PUSHES = 5;
 
-const SENT = 'a text handed to the send URL';
+const SENT = 'a text posted to the send URL';
 
 /** Commands on their way to the agent: by socket, after a reconnect, and after an absence. */
 export const COMMANDS: readonly ConformanceCheck[] = [
   {
     id: 'push.live',
     clause: 'P3.5',
-    title: 'a command comes by the live socket',
+    title: 'a command is sent by the live socket',
     expected: 'a frame with the text, within 5 s',
     needs: ['auth.socket.signed'],
     run: async (run) => {
@@ -32,7 +32,7 @@ export const COMMANDS: readonly ConformanceCheck[] = [
       }
       const latency = latencyOf(times);
       const words = `${PUSHES} commands, p50 ${latency.p50_ms} ms, longest ${latency.longest_ms} ms`;
-      return judge(true, `${PUSHES} texts handed to the send URL, with a live socket`, words, latency);
+      return judge(true, `${PUSHES} texts posted to the send URL, with a live socket`, words, latency);
     },
   },
   {
@@ -59,19 +59,19 @@ export const COMMANDS: readonly ConformanceCheck[] = [
   {
     id: 'push.ids',
     clause: 'P0.2',
-    title: 'each command has an id of its own',
+    title: 'each command has a different id',
     expected: 'two texts, two ids',
     needs: ['push.envelope'],
     run: async (run) => {
       const ids = (await pushed(run, 2)).map(({ seen }) => commandIn(seen)?.commandId);
-      return judge(new Set(ids).size === 2, 'two texts handed to the send URL', ids.join(', '));
+      return judge(new Set(ids).size === 2, 'two texts posted to the send URL', ids.join(', '));
     },
   },
   {
     id: 'push.order',
     clause: 'P4.2',
-    title: 'commands come in the order in which they were made',
-    expected: 'the texts in the order in which they were handed over',
+    title: 'commands arrive in the order in which they were created',
+    expected: 'the texts in the order in which they were posted',
     needs: ['push.envelope'],
     run: async (run) => {
       const socket = await run.connect();
@@ -81,7 +81,7 @@ export const COMMANDS: readonly ConformanceCheck[] = [
         if (push.kind !== 'taken') return untaken(push);
         made.push(push.text);
       }
-      return inOrder(run, socket, made, `${PUSHES} texts handed to the send URL, one after the other`);
+      return inOrder(run, socket, made, `${PUSHES} texts posted to the send URL, one after the other`);
     },
   },
   {
@@ -101,7 +101,7 @@ export const COMMANDS: readonly ConformanceCheck[] = [
   {
     id: 'redelivery.offline',
     clause: 'P0.2',
-    title: 'a command for an agent that is away waits for it',
+    title: 'a command for a disconnected agent waits for it',
     expected: 'the command, by the next socket or by a sync',
     needs: ['push.envelope'],
     run: async (run) => {
@@ -113,8 +113,8 @@ export const COMMANDS: readonly ConformanceCheck[] = [
   {
     id: 'redelivery.order',
     clause: 'P4.2',
-    title: 'commands that waited for the agent come in the order in which they were made',
-    expected: 'the texts in the order in which they were handed over, all by the socket or all by a sync',
+    title: 'commands that waited for the agent arrive in the order in which they were created',
+    expected: 'the texts in the order in which they were posted, all by the socket or all by a sync',
     needs: ['redelivery.offline'],
     unless: ['push.order'],
     run: async (run) => {
@@ -124,7 +124,7 @@ export const COMMANDS: readonly ConformanceCheck[] = [
         if (push.kind !== 'taken') return untaken(push);
         made.push(push.text);
       }
-      const sent = `${PUSHES} texts handed to the send URL without a socket; then a socket and a sync`;
+      const sent = `${PUSHES} texts posted to the send URL without a socket; then a socket and a sync`;
       const socket = await run.connect();
       const first = await socket.frame((one) => fits(commandIn(one), made[0] ?? ''), run.patience.quietMs);
       if (first !== undefined || !(await run.hasSync())) return inOrder(run, socket, made, sent);
@@ -135,12 +135,12 @@ export const COMMANDS: readonly ConformanceCheck[] = [
   {
     id: 'socket.successor',
     clause: 'P3.8',
-    title: 'the late end of a replaced socket does not lose the new one',
+    title: 'the late close of a replaced socket does not affect the new one',
     expected: 'a command by the new socket, after the old one has closed',
     needs: ['push.envelope', 'socket.replaced'],
     run: async (run) => {
       const first = await run.connect();
-      // Its close frame lies unread, so that its end comes when the successor has long been in place.
+      // Its close frame is left unread, so that it ends long after the new socket is registered.
       first.pause();
       const second = await run.connect();
       first.resume();
@@ -200,7 +200,11 @@ export async function offered(
   const hasSync = await run.hasSync();
   const command = bySocket ?? (hasSync ? commandFor(text, commandsIn(await run.sync())) : undefined);
   if (command === undefined)
-    return judge(false, sent, hasSync ? 'neither the socket nor the sync had it' : 'the socket had it not');
+    return judge(
+      false,
+      sent,
+      hasSync ? 'neither the socket nor the sync had it' : 'the socket did not have it',
+    );
   const way = bySocket === undefined ? 'by sync' : 'by socket';
   const holds = id === undefined || command.commandId === id;
   return judge(

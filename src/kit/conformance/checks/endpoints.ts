@@ -8,7 +8,7 @@ export interface PostedEndpoint {
   /** In the ids of checks: `auth.<name>.signed`. That of syncs is `http`, as it was when there was no other. */
   readonly name: string;
   readonly path: string;
-  /** The check that says whether it is there and lets an agent in. */
+  /** The check that says whether it is there and accepts an agent. */
   readonly signed: string;
   /** What does not work without it. */
   readonly without: string;
@@ -36,7 +36,7 @@ export const ENDPOINTS: readonly PostedEndpoint[] = [
     name: 'message',
     path: '/edge/message',
     signed: 'auth.message.signed',
-    without: 'no message of a person is answered',
+    without: 'messages of people are not answered',
     // One that must be refused takes no number: a gap would look like a message that is still to come.
     post: (run, credentials) => {
       const sequence = credentials === undefined ? run.nextSequence() : 1;
@@ -47,7 +47,7 @@ export const ENDPOINTS: readonly PostedEndpoint[] = [
     name: 'ack',
     path: ACK_PATH,
     signed: 'auth.ack.signed',
-    without: 'acks travel by the socket and in syncs, which is allowed',
+    without: 'acks are sent by the socket and in syncs, which is allowed',
     post: (run, credentials) =>
       postAck(run, run.ack(`cmd_conformance_${run.fresh()}`), { ...(credentials && { credentials }) }),
   },

@@ -90,7 +90,7 @@ export const MESSAGES: readonly ConformanceCheck[] = [
   {
     id: 'message.overlap',
     clause: 'P7.7',
-    title: 'a message is answered that comes while the one before it is still being answered',
+    title: 'a message is answered while the previous one is still being answered',
     expected: '2xx with a reply to both',
     needs: ['message.reply'],
     unless: ['message.sequence'],
@@ -156,7 +156,7 @@ export const MESSAGES: readonly ConformanceCheck[] = [
     needs: ['auth.upload.signed'],
     run: async (run) => {
       const answer = await run.post('/photo/upload', picture(run));
-      const sent = 'POST /photo/upload with an image of one dot';
+      const sent = 'POST /photo/upload with an image of one pixel';
       const conflict = answer.kind === 'answered' && answer.status === 409;
       const taken = succeeded(answer) && asObject(answer.json) !== undefined;
       return judge(taken || conflict, sent, described(answer));
@@ -186,7 +186,7 @@ function promisesReflex(answer: RequestAnswer): boolean {
   return bubblesOf(answer).length > 1;
 }
 
-/** A reflex that stands in the reply must stand first there, or a person would read it twice. */
+/** A reflex in the reply must be first, or the person would get it twice. */
 function isFirst(reflex: Command | undefined, answer: RequestAnswer): boolean {
   return bubblesOf(answer).findIndex((bubble) => bubble === textOf(reflex?.payload ?? {})) <= 0;
 }

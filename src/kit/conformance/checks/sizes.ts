@@ -7,7 +7,7 @@ import { event } from './sync.js';
 
 /** Just below what every backend must take (protocol §6): 1 MiB. */
 const TAKEN_BYTES = 1_000_000;
-/** More than anybody has to take, and little enough for any server to hear out. */
+/** More than a backend must accept, and small enough for any server to read. */
 const LARGE_BYTES = 4 * 1024 * 1024;
 
 /** Bodies as large as an agent may send them, and larger. */
@@ -15,7 +15,7 @@ export const SIZES: readonly ConformanceCheck[] = [
   {
     id: 'size.sync',
     clause: 'P6.4',
-    title: 'a sync of nearly 1 MiB is taken',
+    title: 'a sync of nearly 1 MiB is accepted',
     expected: '2xx, with the event in ack_events',
     needs: ['sync.events'],
     run: async (run) => {
@@ -32,11 +32,11 @@ export const SIZES: readonly ConformanceCheck[] = [
   {
     id: 'size.message',
     clause: 'P6.4',
-    title: 'a message of nearly 1 MiB is not refused for its size',
-    expected: 'any answer but 413, and within the time that a reply may take',
+    title: 'a message of nearly 1 MiB is not refused because of its size',
+    expected: 'any answer except 413, and within the time that a reply may take',
     needs: ['message.reply'],
     run: async (run) => {
-      // The text stands in the body three times.
+      // The text is in the body three times.
       const text = 'x'.repeat(TAKEN_BYTES / 3);
       const answer = await postMessage(run, run.fresh(), run.nextSequence(), { text });
       const status = statusOf(answer) ?? 500;

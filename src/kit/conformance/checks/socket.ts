@@ -27,7 +27,7 @@ export const SOCKET: readonly ConformanceCheck[] = [
   {
     id: 'socket.greeting',
     clause: 'P3.3',
-    title: 'what comes first can be read',
+    title: 'the first frames can be read',
     expected: 'frames that are JSON objects with a type; accepts, if there is one, a list of names',
     needs: SIGNED,
     run: async (run) => {
@@ -68,7 +68,7 @@ export const SOCKET: readonly ConformanceCheck[] = [
   {
     id: 'keepalive.each',
     clause: 'P3.4',
-    title: 'each ping has a pong of its own',
+    title: 'each ping gets its own pong',
     expected: 'as many pongs as pings',
     needs: ['keepalive.pong'],
     run: async (run) => {
@@ -104,7 +104,7 @@ export const SOCKET: readonly ConformanceCheck[] = [
   {
     id: 'frames.unknown',
     clause: 'P3.6',
-    title: 'a frame of an unknown type does not cost the connection',
+    title: 'a frame of an unknown type does not close the connection',
     expected: 'the socket stays open; an error frame is welcome',
     needs: SIGNED,
     run: async (run) => {
@@ -123,7 +123,7 @@ export const SOCKET: readonly ConformanceCheck[] = [
   {
     id: 'frames.status',
     clause: 'P9.1',
-    title: 'a status is taken or ignored',
+    title: 'a status is accepted or ignored',
     expected: 'the socket stays open',
     needs: SIGNED,
     unless: ['frames.unknown'],
@@ -138,7 +138,7 @@ export const SOCKET: readonly ConformanceCheck[] = [
   {
     id: 'socket.replaced',
     clause: 'P3.8',
-    title: 'a second connection takes the place of the first',
+    title: 'a second connection replaces the first',
     expected: 'the first is closed with 4409, the second stays open',
     needs: SIGNED,
     run: async (run) => {

@@ -36,7 +36,7 @@ export const SYNC: readonly ConformanceCheck[] = [
   {
     id: 'sync.events.repeat',
     clause: 'P0.1',
-    title: 'an event that comes again is acknowledged again',
+    title: 'a repeated event is acknowledged again',
     expected: 'its event_id in ack_events of both replies',
     needs: ['sync.events'],
     run: (run) => acknowledged(run, [event(run)], 2),
@@ -44,7 +44,7 @@ export const SYNC: readonly ConformanceCheck[] = [
   {
     id: 'events.socket',
     clause: 'P8.1',
-    title: 'an event by the socket is taken, where event frames are accepted',
+    title: 'an event by the socket is accepted, if the backend accepts event frames',
     expected: 'a pong to the ping that follows it, and no error frame',
     needs: ['keepalive.pong'],
     run: async (run) => {
@@ -53,7 +53,7 @@ export const SYNC: readonly ConformanceCheck[] = [
       const accepts = greeting.find((list) => list !== null) ?? (await acceptedByRegistration(run));
       if (!accepts.includes('event')) {
         return skip(
-          'the backend does not list event in accepts, so events travel in syncs, which is allowed',
+          'the backend does not list event in accepts, so events are sent in syncs, which is allowed',
         );
       }
       const from = socket.seen.length;

@@ -7,7 +7,7 @@ export const TRANSPORT: readonly ConformanceCheck[] = [
     id: 'transport.reachable',
     clause: 'P1.5',
     title: 'the backend answers HTTP',
-    expected: 'an answer of any status below 500 that is no redirect',
+    expected: 'an answer of any status below 500 that is not a redirect',
     run: async (run) => {
       const answer = await run.get('/edge/ws');
       const holds = answer.kind === 'answered' && answer.status < 500 && !isRedirect(answer.status);
@@ -17,7 +17,7 @@ export const TRANSPORT: readonly ConformanceCheck[] = [
   {
     id: 'transport.tls',
     clause: 'P1.5',
-    title: 'the backend is spoken to by TLS',
+    title: 'the backend uses TLS',
     expected: 'https with a certificate that this machine trusts',
     run: async (run) => {
       const { protocol, host } = new URL(run.target.url);
