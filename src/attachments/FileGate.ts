@@ -58,9 +58,9 @@ const TRY_TIMEOUT_MS = 30_000;
 const TRY_AGAIN_MS = 2_000;
 
 /**
- * The one door by which files of commands come in. The daemon may read the whole disk and stands behind the firewall; the
- * backend may neither: what it names is taken only from the public internet by https, from the command itself, and from
- * directories that the operator opened.
+ * The only entrance for files of commands. The daemon may read the whole disk and is behind the firewall; the backend
+ * must get neither: its files are read only from the public internet by https, from the command itself, and from
+ * directories that the operator allowed.
  */
 export class FileGate {
   constructor(private readonly options: FileGateOptions) {}
@@ -197,7 +197,7 @@ export class FileGate {
   }
 }
 
-/** A file lies where `imessage.attachments_path` wants a directory: a wrong setting, which does not pass by itself. */
+/** There is a file where `imessage.attachments_path` expects a directory: a wrong setting, which needs an operator. */
 function isNoPlace(error: unknown): boolean {
   return ['ENOTDIR', 'EEXIST'].includes(systemCode(error) ?? '');
 }
@@ -220,7 +220,7 @@ function decoded(text: string): string {
   }
 }
 
-/** Strict: what a lenient decoder would leave out may be what somebody meant. */
+/** Strict: a lenient decoder could drop intended data. */
 function decodeBase64(data: string, maxBytes: number): { bytes: Buffer } | { fault: string } {
   const written = data.replace(/[\r\n]/g, '');
   if (written === '') return { fault: 'it is empty' };

@@ -37,7 +37,7 @@ interface UploaderOptions {
   home: string;
   /** A private directory for conversions. */
   workDirectory: string;
-  /** Told how each upload ended for this machine: by its fault, or past it. */
+  /** Called with the result of each upload: a fault of this machine, or none. */
   onMachine?: (fault: MachineFault | undefined) => void;
   clock: Clock;
   random: Random;
@@ -57,10 +57,10 @@ const LONGEST_WAIT_MS = 3_600_000;
 const LONGEST_WAIT_AT_START_MS = 60_000;
 
 /**
- * Brings the images of incoming messages to the backend. Each is queued in the commit that stores its message and stays open
- * until the backend has it, refuses it for good, or it is given up; what is given up is told by the event
- * `upload_failed` and can be queued again. The message itself never waits for it. While uploads fail whichever message they are of, one
- * goes at a time (`Circuit`).
+ * Uploads the images of incoming messages to the backend. Each is queued in the commit that stores its message and
+ * stays open until the backend has it, refuses it permanently, or it is given up; then the event `upload_failed`
+ * reports it, and it can be queued again. The message itself never waits for it. While uploads of all messages fail,
+ * one is tried at a time (`Circuit`).
  */
 export class Uploader {
   private readonly inFlight = new Set<number>();
@@ -89,7 +89,7 @@ export class Uploader {
     this.pump();
   }
 
-  /** Starts no further upload. What is on its way is cut by whoever owns the line, and is tried again at the next start. */
+  /** Starts no further upload. The current one is cut by the owner of the connection, and retried at the next start. */
   stop(): void {
     this.running = false;
     this.circuit.stop();

@@ -2,7 +2,7 @@ import { imageType, isHeic, safeName } from './contentTypes.js';
 import type { ChatDbFile } from './ports.js';
 import { readRealFile } from './readRealFile.js';
 
-/** How Messages writes its own directory into chat.db, wherever it lies. */
+/** How Messages writes its own directory in chat.db, independent of its location. */
 const MESSAGES_DIRECTORY = '~/Library/Messages/Attachments/';
 const FAILED = new Set([6, 7]);
 const ARRIVED = 5;

@@ -50,8 +50,8 @@ export function isSendable(type: string): boolean {
 }
 
 /**
- * The name with an ending of the type, as Messages and whoever gets the file go by it; the type's own is set behind another.
- * The name as it is where the type has no known ending.
+ * The name with an extension of the type, because Messages and the recipient rely on it; the type's own is appended
+ * after another one. Unchanged if the type has no known extension.
  */
 export function nameOfType(name: string, type: string): string {
   const endings = ENDINGS.get(type) ?? [''];

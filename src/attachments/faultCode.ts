@@ -1,5 +1,5 @@
 /**
- * What may be told of a fault on the way of a file: the system's code (`EACCES`, `ENAMETOOLONG`), else the kind of error.
+ * The part of a file error that may be reported: the system's code (`EACCES`, `ENAMETOOLONG`), else the kind of error.
  * The words of file system errors have the path in them, and paths have names that people gave.
  */
 export function faultCode(error: unknown): string {

@@ -41,10 +41,11 @@ interface AckDeliveryPorts {
 }
 
 /**
- * Brings every ack to the backend by whichever way is up, and keeps it until the backend provably read it: over the
+ * Delivers every ack to the backend by the available channel, and keeps it until the backend provably read it: over the
  * socket by the pong rule, else one by one over HTTP. One post at a time, in the order of the queue, so the acks of one
- * command stay in order. An ack that fails again and again lets those of other commands go first; if one of them is read, it
- * waits (`RefusedItems`). Then later acks of its command go before it, and once one of them is read, it is sent no more.
+ * command stay in order. An ack that fails repeatedly lets those of other commands go first; if one of them is read, it
+ * waits (`RefusedItems`). Then later acks of its command are sent before it, and once one of them is read, it is not
+ * sent again.
  */
 export class AckDelivery {
   private timer: { readonly due: number; readonly handle: Timer } | null = null;
@@ -106,7 +107,7 @@ export class AckDelivery {
       this.timer = { due, handle };
       return;
     }
-    // It tells when a request may go again.
+    // It says when a request may be sent again.
     if (this.ports.circuit?.mayBegin() === false) return;
     this.posting = this.postAll()
       .catch((error: unknown) => {
@@ -166,7 +167,7 @@ export class AckDelivery {
         return;
       }
     }
-    // Beside a live socket one round each `overdueMs` is enough.
+    // With a live socket one round per `overdueMs` is enough.
     if (this.ports.live()) this.nextRoundAt = clock.monotonic() + this.ports.overdueMs;
   }
 

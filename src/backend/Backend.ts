@@ -19,8 +19,8 @@ import type { LinkView } from './view.js';
 import { FrameReader, LostConnectionDetector } from './WebSocketClient.js';
 
 /**
- * The line to the backend: the link, the poller that stands in for it, the acks and events that go out, the messages
- * that are posted. Whatever fails, it goes on trying and says what is wrong; nothing in it throws at its owner.
+ * The connection to the backend: the link, the poller that replaces it, outgoing acks and events, and the posting of
+ * messages. Whatever fails, it keeps retrying and reports the problem; nothing in it throws to its owner.
  */
 export class Backend {
   private readonly timings: Timings;
@@ -84,7 +84,7 @@ export class Backend {
     await Promise.all([courier.stop(), poller.stop()]);
   }
 
-  /** The operator wants it now: dials at once, anew if there is a socket already, and polls at once. */
+  /** On request of the operator: connects immediately, replacing an existing socket, and polls immediately. */
   kick(reason: string): void {
     const { access, link, poller, refused, courier } = this.parts;
     access.registration.retry();
@@ -142,7 +142,7 @@ export class Backend {
     return this.parts.access.reachability.since;
   }
 
-  /** Hears of the end of every HTTP request. Returns the unsubscribe. */
+  /** Calls the listener at the end of every HTTP request. Returns the unsubscribe function. */
   onHttpOutcome(listener: (report: HttpReport) => void): () => void {
     return this.parts.access.reachability.subscribe(listener);
   }
@@ -167,25 +167,26 @@ export class Backend {
     return this.knowsTime() && this.mostAgeOf(at) < 0;
   }
 
-  /** Told after each change of the link's state; must not throw. */
+  /** Called after each change of the link's state; must not throw. */
   onLinkChange(listener: () => void): void {
     this.linkListeners.add(listener);
   }
 
-  /** Told when the link is up again after it was lost; must not throw. */
+  /** Called when the link is up again after it was lost; must not throw. */
   onReconnect(listener: () => void): void {
     this.reconnectListeners.add(listener);
   }
 
   /**
-   * Told whether the backend can offer all that it has no ack of: it can once a socket came up, or a sync was taken in whole, until a sync
-   * fails while there is no socket. What it answers otherwise tells nothing of it. Must not throw.
+   * Called with whether the backend can offer all unacked commands: it can from when a socket opened, or a sync was
+   * processed completely, until a sync fails while there is no socket. Its other answers show nothing about that. Must
+   * not throw.
    */
   onOffering(listener: (can: boolean) => void): void {
     this.offeringListeners.add(listener);
   }
 
-  /** Told of each notification that the backend sends; must not throw. */
+  /** Called for each notification of the backend; must not throw. */
   onNotification(listener: (notification: BackendNotification) => void): void {
     this.notificationListeners.add(listener);
   }
@@ -227,7 +228,7 @@ export class Backend {
     return this.options.config().requestTimeoutSeconds * 1_000;
   }
 
-  /** One change of the link's state, told to everyone in one place. */
+  /** One change of the link's state; the only place that notifies all listeners. */
   private changed(before: LinkState, after: LinkState): void {
     const { access, history, outboxes, poller, narrator, stranded, status, courier } = this.parts;
     const cameBack = history.changed(before, after);

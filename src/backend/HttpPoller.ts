@@ -8,13 +8,13 @@ import { retryDelay } from './HttpClient.js';
 import type { SyncExchange } from './SyncExchange.js';
 
 const LONGEST_RETRY_MS = 60_000;
-/** Failures in a row before they are told. */
+/** Failures in a row before they are reported. */
 const FAULT_AFTER = 4;
-/** Beside a live socket, a backend without syncs is asked so often whether it has them now. */
+/** With a live socket, how often a backend without syncs is asked whether it has them now. */
 const ABSENT_RETRY_MS = 3_600_000;
 /** A poll hangs less long than a message may, so that a drop is followed by a fresh one soon. */
 const LONGEST_SYNC_MS = 30_000;
-/** A sync brings all that is queued: 100 000 commands are some 25 MB. */
+/** A sync returns everything queued: 100 000 commands are about 25 MB. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
 interface PollerPorts {
@@ -30,18 +30,18 @@ interface PollerPorts {
   };
   /** Events that have no way but a sync. */
   readonly eventsWait: () => boolean;
-  /** Between syncs that carry events beside a live socket, ms. */
+  /** Between syncs with events while there is a live socket, ms. */
   readonly eventSyncMs: number;
-  /** Told of each sync whose commands were taken in; must not throw. */
+  /** Called for each sync whose commands were stored; must not throw. */
   readonly onSynced: () => void;
-  /** Told of each that failed; must not throw. */
+  /** Called for each failed one; must not throw. */
   readonly onFailed: () => void;
 }
 
 /**
- * The HTTP fallback. Whether it runs is told by `setMode` alone. Never two syncs at once; failures back off to a minute.
- * Beside a live socket only the catch-up sync, waiting events and the safety sync leave (protocol §6); to a backend that has no
- * syncs, the one when a socket came up and one an hour.
+ * The HTTP fallback. Only `setMode` decides whether it runs. Never two syncs at once; failures back off to a minute.
+ * With a live socket it sends only the catch-up sync, waiting events and the safety sync (protocol §6); to a backend
+ * without syncs, one when a socket opens and one an hour.
  */
 export class HttpPoller {
   private mode: 'running' | 'paused' | 'off' = 'off';

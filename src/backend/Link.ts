@@ -25,7 +25,7 @@ export type DialTarget =
   | { readonly kind: 'ready'; readonly url: string; readonly headers: Readonly<Record<string, string>> }
   | { readonly kind: 'none'; readonly reason: string };
 
-/** What the link tells the rest of the room. Called synchronously; must not throw. */
+/** The notifications of the link to the rest of the folder. Called synchronously; must not throw. */
 export interface LinkPorts {
   readonly clock: Clock;
   readonly outbound: Outbound;
@@ -44,7 +44,7 @@ export interface LinkPorts {
   readonly onFinalFlush: (socket: boolean) => void;
   /** Whether HTTP takes the credentials that the handshake had. */
   readonly httpTakesUs?: () => boolean;
-  /** Told what the answer to a handshake says of the backend's time. */
+  /** Called with the backend's time in the answer to a handshake. */
   readonly onDate?: (headers: DatedHeaders) => void;
 }
 
@@ -144,7 +144,7 @@ export class Link {
         this.socket?.close();
         break;
       case 'ping':
-        // Told even if the socket just died: its loss follows, and an unanswered ping proves nothing.
+        // Called even if the socket just closed: its loss follows, and an unanswered ping proves nothing.
         this.socket?.send(PING_FRAME);
         this.ports.onPinged();
         break;
@@ -234,7 +234,7 @@ export class Link {
     const { clock } = this.ports;
     const late = Math.max(clock.monotonic() - fired.due, clock.now() - fired.wallDue);
     if (late > LATE_MS && !this.grace) {
-      // The one timer again, one loop turn later: what lies in the socket's buffer is read first.
+      // The one timer again, one loop turn later: the data in the socket's buffer is read first.
       this.grace = true;
       if (late > SLEPT_MS) this.woken = true;
       const handle = clock.after(0, () => this.onTimer());
@@ -251,7 +251,7 @@ export class Link {
   }
 }
 
-/** A frame that trips over a mistake of ours costs itself alone. */
+/** A frame that causes an internal error affects only itself. */
 function readFrame(text: string): Frame {
   try {
     return parseFrame(text);
@@ -269,7 +269,7 @@ const DAY_MS = 86_400_000;
 const STEADY_MS = 90_000;
 /** What last happened longer ago than this does not happen again and again, ms. */
 const SERIES_LASTS_MS = 3_600_000;
-/** More reconnects than this in a day are not told apart. */
+/** More reconnects than this in a day are not counted exactly. */
 const REMEMBERED = 5_000;
 
 /** Something that happens again and again. `since` is Unix ms, `lastAt` monotonic ms. */

@@ -10,12 +10,12 @@ const LONGEST_WAIT_MS = 3_600_000;
 const PROVEN_BY = 3;
 
 export type ItemName = 'event' | 'ack';
-/** In a sync, or by itself to the endpoint for acks. */
+/** In a sync, or alone to the endpoint for acks. */
 type Way = 'sync' | 'post';
 
 /**
- * An event, or an ack of the command `id`. An ack is queued anew whenever its command is offered again: it is the same one by its
- * command and revision, not by its place in the queue.
+ * An event, or an ack of the command `id`. An ack is queued again whenever its command is offered again: it is
+ * identified by its command and revision, not by its place in the queue.
  */
 export type RefusedItem =
   | { readonly kind: 'event'; readonly id: string; readonly seq: number }
@@ -50,9 +50,9 @@ interface RefusedPorts {
 }
 
 /**
- * The events and acks that the backend does not take although it takes others. Each is offered again by itself, a minute later at
- * first, then up to an hour, so that it costs the others nothing; and is told until it is read or given up. Kept in memory: after a restart
- * they are offered anew.
+ * The events and acks that the backend does not accept although it accepts others. Each is offered again alone, after a
+ * minute at first, then up to an hour, so it does not affect the others; and is reported until it is read or given up.
+ * Kept in memory: after a restart they are offered again.
  */
 export class RefusedItems {
   private readonly entries = new Map<string, Entry>();

@@ -89,7 +89,7 @@ export class Registration {
     return this.ours() || this.notNeeded ? Promise.resolve() : this.again();
   }
 
-  /** If it was refused, tries at once: what was wrong may be mended. */
+  /** If it was refused, tries immediately: the problem may be fixed. */
   retry(): void {
     if (this.refused !== null) void this.again();
   }
@@ -119,7 +119,7 @@ export class Registration {
       unref: true,
       signal: running.signal,
     })
-      // Each failure was told where it happened; what ends the series is success or our own stop.
+      // Each failure was reported where it happened; the series ends with success or with our stop.
       .catch(() => firstEnded())
       .finally(() => {
         if (this.running === running) this.running = null;
@@ -232,7 +232,7 @@ export function readSaved(text: string | undefined): Saved | null {
   try {
     return savedSchema.safeParse(JSON.parse(text)).data ?? null;
   } catch {
-    // An unreadable note of an earlier registration is mended by registering anew.
+    // If the record of an earlier registration is unreadable, the agent registers again.
     return null;
   }
 }

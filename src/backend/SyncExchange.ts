@@ -123,7 +123,7 @@ export class SyncExchange {
     return { kind: 'done', more };
   }
 
-  /** Somebody had the request and did not take it: the next one carries less. True if that is worth trying at once. */
+  /** The request was received and not accepted: the next one has less. True if it should be tried immediately. */
   private shrink(batch: Batch, outcome: HttpOutcome): boolean {
     if (outcome.kind === 'failed' && outcome.cause !== 'timeout') return false;
     const isTooLarge = outcome.kind === 'status' && outcome.status === 413;
@@ -180,15 +180,15 @@ interface Batch {
 }
 
 /**
- * Which events and acks the next sync carries. A page begins behind the one before, so that a backend that lists none of a page
- * still sees the next one. After a failure a page has half the items, at last one event or one ack alone; a success doubles it
- * again. One that fails alone is followed by a sync with none: if that is taken, it waits (`RefusedItems`). So what a
- * backend cannot take keeps neither the rest from it nor the commands from us.
+ * Which events and acks the next sync carries. A page begins after the previous one, so that a backend that lists none
+ * of a page still gets the next one. After a failure a page has half the items, down to a single event or ack; a
+ * success doubles it again. If one fails alone, the next sync has none: if that is accepted, the item waits
+ * (`RefusedItems`). So an item that a backend cannot accept holds up neither the other items nor the commands.
  */
 export class SyncBatch {
   private behind = { ack: 0, event: 0 };
   private limit = MOST_ITEMS;
-  /** Which kind goes by itself: one item of it. */
+  /** The kind of which a single item is sent. */
   private alone: ItemName | undefined;
   /** It failed alone: the next sync carries nothing, to show whether that is why. */
   private suspect: { readonly item: RefusedItem; readonly detail: string } | undefined;
@@ -221,8 +221,8 @@ export class SyncBatch {
   }
 
   /**
-   * The sync with this batch failed. `isTooLarge`: the backend said so (413), and one by itself is refused at once. True if the next
-   * one has half of it.
+   * The sync with this batch failed. `isTooLarge`: the backend said so (413), and a single item counts as refused
+   * immediately. True if the next one has half of it.
    */
   failed({ events, acks }: Batch, isTooLarge: boolean, detail: string): boolean {
     this.suspect = undefined;

@@ -40,9 +40,10 @@ const CLOSE_TIMEOUT_MS = 2_000;
 const TURN_BYTES = 32 * 1024;
 
 /**
- * One socket, from its handshake to its end; never reused. There is no handshake timeout here: the link's own
- * deadline calls `terminate`. Compression is off, redirects are refused, frames are bounded. However much a peer sends, one turn of the
- * loop reads a few chunks of it (64 KiB each), or one frame: what it brings is stored in one commit, and others get their turn.
+ * One socket, from its handshake to its end; never reused. There is no handshake timeout here: the link's own deadline
+ * calls `terminate`. Compression is off, redirects are refused, frames are bounded. However much a peer sends, one turn
+ * of the event loop reads a few chunks of it (64 KiB each), or one frame: its content is stored in one commit, and
+ * other work gets its turn.
  */
 export class WebSocketClient {
   private readonly socket: WebSocket;
@@ -166,7 +167,7 @@ export class WebSocketClient {
     });
   }
 
-  /** Lets go first, then tells: whoever hears of the loss meets a socket that is gone (docs/facts.md, bug 11). */
+  /** Detaches the socket before notifying, so that listeners of the loss find no socket (docs/facts.md, bug 11). */
   private end(loss: Loss): void {
     if (this.detached) return;
     this.detach();
@@ -182,7 +183,7 @@ export class WebSocketClient {
   }
 }
 
-/** The socket's end is told by `lost` alone; what a doomed send or a detached socket says adds nothing. */
+/** Only `lost` reports the socket's end; errors of a failed send or a detached socket add nothing. */
 function ignoreFailure(): void {
   return;
 }
@@ -288,7 +289,7 @@ interface LostConnectionPorts {
 }
 
 /**
- * Finds out that a backend dropped us from its registry while its pongs go on: a sync beside the live socket brings
+ * Detects that a backend dropped us from its registry while it still answers pings: a sync with a live socket returns
  * commands that were queued after the socket opened and never came by it.
  */
 export class LostConnectionDetector {
@@ -312,7 +313,7 @@ export class LostConnectionDetector {
       this.suspects = this.suspects.filter((id) => !commands.some((one) => one.commandId === id));
   }
 
-  /** `startedAt`: when the sync left, Unix ms. One that left before this socket opened tells nothing about it. */
+  /** `startedAt`: when the sync left, Unix ms. One that was sent before this socket opened shows nothing about it. */
   bySync(commands: readonly Command[], startedAt: number, besideSocket: boolean): void {
     const late = commands.filter(
       (command) => !this.isSeen(command.commandId) && this.shouldHaveCome(command, startedAt),

@@ -27,8 +27,8 @@ export function freshKeepalive(at: number, rules: LinkRules): KeepaliveState {
 
 /** A data frame came. The same keepalive is returned when that changes nothing: the hot path allocates nothing. */
 export function heard(keepalive: KeepaliveState, at: number, pong: boolean): KeepaliveState {
-  // A frame is the better proof of life, so a WebSocket-level ping need not be waited for any more; unless it is the
-  // first, whose answer tells whether there is any point in sending more.
+  // A frame is better evidence, so the answer to a WebSocket-level ping is no longer needed; except for the first,
+  // whose answer shows whether to send more.
   const wsPingAt = keepalive.wsPings === 'answered' ? null : keepalive.wsPingAt;
   if (pong) {
     const rttMs = keepalive.ping ? at - keepalive.ping.sentAt : keepalive.rttMs;
@@ -91,7 +91,7 @@ export function pinged(keepalive: KeepaliveState, at: number, rules: LinkRules):
   return { ...keepalive, ping: { sentAt: at, alive: false }, nextPingAt: at + rules.pingIntervalMs };
 }
 
-/** Whether the link was good enough to start anew at the first backoff step. */
+/** Whether the link was stable enough to restart at the first backoff step. */
 export function wasStable(keepalive: KeepaliveState, at: number, rules: LinkRules): boolean {
   return keepalive.hadPong && at - keepalive.openedAt >= rules.stableMs;
 }

@@ -230,7 +230,7 @@ function due(state: { readonly until: number }, event: LinkEvent): boolean {
   return event.type === 'timer' && event.at >= state.until;
 }
 
-/** Refusals that a fresh token or a corrected secret mends, and waiting does not (protocol §1). */
+/** Refusals that a new token or a corrected secret fixes, and waiting does not (protocol §1). */
 const REFUSING_STATUS: ReadonlySet<number> = new Set([401, 403]);
 const REFUSING_CLOSE: ReadonlySet<number> = new Set([1008, 4001, 4401, 4403]);
 const TAKEN_OVER = 4409;

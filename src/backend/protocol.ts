@@ -212,7 +212,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The command of a frame stands under `data`, under `payload` (older backends), or is the frame itself. */
+/** The command of a frame is under `data`, under `payload` (older backends), or is the frame itself. */
 function commandObject(frame: Record<string, unknown>): unknown {
   for (const place of [frame.data, frame.payload]) {
     if (asObject(place)?.command_id !== undefined) return place;

@@ -10,7 +10,7 @@ import type { Outbound } from '../system/Outbound.js';
 import type { Random } from '../system/random.js';
 import { type LinkRules, PROTOCOL_RULES } from './linkTypes.js';
 
-/** What this room needs of the configuration. Read anew at each use, so that live changes apply. */
+/** The settings that this folder needs. Read at each use, so that live changes apply. */
 export interface BackendSettings {
   readonly edgeAgentId?: string | undefined;
   /** E.164. */
@@ -32,7 +32,7 @@ export interface BackendSettings {
   readonly allowPlainSecret: boolean;
 }
 
-/** Read anew at each use: a corrected `.env` counts from the next request on. */
+/** Read at each use: a corrected `.env` applies from the next request on. */
 export interface BackendSecrets {
   readonly edgeSecret?: string | undefined;
   readonly edgeToken?: string | undefined;
@@ -58,7 +58,10 @@ export interface QueuedEvent {
   readonly timestamp: string;
 }
 
-/** A durable queue, oldest first by `seq`; `afterInsert` tells after the commit and returns its unsubscribe. */
+/**
+ * A durable queue, oldest first by `seq`; `afterInsert` calls its listener after the commit and returns the unsubscribe
+ * function.
+ */
 export interface Queue<Item> {
   after(seq: number, limit: number): Item[];
   clear(seqs: readonly number[]): void;
@@ -79,7 +82,7 @@ export interface BackendStore {
     delete(key: string): void;
   };
   /**
-   * `clear` is told by which channel the backend read them; by the socket unless said otherwise. Earlier acks of the same command
+   * `clear` gets the channel by which the backend read them; by default the socket. Earlier acks of the same command
    * are cleared with it.
    */
   readonly acks: Queue<QueuedAck> & {
@@ -113,7 +116,7 @@ export interface Timings {
   };
   /** The first poll after the start: a socket that opens meanwhile makes it needless. */
   readonly firstPollMs: number;
-  /** Between syncs that carry events beside a live socket. */
+  /** Between syncs with events while there is a live socket. */
   readonly eventSyncMs: number;
   /** An ack without pong for this long also goes by HTTP. */
   readonly ackOverdueMs: number;
@@ -134,7 +137,10 @@ export const DEFAULT_TIMINGS: Timings = {
   lastSyncMs: 2_000,
 };
 
-/** The link's rules with the operator's ping interval, made anew only when that changes: they are read for each frame. */
+/**
+ * The link's rules with the operator's ping interval, created again only when that changes, because they are read for
+ * each frame.
+ */
 export function linkRules(
   overrides: Partial<LinkRules>,
   settings: () => { readonly pingIntervalSeconds: number },
@@ -180,14 +186,17 @@ export interface BackendOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly store: BackendStore;
-  /** Told how requests fare, those about files apart; while it is open, acks wait for it. */
+  /** Gets the results of requests, except those about files; while it is open, acks wait for it. */
   readonly circuit?: Circuit;
   /**
    * Durable when it returns, or, of what came by the socket, at the end of this turn of the loop. A throw means "not stored": nothing is
    * acked and the backend offers them again.
    */
   readonly inbox: { receive(commands: readonly Command[], via: 'websocket' | 'http'): void };
-  /** Calls its argument at the end of this turn of the loop: what pongs prove in it is one commit with what else it brings. At once if left out. */
+  /**
+   * Calls its argument at the end of this turn of the loop: what pongs prove in it shares one commit with the other
+   * writes of that turn. Immediately if left out.
+   */
   readonly atTurnEnd?: (work: () => void) => void;
   /** Protocol §7. */
   readonly snapshot: () => Record<string, unknown>;

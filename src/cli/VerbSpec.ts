@@ -32,7 +32,7 @@ export interface VerbSpec {
   /** For the help of the whole command: what is typed behind `edge-agent`, and what it is for. */
   examples?: readonly (readonly [typed: string, about?: string])[];
   run: (options: never, ...args: never[]) => Promise<number>;
-  /** It uses secrets: whose a `config.yaml` is that only lies in this directory is asked first. */
+  /** It uses secrets: it first asks who owns a `config.yaml` that was only found in this directory. */
   usesSecrets?: true;
 }
 
@@ -41,6 +41,6 @@ export interface VerbGroup {
   name: string;
   about: string;
   verbs: readonly (VerbSpec | VerbGroup)[];
-  /** Stands for the group where none of them is named. */
+  /** The default verb of the group if none is named. */
   default?: VerbSpec;
 }

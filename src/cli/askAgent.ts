@@ -25,13 +25,14 @@ export interface AgentAnswer<Result = unknown> {
 
 /** What is in the way for a moment (an agent that starts or stops, another verb at the store) is waited for so long, in ms. */
 const PATIENCE_MS = 10_000;
-/** Who asks only for the status looks often, and is told what is so now. */
+/** Status is requested often, so it returns the current state. */
 const STATUS_PATIENCE_MS = 1_000;
 const ASK_AGAIN_MS = 200;
 
 /**
- * Asks the agent of the configured state directory. Where the configuration does not tell it, the agent of its last state directory is
- * asked, or the service that waits for it to be mended; without one that is said, with exit code 78.
+ * Queries the agent of the configured state directory. If the configuration does not show it, the agent of the last
+ * state directory is queried, or the service that waits for it to be corrected; if there is none, it says so and exits
+ * with 78.
  */
 export async function askAgent<Verb extends OperatorVerb>(
   options: { configPath?: string },
@@ -65,7 +66,7 @@ export async function askAgentOrStore<Verb extends StoppedVerb>(
 }
 
 interface Asked<Result> extends AgentAnswer<Result> {
-  /** Why the configuration does not tell the directory, where it does not. */
+  /** Why the configuration does not show the directory, if so. */
   readonly fault?: EdgeError;
   /** Whether the directory is then that of the last start. */
   readonly isLast?: boolean;

@@ -6,8 +6,8 @@ import { askDaemon, type DaemonAnswer } from '../operator/askDaemon.js';
 import { socketPath, socketRefuge } from '../operator/socketPath.js';
 
 /**
- * Asks the agent of a state directory. Where its socket is gone while an agent holds the lock, that is `cannotTell`:
- * nobody may take a running agent for a stopped one. Throws EdgeError `state_unwritable`, see `socketPath`.
+ * Queries the agent of a state directory. If its socket is missing while an agent holds the lock, the result is
+ * `cannotTell`: a running agent must never count as stopped. Throws EdgeError `state_unwritable`, see `socketPath`.
  */
 export async function askAt<Verb extends OperatorVerb>(
   stateDirectory: string,

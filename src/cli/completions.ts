@@ -19,7 +19,7 @@ interface Place {
   }[];
 }
 
-/** Prints the script by which a shell completes verbs and options; how it is installed stands in its first lines. */
+/** Prints the script by which a shell completes verbs and options; its first lines say how to install it. */
 export async function completions(shell: Shell): Promise<number> {
   const { edgeProgram } = await import('./program.js');
   show(completionScript(shell, edgeProgram()));

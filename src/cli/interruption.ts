@@ -1,7 +1,7 @@
 import { systemClock } from '../system/clock.js';
 import { untilSignal } from './untilSignal.js';
 
-/** The exit code of what was told to stop, as a shell has it for SIGINT. */
+/** The exit code of a stopped program, as in a shell for SIGINT. */
 export const INTERRUPTED = 130;
 
 /** Aborted by the first SIGINT or SIGTERM; the second one ends the process at once. */

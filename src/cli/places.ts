@@ -11,8 +11,8 @@ import { complain } from './print.js';
 let isSaid = false;
 
 /**
- * Where this process looks for its configuration: where nobody named a file, in that of the installed service, else at the usual place.
- * A `config.yaml` in this directory does not take the place of either; that is said on stderr, once.
+ * Where this process looks for its configuration: if no file is named, that of the installed service, else the usual
+ * place. A `config.yaml` in this directory replaces neither; stderr says so once.
  */
 export function places(options: { configPath?: string }): ConfigPlaces {
   const base: ConfigPlaces = {

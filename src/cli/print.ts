@@ -19,8 +19,8 @@ export function show(text: string): void {
 }
 
 /**
- * Writes a result for programs to stdout: always UTF-8, indented unless `isCompact`. What a terminal would obey is escaped, which
- * changes nothing of the value.
+ * Writes a result for programs to stdout: always UTF-8, indented unless `isCompact`. Terminal control characters are
+ * escaped, which does not change the value.
  */
 export function printJson(value: unknown, isCompact = false): void {
   const json = isCompact ? JSON.stringify(value) : JSON.stringify(value, null, 2);
@@ -98,7 +98,7 @@ function write(stream: NodeJS.WriteStream, text: string): void {
   stream.write(text);
 }
 
-/** Whoever read our output (`| head -1`) has seen enough: that is no fault. Anything else (a full disk) is one. */
+/** The reader of our output (`| head -1`) closed it: that is not a fault. Anything else (a full disk) is one. */
 function end(stream: NodeJS.WriteStream, error: NodeJS.ErrnoException): void {
   if (error.code === 'EPIPE') process.exit();
   if (stream === process.stdout) complain(`edge-agent: The output cannot be written: ${error.message}.`);

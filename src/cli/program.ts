@@ -118,8 +118,8 @@ async function ownConfigHere(): Promise<string | undefined> {
 }
 
 /**
- * For a group of verbs that stands for one of them by default: a word that is none of them is refused. commander would
- * pass it to that one as an argument.
+ * For a group of verbs with a default verb: a word that is none of them is refused. commander would pass it to that one
+ * as an argument.
  */
 function refuseStrangers(group: Command): void {
   group.hook('preSubcommand', () => {

@@ -16,9 +16,9 @@ export type Style = 'red' | 'yellow' | 'green' | 'magenta' | 'cyan' | 'grey' | '
 
 const STYLES: readonly Style[] = ['red', 'yellow', 'green', 'magenta', 'cyan', 'grey', 'dim', 'bold'];
 /**
- * Where a style begins and ends in a line that is not yet printed: Unicode noncharacters from U+FDD0 on, two for each style. `printable`
- * turns them into escape sequences after it has disarmed everything else, so that no escape sequence of somebody else's text
- * reaches a terminal.
+ * Where a style begins and ends in a line that is not yet printed: Unicode noncharacters from U+FDD0 on, two for each
+ * style. `printable` turns them into escape sequences after it has disarmed everything else, so that no escape sequence
+ * in a foreign text reaches a terminal.
  */
 const FIRST_MARK = 0xfdd0;
 const MARK = /[\ufdd0-\ufddf]/g;
@@ -105,7 +105,7 @@ const BREAKS = /[\t\n\v\f\r\u0085\u2028\u2029]+/g;
 /** C0, DEL and C1, and what changes the direction of writing (Unicode, UAX #9). */
 const CONTROLS = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
-/** What somebody else wrote, in one line: a space for each break, U+FFFD for each control character. */
+/** A foreign text in one line: a space for each line break, U+FFFD for each control character. */
 export function shownText(text: string): string {
   return text.replace(BREAKS, ' ').replace(CONTROLS, '\ufffd');
 }

@@ -21,7 +21,7 @@ export function parseDuration(text: string): number | undefined {
 function parseDate(text: string): number | undefined {
   const written = text.trim();
   if (!DATE_AND_TIME.test(written)) return undefined;
-  // By itself a date alone would be taken as UTC.
+  // A date alone would be parsed as UTC.
   const at = Date.parse(written.length === 10 ? `${written}T00:00` : written.replace(' ', 'T'));
   return Number.isNaN(at) ? undefined : at;
 }

@@ -14,8 +14,8 @@ const MOST_TOLD = 20;
 const LONGEST_MESSAGE = 4_000;
 
 /**
- * Reads a payload by its schema after giving aliased fields their own names (the first name that is present wins).
- * A mistake is told with the field as it was sent, what was found (its kind, never its value) and what is expected.
+ * Reads a payload by its schema after renaming aliased fields (the first name that is present wins). An error names the
+ * field as it was sent, what was found (its kind, never its value) and what is expected.
  */
 export function parsePayload<T>(
   schema: z.ZodType<T>,
@@ -103,7 +103,7 @@ export const threadId = filled(THREAD).refine(
   THREAD,
 );
 export const text = filled('a text');
-/** What goes out with files may be files alone. */
+/** A text with files may be empty. */
 export const textBesideFiles = z
   .string('a text')
   .nullish()

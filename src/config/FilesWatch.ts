@@ -6,7 +6,7 @@ import type { Clock, Timer } from '../system/clock.js';
 
 /** Files are looked at so often whatever events say: there are none on some volumes, and for the target of a link. */
 const LOOK_EVERY_MS = 2_000;
-/** An editor writes in several steps: a change is told when there was none for so long. */
+/** An editor writes in several steps: a change is reported after this long without another. */
 const SETTLED_MS = 200;
 
 interface FilesWatchOptions {
@@ -18,8 +18,8 @@ interface FilesWatchOptions {
 }
 
 /**
- * Tells when a file was written, replaced by another of its name (as editors save), removed, or opened to us by chmod. By
- * events of its directory, and by a look every 2 s.
+ * Reports when a file was written, replaced by another one with its name (as editors save), removed, or made readable
+ * by chmod. By events of its directory, and by polling every 2 s.
  */
 export class FilesWatch {
   private tick: Timer | undefined;

@@ -1,16 +1,16 @@
 import { normaliseBase, parseBackendUrl } from './backendUrls.js';
 
-/** What a setting is when nobody gave it, by the value of another one. */
+/** The value of an unset setting, derived from another one. */
 interface Derivation {
   readonly from: string;
-  /** Undefined where the other one does not tell. */
+  /** Undefined if it cannot be derived. */
   readonly derive: (value: unknown) => string | undefined;
 }
 
 /** An agent's id as it is made for a phone or an e-mail address (protocol §1). */
 const ID_OF_ACCOUNT = /^edge_(?:(\d+)|(.+@.+))$/;
 
-/** The first that tells counts. So an `.env` with an id, a secret and the address of the socket is enough. */
+/** The first that has a value is used. So an `.env` with an id, a secret and the address of the socket is enough. */
 export const DERIVED_SETTINGS: Readonly<Record<string, readonly Derivation[]>> = {
   'edge.user_phone': [
     {

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { isMissing } from '../system/missingFile.js';
 import { readTextFile } from './places.js';
 
-/** One variable of a `.env` file, with the line it stands on. */
+/** One variable of a `.env` file, with its line. */
 interface DotenvEntry {
   readonly value: string;
   readonly line: number;

@@ -21,10 +21,10 @@ interface Parsed {
 }
 
 /**
- * The text of a configuration file with other values for some settings (by key), and every other character as it was: comments,
- * order, quotes and blank lines. A setting that is not there yet gets a line of its own, behind the comment that shows its default
- * if there is one. Throws EdgeError `config_unreadable` where the file cannot be changed so, as where another key means the
- * same value by an alias; then a person has to do it.
+ * The text of a configuration file with other values for some settings (by key), and every other character unchanged:
+ * comments, order, quotes and blank lines. A new setting gets its own line, after the comment that shows its default if
+ * there is one. Throws EdgeError `config_unreadable` if the file cannot be changed that way, for example because
+ * another key uses the same value by an alias; then it must be changed manually.
  */
 export function yamlWith(source: string, changes: ReadonlyMap<string, unknown>): string {
   let text = source;
@@ -131,7 +131,7 @@ function inserted(
   return `${source.slice(0, at)}${line}${source.slice(at)}`;
 }
 
-/** A section of its own, at the end. */
+/** A new section, at the end. */
 function appended(
   { source, newline }: Parsed,
   indent: string,
@@ -151,7 +151,7 @@ function inFlow({ source }: Parsed, map: YAMLMap, entry: string): string {
   return `${source.slice(0, at)} ${entry}${more}${source.slice(at)}`;
 }
 
-/** As it may stand on a line of its own: plain where YAML reads that as the same text. */
+/** As a value on its own line: plain if YAML reads that as the same text. */
 function scalar(value: unknown): string {
   const written = new Document(value).toString({ lineWidth: 0 }).trimEnd();
   return written.includes('\n') ? inlined(value) : written;
@@ -182,7 +182,7 @@ function indentBefore(source: string, at: number): string {
   return ' '.repeat(at - (source.lastIndexOf('\n', at - 1) + 1));
 }
 
-/** What stands behind each `#` that begins a comment. */
+/** The text after each `#` that begins a comment. */
 function commentsOf(source: string): string[] {
   const tokens = [...new Lexer().lex(source)];
   // U+001F says that the next token is a scalar.

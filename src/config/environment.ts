@@ -59,7 +59,7 @@ export function unknownVariables(env: NodeJS.ProcessEnv, dotenv: Dotenv): string
     });
 }
 
-/** The value that a text stands for, by the kind of its setting. What cannot be read so stays a text, for the schema to refuse. */
+/** The value of a text, by the kind of its setting. If it cannot be parsed, it stays a text, which the schema refuses. */
 export function readText(setting: Setting, text: string): unknown {
   const lower = text.toLowerCase();
   switch (setting.kind) {

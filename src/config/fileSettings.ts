@@ -11,14 +11,14 @@ interface FromFile {
 
 export interface FileSettings {
   readonly values: ReadonlyMap<string, FromFile>;
-  /** The line of every key that stands there without a value, sections included: the place to fill in what is missing. */
+  /** The line of every key without a value, including sections: where to fill in missing settings. */
   readonly bare: ReadonlyMap<string, number>;
   readonly mistakes: readonly Mistake[];
 }
 
 const SECTIONS: readonly string[] = [...new Set(SETTINGS.map((setting) => setting.section))];
 
-/** Sorts the keys of a file into settings and mistakes. `name` is how the file is called in them. */
+/** Sorts the keys of a file into settings and errors. `name` is the name of the file in the errors. */
 export function fileSettings(file: YamlFile, name: string): FileSettings {
   const values = new Map<string, FromFile>();
   const bare = new Map<string, number>();

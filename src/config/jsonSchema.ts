@@ -3,10 +3,10 @@ import { configSchema } from './schema.js';
 import { SETTINGS, type Setting } from './settings.js';
 
 /**
- * The JSON Schema (draft 7) of config.yaml, from the one schema: for editors, and for whoever writes such files. It is
- * published as docs/config.schema.json. Nothing is required, because each setting may stand in the environment instead,
- * and each key may be left without a value. Beside the usual keywords each setting has `x-env` (its variable),
- * `x-restart` (whether a change counts with the next start only) and `x-backend` (whether the backend may change it).
+ * The JSON Schema (draft 7) of config.yaml, from the one schema: for editors and other tools. It is published as
+ * docs/config.schema.json. Nothing is required, because each setting may be in the environment instead, and each key
+ * may have no value. Besides the usual keywords each setting has `x-env` (its variable), `x-restart` (whether a change
+ * takes effect only at the next start) and `x-backend` (whether the backend may change it).
  */
 export function configJsonSchema(): Record<string, unknown> {
   const properties: Record<string, unknown> = {};

@@ -4,7 +4,7 @@ import { checkSetting, type Setting, shownValue } from './settings.js';
 import { suggest } from './suggest.js';
 import { SECTION } from './yamlFile.js';
 
-/** A value that somebody gave for a setting. */
+/** A value that was set for a setting. */
 export interface Given {
   readonly source: Source;
   readonly value: unknown;
@@ -14,7 +14,7 @@ export interface Given {
   readonly base: string;
 }
 
-/** The mistake in a given value, or undefined when it fits. `conceal` takes the secrets out of what is shown. */
+/** The error in a value, or undefined if it is valid. `conceal` removes secrets from the displayed value. */
 export function judgeGiven(
   setting: Setting,
   { value, source, line, place }: Given,
@@ -34,7 +34,7 @@ export function judgeGiven(
   };
 }
 
-/** A value in the words of a mistake: short, on one line, without secrets and without what a URL may hide. */
+/** A value for an error message: short, on one line, without secrets and without credentials in a URL. */
 function describeFound(setting: Setting, value: unknown, conceal: (text: string) => string): string {
   if (value === SECTION) return 'a section';
   if (value === null || value === undefined) return 'nothing';
@@ -77,7 +77,7 @@ function hint(setting: Setting, value: unknown, source: Source): string | undefi
   return undefined;
 }
 
-/** The mistake of a required setting that nobody gave, at the line where it could stand. */
+/** The error for a missing required setting, at the line where it could be added. */
 export function missing(setting: Setting, file: FileSettings, name: string | null): Mistake {
   const line = file.bare.get(setting.key) ?? file.bare.get(setting.section) ?? null;
   const place = name === null ? 'no config file' : line === null ? name : `${name}:${line}`;

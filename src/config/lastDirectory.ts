@@ -46,7 +46,7 @@ export async function knownStateDirectory(places: ConfigPlaces): Promise<string 
   }
 }
 
-/** Where it is remembered: each configuration has a file of its own. */
+/** Where it is stored: each configuration has its own file. */
 export function lastDirectoryFile(places: ConfigPlaces): string {
   const name = createHash('sha256').update(configInQuestion(places)).digest('hex').slice(0, 16);
   return join(usualStateDirectory(places), `last-directory-${name}`);

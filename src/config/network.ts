@@ -20,8 +20,8 @@ interface NetworkSources {
 }
 
 /**
- * How connections leave this machine: `backend.proxy`, else the variables that other programs go by, in the environment or in `.env`.
- * One that cannot be used is told by `warn` and counts as not set; what it holds is not shown.
+ * How connections leave this machine: `backend.proxy`, else the usual variables, in the environment or in `.env`. An
+ * unusable one is reported by `warn` and counts as not set; its value is not shown.
  */
 export function networkOf(
   { proxy, env, dotenv, ca }: NetworkSources,

@@ -15,9 +15,8 @@ import { dirname, resolve } from 'node:path';
 import { describeError, EdgeError } from '../errors.js';
 
 /**
- * Puts a file (0600, a new directory 0700) with that text in its place, or in the place of the one that is there, all at
- * once and for good: whoever is killed in the middle leaves the old one. A link stays, and what it leads to is replaced.
- * Throws EdgeError `state_unwritable`.
+ * Creates or replaces a file (0600, a new directory 0700) with that text, atomically and durably: a kill in the middle
+ * leaves the old one. A link stays, and its target is replaced. Throws EdgeError `state_unwritable`.
  */
 export function replaceFile(path: string, text: string): void {
   const place = behindLinks(path);

@@ -12,9 +12,9 @@ export interface SettingNotes {
   readonly derived?: string;
   /** A path of a file or directory: `~` and relative paths are made absolute. */
   readonly path?: true;
-  /** A URL whose path is a kind of secret: nobody is shown more of it than its host. */
+  /** A URL whose path is secret: only its host is shown. */
   readonly secretPath?: true;
-  /** A URL that may hold a user name and a password: nobody is shown them. */
+  /** A URL that may contain a user name and a password, which are not shown. */
   readonly secretUser?: true;
   /** The backend may change it (`config_update`). Implies `reload`. */
   readonly remote?: true;

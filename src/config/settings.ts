@@ -58,7 +58,7 @@ export function checkSetting(setting: Setting, value: unknown): Checked {
   return { kind: 'unfit', expected: own?.message ?? setting.expected };
 }
 
-/** A value as it may be shown to whoever may see the configuration. */
+/** A value as it may be shown to people who may see the configuration. */
 export function shownValue(setting: Setting, value: unknown): unknown {
   if (typeof value !== 'string') return value;
   if (setting.secretUser === true) return shownAddress(value);
@@ -124,7 +124,7 @@ function expectation(schema: unknown, name: string): string {
   return 'a text';
 }
 
-/** The unit stands at the end of a setting's name. */
+/** The unit is at the end of a setting's name. */
 function unit(name: string): string {
   if (name.endsWith('_seconds')) return ' of seconds';
   if (name.endsWith('_days')) return ' of days';

@@ -30,7 +30,7 @@ export async function findStateDirectory(places: ConfigPlaces): Promise<string> 
   return usualStateDirectory(places);
 }
 
-/** The same, or the usual place where the configuration does not tell: there a service waits for it to be mended. */
+/** The same, or the usual place if the configuration does not show it: there a service waits for it to be corrected. */
 export async function stateDirectoryOrUsual(places: ConfigPlaces): Promise<string> {
   try {
     return await findStateDirectory(places);

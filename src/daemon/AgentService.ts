@@ -24,11 +24,11 @@ interface AgentServiceOptions {
    * directory, where it is held already; what could not start has not released it.
    */
   run: (loaded: LoadedConfig, lock: InstanceLock | undefined) => Promise<EdgeError | undefined>;
-  /** Told what keeps the agent from running while there is no log to write it to. */
+  /** Called with the reason why the agent cannot run while there is no log. */
   complain: (fault: EdgeError) => void;
 }
 
-/** How often what a change of the configuration does not mend (a full disk, a second agent) is tried again. */
+/** How often a fault that a configuration change cannot fix (a full disk, a second agent) is checked again. */
 const TRY_EVERY_MS = 5_000;
 
 /** FilesWatch says nothing above debug. */
@@ -42,8 +42,8 @@ interface Hold {
 }
 
 /**
- * The agent as launchd keeps it: it does not end because of something that only a person can mend. It then waits with
- * its status socket open, and runs as soon as it can, in the same process.
+ * The agent as run by launchd: it does not exit on a fault that needs an operator. It then waits with its status socket
+ * open, and runs as soon as possible, in the same process.
  */
 export class AgentService {
   private readonly startedAt: number;
@@ -65,7 +65,7 @@ export class AgentService {
     });
   }
 
-  /** Resolves when the service is told to end, or with what only a new process can mend. */
+  /** Resolves when the service is stopped, or with a fault that only a new process can fix. */
   async run(): Promise<EdgeError | undefined> {
     try {
       for (;;) {

@@ -41,7 +41,7 @@ export class Downtime {
     this.store.tryWrite(() => this.note());
   }
 
-  /** The machine slept: nobody could have answered meanwhile. */
+  /** The machine slept: no answer was possible meanwhile. */
   slept(gapMs: number): void {
     const now = this.clock.now();
     if (gapMs > 0) this.store.tryWrite(() => this.store.outages.record('agent', now - gapMs, now));

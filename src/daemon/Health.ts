@@ -111,7 +111,7 @@ export class Health {
     this.heartbeat.start();
   }
 
-  /** Who is told of what has changed. */
+  /** The listeners for changes. */
   alertsChanged(): void {
     this.alerts.settingsChanged();
   }
@@ -151,7 +151,7 @@ export class Health {
     await this.serve(metrics);
   }
 
-  /** What has the port may be the agent of another user, whose health would be taken for ours. */
+  /** The port may be used by the agent of another user, whose health would be mistaken for ours. */
   private async serve(metrics: Metrics): Promise<void> {
     const { config, snapshot, version, clock, log } = this.options;
     const { port } = config().health;
@@ -175,7 +175,7 @@ export class Health {
   }
 }
 
-/** What may be told to anybody on this machine: codes and states, no words. */
+/** What any user of this machine may see: codes and states, no messages. */
 function healthOf({ state, problems, vital_signs: signs }: StatusSnapshot): HealthAnswer {
   const codesOf = (wanted: (problem: Problem) => boolean) =>
     problems.filter(wanted).map(({ code, since }) => ({ code, since }));

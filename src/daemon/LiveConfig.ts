@@ -27,8 +27,9 @@ const REMOTE_SETTINGS = 'remote_settings';
 type Loaded = Pick<LoadedConfig, 'config' | 'sources'>;
 
 /**
- * The configuration in force: what was loaded, and over it what the backend changed, which is durable. Changes of either
- * count at once for whoever reads `current()` at each use; what needs a restart stays as it was at the start.
+ * The effective configuration: the loaded one, overridden by durable changes of the backend. Changes of either apply
+ * immediately for code that reads `current()` at each use; settings that need a restart keep their value from the
+ * start.
  */
 export class LiveConfig {
   private inForce: Config;
@@ -60,12 +61,12 @@ export class LiveConfig {
     };
   }
 
-  /** Told after each change. */
+  /** Called after each change. */
   onChange(listener: (config: Config) => void): void {
     this.listeners.push(listener);
   }
 
-  /** Takes what was loaded anew, as far as it can count now. Returns the settings that another value is in force of. */
+  /** Applies a reloaded configuration, as far as it can take effect now. Returns the settings whose effective value differs. */
   reload(next: Loaded): string[] {
     const before = this.inForce;
     const values = new Map<string, unknown>();
@@ -140,7 +141,7 @@ export function storedRemoteSettings(store: Pick<RemoteStore, 'object'>): Readon
   return judgeRemote(store.object<Record<string, unknown>>(REMOTE_SETTINGS) ?? {}).accepted;
 }
 
-/** Every setting of a loaded configuration, with what the backend changed laid over it. */
+/** Every setting of a loaded configuration, with the changes of the backend applied. */
 export function settingsInForce(
   loaded: Loaded,
   remote: ReadonlyMap<string, unknown>,
@@ -180,9 +181,9 @@ interface ConfigReloadOptions {
 type ConfigCode = 'config_invalid' | 'config_unreadable' | 'config_needs_restart' | 'tls_setting_ignored';
 
 /**
- * Takes over what is changed in the configuration file and in `.env`, as soon as it is saved: secrets and settings that can
- * count at once do, the others are named in `faults`. Files with mistakes change no setting: the old ones stay,
- * `faults` lists the mistakes, and goes when they are mended.
+ * Applies changes of the configuration file and of `.env` as soon as they are saved: secrets and live settings take
+ * effect immediately, the others are named in `faults`. Files with errors change no setting: the old ones stay, and
+ * `faults` lists the errors until they are corrected.
  */
 export class ConfigReload {
   private readonly watch: FilesWatch;
@@ -216,8 +217,8 @@ export class ConfigReload {
   readonly network = (): Network => this.reached;
 
   /**
-   * Reads the secrets anew. Apart from the settings: a corrected secret counts even where the file has mistakes. A Keychain
-   * that is locked says nothing of the secret in it, so what was in force stays.
+   * Reloads the secrets. Separate from the settings: a corrected secret applies even if the file has errors. A locked
+   * Keychain says nothing about the secret in it, so the previous one stays in use.
    */
   readonly readSecrets = (): void => {
     const { loaded, env, log, onSecrets } = this.options;

@@ -41,13 +41,13 @@ interface MonitoringOptions {
 
 const PAGE_DIRECTORY = join(PACKAGE_ROOT, 'dist', 'monitor-page');
 const TICK_MS = 1_000;
-/** What has just begun is told so soon. */
+/** How soon a task that has just begun is reported. */
 const SOON_MS = 100;
 const SAVE_EVERY_MS = 60_000;
 
 /**
- * Tells those who watch what happens in the agent. While nobody does, nothing is made or asked for. A fault in here stays
- * in here.
+ * Reports what happens in the agent to monitor clients. Without clients, nothing is created or queried. Faults in here
+ * do not affect the agent.
  */
 export class Monitoring {
   /** Undefined where `monitor.enabled` is off. */
@@ -190,7 +190,7 @@ export class Monitoring {
     this.last = undefined;
   }
 
-  /** Once a second while somebody watches: what has changed that nothing tells by itself. */
+  /** Once a second while a client is connected: changes without their own notification. */
   private look(): void {
     this.guarded(() => {
       const now = this.options.snapshot();
@@ -242,7 +242,7 @@ export class Monitoring {
     if (this.server?.isWatched === true) this.broadcastStatus();
   }
 
-  /** What the agent does now; told to everybody if it is another thing than was told last. */
+  /** The current task of the agent; reported to all clients if it has changed. */
   private broadcastStatus(): AgentStatus {
     const { components, store } = this.options;
     const status = agentStatus({ components, store, workload: this.workload, stopping: this.stopping });

@@ -81,7 +81,7 @@ export class Supervision {
     this.inbound?.looked();
   }
 
-  /** A message from somebody was read. */
+  /** A message from a person was read. */
   arrived(): void {
     this.inbound?.arrived();
   }
@@ -124,7 +124,7 @@ export class Supervision {
     });
   }
 
-  /** Queues a text to our own number, of which the backend is told nothing; its id, undefined if the store takes no writes. */
+  /** Queues a text to our own number, which is not reported to the backend; its id, undefined if the store cannot be written. */
   sendToSelf(text: string): string | undefined {
     const { store, config, conversationKey, enqueue } = this.options;
     const address = config().edge.user_phone;

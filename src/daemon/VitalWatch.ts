@@ -9,15 +9,15 @@ const LOOK_EVERY_MS = 5_000;
 
 interface VitalWatchOptions {
   readonly snapshot: () => StatusSnapshot;
-  /** Told of each snapshot that is looked at. */
+  /** Called with each checked snapshot. */
   readonly onLook: (now: StatusSnapshot) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 /**
- * Writes into the log what the status says is wrong, once when it comes and once when it is over, so that the log has every
- * problem, whether somebody looks at the status or not. By their codes: the words of a problem may name a person.
+ * Logs each problem of the status once when it appears and once when it is over, so that the log has every problem,
+ * whether or not anyone looks at the status. By code, because the message of a problem may name a person.
  */
 export class VitalWatch {
   private timer: Timer | undefined;

@@ -20,9 +20,9 @@ interface WaitingOptions {
   log: Logger;
   /** The path of the configuration. */
   configPath: string;
-  /** Whether the state directory is known to be that of the agent. Where it is a guess, its store is nobody's to change. */
+  /** Whether the state directory is known to be that of the agent. If it is a guess, its store must not be changed. */
   isItsOwn: () => boolean;
-  /** What the agent would run with; throws EdgeError while it has mistakes. */
+  /** The configuration that the agent would use; throws EdgeError while it has errors. */
   config: () => Config;
   /** The lock on the state directory, if this process holds it already. */
   lock?: InstanceLock | undefined;
@@ -31,8 +31,8 @@ interface WaitingOptions {
 }
 
 /**
- * What a service is while it cannot run: it holds the place of the agent (instance lock, status socket), does nothing,
- * and says what is to be mended. What can be done to a stopped agent can be done to it: an emergency stop counts from its start.
+ * A service that cannot run: it holds the instance lock and the status socket of the agent, does nothing, and reports
+ * what must be fixed. Everything that works on a stopped agent works on it: an emergency stop applies from its start.
  */
 export class WaitingAgent {
   private server: StatusServer | undefined;
@@ -60,7 +60,7 @@ export class WaitingAgent {
     (await this.handOver()).release();
   }
 
-  /** Ends without letting anybody else have its place: who asks meanwhile hears that an agent starts, not that none runs. */
+  /** Ends without giving up its locks: callers meanwhile get the answer that an agent is starting, not that none is running. */
   async handOver(): Promise<InstanceLock> {
     await this.server?.close();
     return this.lock;

@@ -35,7 +35,7 @@ interface AttachmentOptions {
   backend: () => Pick<Backend, 'uploadPhoto' | 'agentId'>;
   /** Of the backend as a whole. */
   circuit: Circuit;
-  /** Told how each upload ended for this machine: by its fault, or past it. */
+  /** Called with the result of each upload: a fault of this machine, or none. */
   onMachine: (fault: MachineFault | undefined) => void;
 }
 

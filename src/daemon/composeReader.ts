@@ -24,7 +24,7 @@ interface ReaderOptions {
   incoming: ReturnType<typeof forwarding>;
   activity: Activity;
   names: ConversationNames;
-  /** Told of every batch of messages that was stored. */
+  /** Called for every stored batch of messages. */
   onArrived: () => void;
 }
 
@@ -59,7 +59,7 @@ export function composeReader(room: ReaderOptions): IncomingReader {
   });
 }
 
-/** Whether chat.db can be read, over time: told in the log whenever that changes. */
+/** Whether chat.db can be read, over time; changes are logged. */
 export class ChatDbWatch {
   private readAt: number | null = null;
   private lostAt: number;

@@ -40,16 +40,16 @@ interface StoppedAgent {
   directory: string;
   /** The configuration that the next start would have. What does not depend on it is done even where this throws. */
   config: () => Config;
-  /** Told what is found out about the store. */
+  /** Called with findings about the store. */
   log: Logger;
-  /** Whoever calls is the one that holds the place of the agent. */
+  /** The caller holds the lock of the agent. */
   isLockHeld?: boolean;
 }
 
 /**
- * The verbs of an agent that does not run, by the code of one that does, on its store and under its lock: what is paused or taken
- * back here never goes out at the next start, which also tells the backend what the running agent would have told. Each throws
- * EdgeError `not_running` where there is no store yet; only `pause` makes one.
+ * The verbs for an agent that is not running, with the same code, on its store and under its lock: texts that are
+ * paused or cancelled here are not sent at the next start, which also reports to the backend what the running agent
+ * would have reported. Each throws EdgeError `not_running` if there is no store yet; only `pause` creates one.
  */
 export function stoppedVerbs(agent: StoppedAgent): Answers<Pick<OperatorApi, StoppedVerb>> {
   const on =
@@ -140,7 +140,7 @@ function chatOf(store: Store, { config: read, log }: StoppedAgent, clock: Clock 
           names ??= namesOn({ chatDb: chatDbOf(), homeDir: homedir(), isWanted, region, clock, log });
           return names.nameOf(conversation);
         } catch (error) {
-          // Names are a courtesy: what is asked for is shown where the configuration has mistakes, too.
+          // Names are optional: the result is also shown if the configuration has errors.
           if (error instanceof EdgeError) return null;
           throw error;
         }

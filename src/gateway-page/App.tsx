@@ -6,7 +6,7 @@ import { GatewayApi } from './GatewayApi.js';
 
 const keptKey = keptInTab('edge-agent-gateway-key');
 
-/** The page: who has given a key in this tab is in; anybody else is asked for one. */
+/** The page: signed in if a key was entered in this tab; otherwise it asks for one. */
 export function App() {
   const [key, setKey] = useState(keptKey.get());
   const [why, setWhy] = useState<string | null>(null);

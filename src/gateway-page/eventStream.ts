@@ -5,8 +5,9 @@ export interface StreamEvent {
 }
 
 /**
- * Reads a stream of Server-Sent Events (html.spec.whatwg.org, 9.2.6), whose lines may be cut anywhere. EventSource cannot be used: it
- * sends no Authorization header. `comments` (keepalives) are told too, as they show that the line is alive.
+ * Reads a stream of Server-Sent Events (html.spec.whatwg.org, 9.2.6), whose lines may be cut anywhere. EventSource
+ * cannot be used: it sends no Authorization header. `comments` (keepalives) are reported too, because they show that
+ * the connection is alive.
  */
 export class EventStreamParser {
   private rest = '';

@@ -11,7 +11,7 @@ export type Resource<T> =
 
 /** Events that come together cause one question. */
 const SETTLE_MS = 300;
-/** What no event tells (a queue that drains, a Mac that was seen by HTTP). */
+/** Changes without an event (a queue that drains, a Mac seen by HTTP). */
 const REFRESH_MS = 10_000;
 
 /** What a path of the API answers; see `useAnswer`. */

@@ -24,12 +24,12 @@ interface SecretsParts {
   log: Logger;
 }
 
-/** Tells every replica that secrets of this agent count no more. To be called once that is durable. */
+/** Notifies every replica that secrets of this agent are no longer valid. To be called once that is durable. */
 export async function tellOfSecrets(database: GatewayDatabase, agentId: string): Promise<void> {
   try {
     await database.notify(CHANNEL, agentId);
   } catch (error) {
-    // It is done all the same; replicas that are not told find out within minutes.
+    // It is done anyway; replicas that are not notified find out within minutes.
     if (!(error instanceof EdgeError && error.code === 'storage_unavailable')) throw error;
   }
 }

@@ -80,7 +80,7 @@ export class DataRetention {
       let hasMore = true;
       while (hasMore && !this.isStopped) hasMore = await database.transaction(step);
     });
-    // The last one where who removed an agent died before what was ordered from it had ended.
+    // The last one, in case the process that removed an agent was killed before its commands had ended.
     const ending = () => endOrdersOfRemoved(database, clock.now());
     await oneByOne([...forgetting, () => this.forgetUploads(before(1)), ending], async (task) => {
       if (!this.isStopped) await task();
@@ -88,8 +88,8 @@ export class DataRetention {
   }
 
   /**
-   * A file that cannot be removed stays for the next time, and those behind it are removed all the same. Where none of many can be, it is
-   * tried no further now, and next time from there on.
+   * A file that cannot be removed is left for the next run, and the later ones are still removed. If many in a row
+   * cannot be removed, this run ends, and the next one continues from there.
    */
   private async forgetUploads(before: number): Promise<void> {
     const { database, uploads, log } = this.parts;

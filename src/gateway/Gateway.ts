@@ -45,7 +45,7 @@ interface GatewaySurroundings {
   clock: Clock;
   random: Random;
   log: Logger;
-  /** Told of what happens with agents, for counters. */
+  /** Called for events of agents, for counters. */
   onSighting?: (sighting: Sighting) => void;
 }
 
@@ -71,8 +71,8 @@ interface GatewayParts {
 }
 
 /**
- * The other end of the edge protocol for production: agents on one side, applications on the other, a database between them. Several
- * on one PostgreSQL are replicas of one another: any of them serves any request, and a replica that dies loses nothing.
+ * The production server of the edge protocol: agents on one side, applications on the other, a database between them.
+ * Several on one PostgreSQL are replicas: any of them serves any request, and nothing is lost if a replica dies.
  */
 export class Gateway {
   private stopping: Promise<void> | undefined;
@@ -98,7 +98,7 @@ export class Gateway {
     return this.parts.listener.port;
   }
 
-  /** For what operators do beside the running gateway: agents, keys. */
+  /** For operators' changes while the gateway runs: agents, keys. */
   get database(): GatewayDatabase {
     return this.parts.database;
   }
@@ -276,7 +276,7 @@ class Front {
     return this.edge.upgrade(request, socket, head);
   }
 
-  /** From now on a load balancer is told to send nothing more here, and streams of events end. */
+  /** From now on `/ready` tells load balancers to send nothing more here, and streams of events end. */
   drain(): void {
     this.isDraining = true;
     this.api.endStreams();

@@ -69,7 +69,7 @@ interface GatewayBackendParts {
   onSighting: (sighting: Sighting) => void;
 }
 
-/** What the gateway does with what agents bring: everything is in its database before an agent is told that it was read. */
+/** Processes the reports of agents: everything is in the database before the agent gets the confirmation. */
 export class GatewayBackend implements EdgeBackend {
   /** The epochs of the sockets that are up here. */
   private readonly epochs = new Map<AgentConnection, number>();

@@ -11,7 +11,7 @@ import { countAllCommands } from './ledger/commands.js';
 import { readRows } from './ledger/readRows.js';
 import type { GatewayDatabase } from './storage/GatewayDatabase.js';
 
-/** The database is asked for depths once in so long, in ms, however often somebody scrapes. */
+/** The minimum interval between queries for queue depths, in ms, however often metrics are scraped. */
 const DEPTHS_MS = 10_000;
 /** Agents may close with any code: those that are not named here are one series. */
 const CLOSE_CODES: ReadonlySet<number> = new Set([1000, 1001, 1005, 1006, ...Object.values(CLOSE)]);
@@ -97,7 +97,7 @@ export class GatewayMetrics {
     }
   }
 
-  /** Answers a scrape. Without its database the gateway still tells what it has counted. Never rejects. */
+  /** Answers a scrape. Without its database the gateway still returns its own counters. Never rejects. */
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     request.resume();
     this.socketsUp.set(this.parts.sockets());

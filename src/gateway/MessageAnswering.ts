@@ -9,7 +9,7 @@ import type { GatewayDatabase, Transaction } from './storage/GatewayDatabase.js'
 /** How often a request looks for an answer that another replica may have stored, in ms: more and more seldom. */
 const LOOKS_MS = [100, 250, 500, 1_000] as const;
 
-/** Tells those who want to know of an incoming message, in the transaction that stores it. True: one of them may answer it. */
+/** Notifies the subscribers of an incoming message, in the transaction that stores it. True: one of them may answer it. */
 type OnMessage = (
   transaction: Transaction,
   agentId: string,
@@ -27,7 +27,7 @@ interface AnsweringParts {
   /** How long an agent's request waits for an answer, in ms: it gives up after 60 s. */
   patienceMs: number;
   onMessage: OnMessage;
-  /** Told of each request, once its message is kept: who may answer one that is not answered looks for it. */
+  /** Called for each request once its message is stored: the listener answers it if it is not answered. */
   onRequest: (agentId: string, guid: string, message: MessageBody, standing: RequestStanding) => void;
 }
 
@@ -53,7 +53,7 @@ export class MessageAnswering {
     hungUp: AbortSignal,
   ): Promise<MessageOutcome> {
     const standing = await this.take(agentId, guid, message);
-    // The replica that took one which waits may have died before anybody was told.
+    // The replica that accepted a waiting message may have died before anyone was notified.
     this.parts.onRequest(agentId, guid, message, standing);
     const key = `${agentId} ${guid}`;
     const request = new WaitingRequest(this.parts.clock);
@@ -71,8 +71,8 @@ export class MessageAnswering {
   }
 
   /**
-   * Answers a message in a transaction of the caller's; the request that waits for it goes on once that is durable. `late`: it has an
-   * answer, its time is over, or it is unknown.
+   * Answers a message in a transaction of the caller's; the request that waits for it continues once that is durable.
+   * `late`: it has an answer, its time is over, or it is unknown.
    */
   async answerWith(
     transaction: Transaction,
@@ -102,7 +102,7 @@ export class MessageAnswering {
     hungUp: AbortSignal,
   ): Promise<MessageOutcome> {
     const { clock, patienceMs } = this.parts;
-    // Also by a clock that nobody sets: that of the database may be put back.
+    // Also by the monotonic clock, because the database's clock may be set back.
     const end = clock.monotonic() + patienceMs;
     for (let looks = 0; ; looks += 1) {
       if (hungUp.aborted) return { kind: 'gone' };

@@ -8,8 +8,8 @@ import type { GatewayDatabase, Transaction } from './storage/GatewayDatabase.js'
 const SLICE_MS = 1_000;
 
 /**
- * Gives each of these things, which an agent brought, to `take`, in their order, under the lock `key`, in as few transactions as their time
- * allows.
+ * Passes each of these items of an agent to `take`, in order, under the lock `key`, in as few transactions as their
+ * time allows.
  */
 export async function inSlices<T>(
   { database, clock }: { database: GatewayDatabase; clock: Clock },

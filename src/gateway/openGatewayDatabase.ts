@@ -7,7 +7,10 @@ import type { GatewayDatabase } from './storage/GatewayDatabase.js';
 import { PostgresDatabase } from './storage/PostgresDatabase.js';
 import { SqliteDatabase } from './storage/SqliteDatabase.js';
 
-/** Opens the database of a gateway, makes it if it is new, and brings its schema forward. Rejects as `SqliteDatabase.open` and `PostgresDatabase.open` do. */
+/**
+ * Opens the database of a gateway, creates it if it is new, and migrates its schema. Rejects like `SqliteDatabase.open`
+ * and `PostgresDatabase.open` do.
+ */
 export function openGatewayDatabase(
   storage: GatewaySettings['storage'],
   surroundings: { clock: Clock; random: Random; log: Logger },

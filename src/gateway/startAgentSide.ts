@@ -25,7 +25,7 @@ import type { UploadStore } from './uploads/UploadStore.js';
 export interface MessageListener {
   /** In the transaction that stores a new message. True: an answer may come; else it is answered with silence. */
   mayAnswer(transaction: Transaction, agentId: string, guid: string): Promise<boolean>;
-  /** Told of each request, once its message is kept: what is not answered is to be looked at. */
+  /** Called for each request once its message is stored: unanswered ones are to be processed. */
   onRequest(agentId: string, guid: string, message: MessageBody, standing: RequestStanding): void;
 }
 
@@ -56,16 +56,16 @@ interface AgentSideParts {
   ring: () => void;
   /** Called with what happens, for counters. */
   onSighting: (sighting: Sighting) => void;
-  /** Told of each request that is refused because there is too much to do. */
+  /** Called for each request that is refused because of overload. */
   onOverload?: () => void;
-  /** What stands between the server and the backend; nothing unless given. */
+  /** A layer between the server and the backend; none by default. */
   before?: (backend: GatewayBackend) => EdgeBackend;
 }
 
 /** The side of a gateway that agents talk to. */
 export interface GatewayAgentSide {
   readonly replicaId: string;
-  /** For whoever answers messages. */
+  /** For the code that answers messages. */
   readonly ports: AnswerPorts;
   readonly dispatch: CommandDispatch;
   readonly answering: MessageAnswering;
@@ -79,14 +79,14 @@ export interface GatewayAgentSide {
 export function adoptDatabase(database: GatewayDatabase): Promise<void> {
   return database.transaction(async (transaction) => {
     await adoptRestoredEvents(transaction);
-    // Whoever is noted in the file of one process has died: nobody has to wait for the end of its lease.
+    // A replica recorded in the file of a single process is dead: its lease need not be waited for.
     if (transaction.dialect === 'sqlite') await endAllReplicas(transaction);
   });
 }
 
 /**
- * Puts together what agents talk to: who holds which socket, commands on their way to it, answers on theirs, and the server before all
- * that. Whoever stops it stops `replicas`, behind `edge.settled()`. Rejects as `Replicas.start` does, with nothing left.
+ * Composes the agent side: the registry of sockets, delivery of commands, answers, and the server in front. To stop it,
+ * stop `replicas` after `edge.settled()`. Rejects like `Replicas.start`, with nothing left running.
  */
 export async function startAgentSide(parts: AgentSideParts): Promise<GatewayAgentSide> {
   const { database, clock, random, log, secrets, uploads, uploadBytes, listener, ring, onSighting } = parts;

@@ -3,7 +3,7 @@ import type { NewEvent } from '../store/outbox.js';
 import type { Store } from '../store/Store.js';
 import { joinAtSeams, seamsAsLineBreaks } from '../system/seams.js';
 
-/** Something in chat.db that is told as an event. `key` names it for good. */
+/** A change in chat.db that is reported as an event. `key` identifies it permanently. */
 export interface ChatEvent extends NewEvent {
   key: string;
   threadId: string;
@@ -23,7 +23,7 @@ interface ChatEventsOptions {
   store: Store;
   /** What the backend may read of a text that a person wrote. */
   disclose: (text: string) => string;
-  /** Whether nothing more goes out in a conversation in which a person answered. */
+  /** Whether sending stops in a conversation in which the operator answered. */
   pauseOnOperatorReply: () => boolean;
   /** Inside the write, once for each reply, with its text as it is. */
   onOperatorReply: (reply: OperatorReply) => void;
@@ -37,7 +37,7 @@ export function editKey(guid: string, editedAt: number): string {
   return `edit:${guid}:${editedAt}`;
 }
 
-/** Tells the backend what happened in chat.db beside messages; each thing once, however often its row is read. */
+/** Reports to the backend what happened in chat.db besides messages; each change once, however often its row is read. */
 export class ChatEvents {
   constructor(private readonly options: ChatEventsOptions) {}
 
@@ -62,8 +62,8 @@ export class ChatEvents {
   }
 
   /**
-   * Inside a write: the edit was in the message already when it was read. The text alone does not tell that later: a link that joins
-   * the message changes what is stored.
+   * Inside a write: the edit was in the message already when it was read. The text alone does not show that later: a
+   * link that joins the message changes the stored text.
    */
   wasEdited(guid: string, editedAt: number): void {
     this.options.store.emittedEvents.note(editKey(guid, editedAt));
@@ -103,14 +103,14 @@ function isStored(store: Store, guid: unknown): boolean {
   return typeof guid === 'string' && store.incoming.find(guid) !== undefined;
 }
 
-/** Tells that nothing goes out in a conversation until it is resumed. */
+/** Reports that nothing is sent in a conversation until it is resumed. */
 export function pausedEvent(conversation: string, details: Record<string, unknown>): NewEvent {
   return { eventType: 'conversation_paused', threadId: conversation, details };
 }
 
 /**
- * Tells that a message that was stored is not posted any more, because of its age or because it was set aside; like that of
- * one that was kept back at once. `sequence`: its number, where it was posted.
+ * Reports that a stored message is no longer posted, because of its age or because it was set aside; like the event of
+ * a message that was filtered immediately. `sequence`: its number, if it was posted.
  */
 export function givenUpEvent(
   message: IncomingMessage,

@@ -23,7 +23,7 @@ interface CountedSend {
   answers: string | null;
 }
 
-/** Characters of a text that are looked at: a bound on the work, whatever somebody writes. */
+/** How many characters of a text are read: a bound on the work for any text. */
 const COMPARED = 10_000;
 /** Conversations are forgotten in memory, the one that was silent the longest first, beyond so many. */
 const MOST_CONVERSATIONS = 1_000;
@@ -31,8 +31,8 @@ const MOST_CONVERSATIONS = 1_000;
 const FEWEST_SAVED = 3;
 
 /**
- * Notices that an exchange runs by itself. The counts are stored in the write that stores
- * the message or the outcome, so a restart goes on counting; what a write that was rolled back counted is taken back.
+ * Detects loops between two machines. The counts are stored in the write that stores the message or the outcome, so
+ * counting continues after a restart; counts of a write that is rolled back are reverted.
  */
 export class LoopBreaker {
   private readonly talks = new Map<string, Talk>();
@@ -51,7 +51,7 @@ export class LoopBreaker {
     });
   }
 
-  /** Inside a write: somebody wrote this. */
+  /** Inside a write: a person or machine wrote this. */
   received({ conversation, sender, text, sentAt }: IncomingMessage): void {
     if (!this.options.isOn()) return;
     const words = this.options.normalise(text.slice(0, COMPARED));
@@ -78,7 +78,7 @@ export class LoopBreaker {
   /** Inside a write: we sent this, or may have. */
   sent(send: CountedSend): void {
     const talk = this.talk(send.conversation);
-    // Nobody wrote there: nothing to count.
+    // No message was received there: nothing to count.
     if (talk.voices.length === 0) return;
     this.change(send.conversation, weWrote(talk, this.ours(send)));
   }
@@ -152,8 +152,8 @@ function parsed(body: string): unknown {
 }
 
 /**
- * How two machines that answer each other are told from a person, as a pure state machine. A *round* is: somebody writes, we
- * answer, and the same sender writes again. All times are in ms on one clock that the caller chooses.
+ * Distinguishes two machines that answer each other from a person, as a pure state machine. A *round* is: a sender
+ * writes, we answer, and the same sender writes again. All times are in ms on one clock that the caller chooses.
  */
 
 const SECOND = 1_000;
@@ -165,12 +165,18 @@ const ANSWER = { baseMs: SECOND, msPerCharacter: 120, mostMs: 2 * SECOND };
 /** A person who types without waiting for us: never sooner than this after the previous message. */
 const TYPING = { baseMs: SECOND, msPerCharacter: 50, mostMs: 2.5 * SECOND };
 
-/** Who was silent for longer and then writes right after our text answers it; in a group it may be anybody's text. */
+/**
+ * A sender who was silent for longer and then writes right after our text answers it; in a group it may be another
+ * person's text.
+ */
 const SILENT_MS = 10 * SECOND;
 
 /** At machine speed: so many rounds, each that a person could have written taking a part of one back. */
 const SPEED = { rounds: 12, takenBack: 0.25, pauseMs: MINUTE };
-/** What is left of a round at machine speed if their text fell between two of one reply: whoever reads along writes into it. */
+/**
+ * The weight of a round at machine speed if their text fell between two of one reply: a person who reads along may
+ * write during it.
+ */
 const INTERRUPTION = 0.25;
 /** The same text answered by the same whole reply. */
 const REPEATS = [
@@ -189,7 +195,7 @@ const ENDLESS = [
   { rounds: 400, pauseMs: 2 * MINUTE },
   { rounds: 1_500, pauseMs: 3 * HOUR },
 ] as const;
-/** A text of ours that names no message is an answer if it goes out this soon after one. */
+/** A text of ours that names no message is an answer if it is sent this soon after one. */
 const UNNAMED_ANSWER_MS = MINUTE;
 
 const MOST_ROUNDS_KEPT = 80;
@@ -198,7 +204,7 @@ const MOST_SEQS = 16;
 
 const roundSchema = z.object({
   at: z.number(),
-  /** What was heard and what was answered; null where either had no words. */
+  /** What was received and what was answered; null if either had no words. */
   exchange: z.string().nullable(),
   /** From our last text to their next; null if they made a pause. */
   waitMs: z.number().nullable(),
@@ -278,7 +284,7 @@ export function weWrote(talk: Talk, { seq, words, at, answers }: OurText): Talk 
   return { ourLastAt, counted: [...talk.counted, seq].slice(-MOST_SEQS), answered, voices: copies(voices) };
 }
 
-/** Somebody wrote this. `loop` is set once it is clear that no person does. */
+/** A sender wrote this. `loop` is set once it is clear that it is not a person. */
 export function theyWrote(talk: Talk, text: TheirText): { talk: Talk; loop: Loop | undefined } {
   const known = talk.voices.find(([sender]) => sender === text.sender)?.[1];
   const heard = text.words === '' ? null : joined('', text.words);

@@ -45,20 +45,20 @@ interface MessageDispatcherOptions {
   filter?: () => PrivacyFilter | undefined;
   /** Calls its argument at the end of this turn of the loop, so that what was answered in it is one commit; at once if left out. */
   atTurnEnd?: (work: () => void) => void;
-  /** Told of a message that is given up because of its age, inside the write that does. */
+  /** Called for a message that is given up because of its age, inside that write. */
   onExpired?: (message: IncomingMessage) => void;
-  /** Told that the stored reply to a message (its guid) is damaged and was dropped unsent, inside the write that drops it. */
+  /** Called if the stored reply to a message (its guid) is damaged and was dropped unsent, inside the write that drops it. */
   onReplyDamaged?: (guid: string, conversation: string) => void;
-  /** Told of a message that is set aside because it cannot be brought to the backend, inside the write that does. */
+  /** Called for a message that is set aside because it cannot be delivered to the backend, inside that write. */
   onSetAside?: (message: IncomingMessage) => void;
 }
 
 /**
- * Brings incoming messages to the backend and its replies to the outgoing lanes. One message of a conversation after the
- * other (`PostsInFlight`), conversations independently and by turns; a message stays open until it was answered, refused
- * for good, or is past answering. What was posted before goes first: nothing overtakes a message that is posted again. While posts
- * fail whichever conversation they are of, one goes at a time (`Circuit`), and nothing is asked of the others that wait.
- * The reply's bubbles and the mark "answered" are stored in one write, or the reply as held (`HeldReplies`).
+ * Posts incoming messages to the backend and puts its replies into the outgoing lanes. Messages of a conversation one
+ * by one (`PostsInFlight`), conversations independently and by turns; a message stays open until it is answered,
+ * refused permanently, or too old. Messages that were posted before go first: nothing overtakes a message that is
+ * posted again. While posts fail in all conversations, one is posted at a time (`Circuit`), and the waiting ones cost
+ * nothing. The reply's bubbles and the mark "answered" are stored in one write, or the reply as held (`HeldReplies`).
  */
 export class MessageDispatcher {
   /** So that a clock that is set puts no retry off. */
@@ -70,7 +70,10 @@ export class MessageDispatcher {
   readonly history: PostHistory;
   private readonly answers = new AnswersToOthers();
   private readonly circuit: Circuit;
-  /** Messages whose failed post asked for no wait of its own; true: the backend took another one since, so they need not wait. */
+  /**
+   * Messages whose failed post requested no specific wait; true: the backend accepted another one since, so they need
+   * not wait.
+   */
   private readonly putOff = new Map<number, boolean>();
   private claimed: Claimed[] = [];
   /** Conversations that were looked at in the write that is open. */
@@ -139,7 +142,7 @@ export class MessageDispatcher {
     store.onRollback(() => this.forgetWrite());
   }
 
-  /** Told right before each message is posted, each time it is. */
+  /** Called right before each post of a message. */
   onPost(listener: (record: IncomingRecord) => void): void {
     this.postListeners.push(listener);
   }
@@ -283,7 +286,7 @@ export class MessageDispatcher {
       onWritten: () => this.flights.written(record.seq),
       onResend: () => {
         this.flights.unwritten(record.seq);
-        // Stored before it goes out: the reflex of the second reading may come before the end of the post.
+        // Stored before it is sent: the reflex of the second reading may arrive before the end of the post.
         store.tryWrite(() => store.incoming.postResent(record.seq));
       },
     });
@@ -291,7 +294,7 @@ export class MessageDispatcher {
     this.conclude(record, result);
   }
 
-  /** A message that trips over a mistake of ours must not end the agent, nor keep others waiting. */
+  /** A message that causes an internal error must not crash the agent or hold up others. */
   private bodyOf({
     message,
     sequence,
@@ -453,11 +456,11 @@ export class MessageDispatcher {
     }
   }
 
-  /** It stays for the operator to post again or drop; its conversation goes on. */
+  /** The operator can post it again or drop it; its conversation continues. */
   private setAside(record: IncomingRecord, why: string): void {
     const { store, onSetAside } = this.options;
     store.afterCommit(() => this.forget(record.seq));
-    // What was taken back meanwhile is told as such already.
+    // An unsent message is already reported as such.
     if (store.incoming.settle(record.seq, 'parked', why)) onSetAside?.(record.message);
   }
 

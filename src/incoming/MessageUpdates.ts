@@ -7,10 +7,10 @@ import type { Clock } from '../system/clock.js';
 import { type ChatEvents, editKey } from './ChatEvents.js';
 
 /**
- * A row that went out (`reversed`: if it was taken for a person's message, it no longer is), a message that its sender changed or
- * took back, the files it has, or an audio message that a device wrote down (`said`, by
- * the guid of the file), as it stands in chat.db. `sentAt` is when the message was written. `partsUnsent` are the parts that were taken back, `text` what is left,
- * `filesLeft` the guids of the files that are left, absent: all of them. Times are Unix ms; null is unknown.
+ * The current state in chat.db of a sent row (`reversed`: if it counted as a person's message, it no longer does), a
+ * message that its sender edited or unsent, its files, or a transcribed audio message (`said`, by the guid of the
+ * file). `sentAt` is when the message was written. `partsUnsent` are the unsent parts, `text` the remaining text,
+ * `filesLeft` the guids of the remaining files, absent: all of them. Times are Unix ms; null is unknown.
  */
 type MessageUpdate =
   | { kind: 'reversed'; guid: string; rowId: number }
@@ -36,20 +36,21 @@ interface MessageUpdatesOptions {
   settings: () => { edits: boolean; unsends: boolean; transcriptions: boolean };
   /** Inside a write: files joined this message after it was stored; its attachments are these alone. */
   onFiles: (message: IncomingMessage) => void;
-  /** Inside a write: a message that was taken in went out from this account; its row is going to be read again. */
+  /** Inside a write: a stored message was sent from this account; its row will be read again. */
   onReversed: (message: IncomingMessage) => void;
   clock: Clock;
 }
 
-/** So many rows that went out and were never taken for messages are remembered, so that each is looked up once. */
+/** How many sent rows that never counted as messages are remembered, so that each is looked up once. */
 const SENT_REMEMBERED = 20_000;
 
 /**
- * Takes edits, unsends, transcriptions and late files of messages that were forwarded: each is told once, over restarts too. A
- * message that the backend has not answered yet is posted as it stands now, or no more; where it cannot have read it before
- * there is nothing to tell. One that turns out to have gone out from here is posted no more, is not answered, and its row is judged
- * again, as ours or the operator's. One that was taken back and is not known is told of where an agent may have forwarded it whose
- * store was replaced since. A file that joined its message after that was stored is passed on as one that came with it, once.
+ * Processes edits, unsends, transcriptions and late files of forwarded messages: each is reported once, across restarts
+ * too. A message that the backend has not answered yet is posted in its current form, or no longer posted; if the
+ * backend cannot have read it before, there is nothing to report. A message that turns out to be sent from here is no
+ * longer posted or answered, and its row is judged again, as ours or the operator's. An unknown unsent message is
+ * reported if an agent whose store was replaced since may have forwarded it. A file that joined its message after that
+ * was stored is passed on once, like one that came with it.
  */
 export class MessageUpdates {
   private readonly sent = new Set<string>();
@@ -57,8 +58,8 @@ export class MessageUpdates {
   constructor(private readonly options: MessageUpdatesOptions) {}
 
   /**
-   * Takes what stands changed; what was taken before changes nothing. A change that trips over a mistake of ours is set aside: it
-   * must not keep others from being told. False if the disk did not take it.
+   * Processes the changes; one that was processed before has no effect. A change that causes an internal error is set
+   * aside, so that it does not hold up others. False if the disk could not store it.
    */
   note(changes: readonly MessageUpdate[]): boolean {
     const { store } = this.options;
@@ -117,16 +118,16 @@ export class MessageUpdates {
     store.events.add({ eventType: 'message_unsent', details });
   }
 
-  /** Anew: a change before this one, in this very write, may have changed it too. */
+  /** Read again: an earlier change in this same write may have changed it too. */
   private takeFresh(change: MessageUpdate): void {
     const message = this.options.store.incoming.find(change.guid);
     if (message !== undefined) this.take(change, message);
   }
 
   /**
-   * Inside a write: a link that Messages wrote as a row of its own belongs to this message, whose text does not have it. It is
-   * posted with that text, or reported as an edit where the backend may have read the text before. False if no such message is
-   * stored, or it was read and edits are not reported: the link must not be lost.
+   * Inside a write: a link that Messages wrote as a separate row belongs to this message, whose text does not have it.
+   * It is posted with that text, or reported as an edit if the backend may have read the text before. False if no such
+   * message is stored, or it was read and edits are not reported: the link must not be lost.
    */
   joinLink(link: IncomingMessage, to: string): boolean {
     const { store, settings } = this.options;
@@ -176,7 +177,7 @@ export class MessageUpdates {
     onReversed(message);
   }
 
-  /** It is never a message: a row that went out is not taken in as one. */
+  /** It is never a message: a sent row is not stored as one. */
   private rememberSent(guid: string): void {
     if (this.sent.size >= SENT_REMEMBERED) this.sent.clear();
     this.sent.add(guid);
@@ -236,7 +237,7 @@ export class MessageUpdates {
 
   private unsent(change: UnsentChange, message: IncomingMessage): void {
     const { store, settings } = this.options;
-    // Its images, of a message that was posted too: nobody is to see them now.
+    // Its images, also of a posted message: they must no longer be uploaded.
     store.uploads.withdraw(message.guid);
     const isUnread = store.incoming.withdraw(change.guid);
     const gap = store.lineage.gap();
@@ -259,7 +260,7 @@ export class MessageUpdates {
     message: IncomingMessage,
   ): void {
     const { store, settings } = this.options;
-    // Its file is not joined yet: it stands so at the next look too.
+    // Its file is not joined yet: the change is found again at the next look.
     if (!message.attachments.some(({ guid }) => change.said.has(guid))) return;
     const isUnread = store.incoming.rewrite(withTranscriptions(message, change.said));
     if (isUnread || !settings().transcriptions) store.emittedEvents.note(keyOf(change));
@@ -291,7 +292,7 @@ type FilesChange = Extract<MessageUpdate, { kind: 'files' }>;
 type EditedChange = Extract<MessageUpdate, { kind: 'edited' }>;
 type UnsentChange = Extract<MessageUpdate, { kind: 'unsent' }>;
 
-/** Taking one part back after another is several changes, also where no date tells them apart. */
+/** Unsending several parts one by one is several changes, even if no date distinguishes them. */
 function keyOf(change: Exclude<MessageUpdate, FilesChange>): string {
   if (change.kind !== 'edited') return `${change.kind}:${change.guid}`;
   const { guid, at, partsUnsent = [] } = change;

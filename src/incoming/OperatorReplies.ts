@@ -3,7 +3,7 @@ import { isOfAttempt, type Kinship, kinshipOf, orderOf } from '../store/cursor.j
 import type { Store } from '../store/Store.js';
 import { type Clock, SteadyTime } from '../system/clock.js';
 
-/** A message that went out from this account, as chat.db has it. `text` is empty for one of files alone. */
+/** A message that was sent from this account, as in chat.db. `text` is empty if it has only files. */
 export interface OwnAccountRow {
   guid: string;
   rowId: number;
@@ -13,7 +13,7 @@ export interface OwnAccountRow {
   sentAt: number | null;
 }
 
-/** Words that somebody wrote in a conversation, and when a text of ours would have gone out that they are (Unix ms). */
+/** A text written in a conversation, and when our text would have been sent if it is ours (Unix ms). */
 export interface UnprovenWords {
   conversation: string;
   text: string;
@@ -34,13 +34,13 @@ interface OperatorRepliesOptions {
 /** Rows that are not settled are compared with so many of the newest texts, tried within this time. */
 const MOST_RECENT = 50;
 const RECENT_MS = 200_000;
-/** So long after its attempt a text without a row may still be what a row of its words is of which nothing tells whose it is. */
+/** How long after its attempt a text without a row may still own a row with its words and an unknown sender. */
 const LOST_MS = 3_600_000;
 
 /**
- * Tells the operator's own messages from the agent's. The agent's are those that prove a text of the send ledger, and
- * those that could: of the same text as one without proof, however late, or of a part of a text of this conversation that is
- * still looked for. Reads the ledger only.
+ * Distinguishes the operator's own messages from the agent's. The agent's are those that prove a text of the send
+ * ledger, and those that could: with the same text as an unproven one, however late, or with a part of a text of this
+ * conversation whose row is still looked for. Reads the ledger only.
  */
 export class OperatorReplies {
   private readonly steady: SteadyTime;
@@ -58,7 +58,10 @@ export class OperatorReplies {
     return mayBecome ? 'undecided' : 'operator';
   }
 
-  /** The agent that was at work then told what the operator wrote; what the ledger does not know of that time may be its own. */
+  /**
+   * The agent that ran at that time reported what the operator wrote; a row from that time that the ledger does not
+   * know may be the agent's.
+   */
   private isFromGap(message: OwnAccountRow): boolean {
     const { lineage, cursor } = this.options.store;
     const gap = lineage.gap();
@@ -80,16 +83,16 @@ export class OperatorReplies {
   isOurText(message: OwnAccountRow): boolean {
     const { store } = this.options;
     if (store.sends.isClaimed(message.guid) || this.isCopyOfProven(message)) return true;
-    // On the way to anybody: Messages may have put it into another chat of the same person than we think.
+    // Being sent to anyone: Messages may have put it into another chat of the same person than expected.
     const unproven = [...store.sends.unproven(message.conversation), ...this.onTheWay()];
     return unproven.some((send) => this.kinship(send, message) === 'whole');
   }
 
   /**
-   * Whether a row may be a text of ours of which chat.db does not say (yet) that it went out. `underWay`: one that is looked for has
-   * its words, in this conversation or any other; `lost`: one of this conversation was given up without a row within the hour. A row
-   * that is not finished (no message of a person is written so) may be a text that another row of the same words has proven, or one
-   * that was forgotten with a store that was replaced.
+   * Whether a row may be a text of ours that chat.db does not show as sent (yet). `underWay`: a text whose row is
+   * looked for has its words, in this conversation or any other; `lost`: one of this conversation was given up without
+   * a row within the hour. A row that is not finished (a person's message never is) may belong to a text that another
+   * row with the same words has proven, or to one that was lost with a replaced store.
    */
   mayBeOurs(message: OwnAccountRow & { isFinished: boolean }): 'underWay' | 'lost' | 'no' {
     const { store } = this.options;
@@ -137,8 +140,8 @@ export class OperatorReplies {
   }
 
   /**
-   * While its row is looked for, a text may yet turn out to be a row of a part of it that came after its attempt: Messages may
-   * write a link in a text as a row of its own. Neither becomes a file a text nor a text a file.
+   * While its row is looked for, a row with a part of the text that came after the attempt may turn out to belong to
+   * it: Messages may write a link in a text as a separate row. A file never becomes a text, nor a text a file.
    */
   private mayBecome(send: SendRecord, message: OwnAccountRow): boolean {
     if (this.kinship(send, message) === 'none' || send.file !== null) return false;

@@ -79,9 +79,9 @@ function whatIsSaid(message: IncomingMessage, filter: PrivacyFilter | undefined)
 }
 
 /**
- * The parts in order, with these texts in the place of their own. Each attachment is there once: in its place, at a place that
- * names no file in the order of the files, or else at the end. A place whose file is not among the attachments is left out. Empty
- * for one text alone, and where the parts are not known.
+ * The parts in order, with these texts instead of their own. Each attachment is there once: in its place, at a place
+ * that names no file in the order of the files, or else at the end. A place whose file is not among the attachments is
+ * left out. Empty for one text alone, and where the parts are not known.
  */
 function partsOf(message: IncomingMessage, texts: readonly string[]): PostedPart[] {
   const known = knownParts(message);

@@ -1,11 +1,11 @@
 import type { MessageRequest } from '../model/agentBodies.js';
 import type { PostResult } from '../model/incoming.js';
 
-/** What is told of a post under way. */
+/** The hooks of a post in progress. */
 export interface PostProgress {
   /** All of it was written to an established connection. */
   readonly onWritten: () => void;
-  /** It goes out once more by itself, because a kept connection was closed under it: it has to be written again. */
+  /** It is automatically sent again because its kept-alive connection was closed: it has to be written again. */
   readonly onResend: () => void;
 }
 

@@ -18,7 +18,7 @@ type PostRetry =
   | { kind: 'retry'; retryAt: number; strikes: number; firstStrikeAt: number | null }
   | { kind: 'set_aside' };
 
-/** Failures by which a message can show that it is the fault itself: somebody had the request and did not take it. */
+/** Failures that may be caused by the message itself: the request was received and not accepted. */
 function isAboutMessage(result: Extract<PostResult, { kind: 'retry' }>): boolean {
   return result.unread !== true && result.cause !== 'aborted';
 }
@@ -82,7 +82,7 @@ export class AnswersToOthers {
     return this.answers > (this.seenBy.get(seq) ?? this.answers);
   }
 
-  /** A post of the message failed: the next failure needs proof of its own. */
+  /** A post of the message failed: the next failure needs new evidence. */
   failed(seq: number): void {
     this.seenBy.set(seq, this.answers);
   }
@@ -171,7 +171,10 @@ const SOON = { ms: 250, posts: 4 };
 const LONG_TURN_MS = 12;
 /** All posts, those that hang included. */
 const MOST_IN_FLIGHT = 64;
-/** Beyond this many no post starts beside another one of its conversation: hanging conversations leave room for the rest. */
+/**
+ * Above this number, a conversation with a post in progress starts no other: hanging conversations leave capacity for
+ * the rest.
+ */
 const MOST_OVERLAPPING = 32;
 const MOST_IN_CONVERSATION = 8;
 
@@ -209,7 +212,7 @@ export class PostsInFlight {
 
   constructor(
     private readonly clock: Clock,
-    /** Told when a post has become one that others need not wait for. */
+    /** Called when others no longer need to wait for a post. */
     private readonly onYield: (conversation: string) => void,
   ) {}
 
@@ -227,8 +230,8 @@ export class PostsInFlight {
   }
 
   /**
-   * Whether this conversation may start one. `turn`: one of its own has to yield first. `share`: conversations with a post
-   * under way have to wait until fewer posts hang.
+   * Whether this conversation may start one. `turn`: one of its own posts must give way first. `share`: conversations
+   * with a post in progress wait until fewer posts hang.
    */
   roomFor(conversation: string): 'yes' | 'turn' | 'share' {
     const own = this.byConversation.get(conversation);
@@ -287,7 +290,7 @@ export class PostsInFlight {
     else if (this.soon % SOON.posts === 0) this.mostFresh = Math.min(this.mostFresh + 1, FRESH.most);
   }
 
-  /** A post failed, or has no answer within `OVERLAP_AFTER_MS`: that brings back the least. */
+  /** A post failed, or has no answer within `OVERLAP_AFTER_MS`: that resets the limit to the minimum. */
   failed(): void {
     this.mostFresh = FRESH.least;
     this.soon = 0;
@@ -316,7 +319,7 @@ export class PostsInFlight {
     return this.flights.get(seq)?.conversation;
   }
 
-  /** What is under way in `from` is of `to`, for the two are one. Returns what undoes that. */
+  /** Moves the posts in progress of `from` to `to`, because the two are one conversation. Returns the undo function. */
   move(from: string, to: string): () => void {
     const moved = from === to ? [] : [...(this.byConversation.get(from) ?? [])];
     for (const flight of moved) this.assign(flight, to);
@@ -358,8 +361,8 @@ export class PostsInFlight {
 /** No retry is put off for longer, by Retry-After either. */
 const LONGEST_WAIT_MS = 3_600_000;
 /**
- * What an earlier life of the agent put off is tried at the latest so long after the start: nothing tells by which clock it was
- * put off.
+ * A retry scheduled by an earlier run is tried at the latest this long after the start, because it is not known by
+ * which clock it was scheduled.
  */
 export const LONGEST_WAIT_AT_START_MS = 60_000;
 

@@ -15,11 +15,11 @@ interface PlainForm {
   readonly ends: readonly number[];
 }
 
-/** Formatting characters and variation selectors: what nobody sees would hide a number from any pattern. */
+/** Formatting characters and variation selectors: invisible characters would hide a number from any pattern. */
 const INVISIBLE = /\p{Cf}|\p{Variation_Selector}/u;
 const DIGIT = /^\p{Nd}$/u;
 const DASH = /^[\p{Pd}\u2212]$/u;
-/** Not the line breaks: an address or a phone number does not go on behind one. */
+/** Not the line breaks: an address or a phone number does not continue after one. */
 const SPACE = /^\p{Zs}$/u;
 const ZERO = 0x30;
 
@@ -67,7 +67,7 @@ function plainForm(text: string, invisible: '' | ' ', seams: readonly string[]):
   return { plain, starts, ends };
 }
 
-/** What stands in `levels` for a character that is not seen. */
+/** The value in `levels` for an invisible character. */
 const UNSEEN = '\0';
 /** Of each character of the basic plane that was seen: looking it up takes a tenth of the time. At most 65 536. */
 const levels: (string | undefined)[] = [];
@@ -104,9 +104,8 @@ function digitValue(character: string): number {
 const MOST_REMEMBERED = 1_000_000;
 
 /**
- * The same filter, which answers at once for the newest of the texts that it was asked about: a message is filtered at
- * each attempt to post it, and so is the caption of each of its images. A text that is longer than what may be
- * remembered is filtered anew each time.
+ * The same filter with a cache of the newest texts: a message is filtered at each attempt to post it, and so is the
+ * caption of each of its images. A text that is too long for the cache is filtered each time.
  */
 export function filterOnce<Filtered extends { text: string }>(
   filter: (text: string) => Filtered,
@@ -146,8 +145,8 @@ interface Filtered {
 export type PrivacyFilter = (text: string) => Filtered;
 
 /**
- * The filter for these kinds; undefined for none, so that nobody filters for nothing. Each find becomes its kind in
- * brackets, `[phone]`; of finds that overlap, the kind that comes first in PRIVATE_KINDS names the whole.
+ * The filter for these kinds; undefined for none, to avoid useless work. Each match becomes its kind in brackets,
+ * `[phone]`; for overlapping matches, the first kind in PRIVATE_KINDS names the whole.
  */
 export function privacyFilter(kinds: readonly PrivateKind[], region: string): PrivacyFilter | undefined {
   const wanted = PRIVATE_KINDS.filter((kind) => kinds.includes(kind));
@@ -190,7 +189,7 @@ interface Secret {
 /** So many of one text are looked for in the others of its message: the work must not grow with the square of a text. */
 const MOST_SECRETS = 200;
 
-/** Beside the result and not in it, so that it is never written anywhere with it. */
+/** Separate from the result, so that it is never written anywhere with it. */
 const secrets = new WeakMap<Filtered, readonly Secret[]>();
 
 /** Groups of texts without what is private, in the order in which they were given; `fields` as they were found. */
@@ -200,8 +199,8 @@ interface FilteredGroups {
 }
 
 /**
- * Filters what is said in one message in several places. The texts of a group are read as one, with a seam between two. What is
- * taken out in one place is taken out in all, also where nothing there tells what it is.
+ * Filters the texts of one message. The texts of a group are read as one, with a seam (boundary) between two. What is
+ * removed in one place is removed in all, even where it could not be recognised alone.
  */
 export function filteredTogether(
   filter: PrivacyFilter,
@@ -293,8 +292,8 @@ const BESIDE_SEAM = 1024;
 const TELLING = /[\p{N}@\uff20\ufe6b]/u;
 
 /**
- * What is found in each text alone, and in two and three neighbours alone, with each seam read in every way: what stands behind
- * the seams around them, a digit for instance, must not hide it.
+ * The matches in each text alone, and in two and three neighbours alone, with each seam read in every way: text after
+ * the seams around them, for instance a digit, must not hide a match.
  */
 function findWithin(text: string, kinds: readonly PrivateKind[], region: string, effort: Effort): Find[] {
   if (!text.includes(SEAM)) return [];
@@ -331,8 +330,8 @@ const READINGS = [
 ] as const;
 
 /**
- * An address takes in whatever letters stand beside it, so one that goes over a seam is believed only where none is whole: the
- * word before an address is no part of it.
+ * An address matches any adjacent letters, so one across a seam counts only if none is complete: the word before an
+ * address is not part of it.
  */
 function withoutGuesses(text: string, finds: readonly Find[]): readonly Find[] {
   const crosses = ({ kind, from, to }: Find) => kind === 'email' && text.slice(from, to).includes(SEAM);

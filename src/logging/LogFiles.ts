@@ -3,7 +3,7 @@ import { isMissing } from '../system/missingFile.js';
 import { logFiles } from './LineFile.js';
 
 const CHUNK_BYTES = 256 * 1024;
-/** What is no line of a log may lie between two events; more of it is given in pieces. */
+/** The maximum amount of text that is not a log line between two events; more is returned in pieces. */
 const LARGEST_EVENT = 4 * 1024 * 1024;
 const HEAD_BYTES = 128;
 const NEWLINE = 0x0a;

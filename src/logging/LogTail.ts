@@ -3,7 +3,7 @@ import { StringDecoder } from 'node:string_decoder';
 import { isMissing } from '../system/missingFile.js';
 
 const CHUNK_BYTES = 256 * 1024;
-/** Lines begin with their time, so that this tells one filling of a file from the next. */
+/** Lines begin with their time, so this distinguishes the contents of a file before and after a rotation. */
 const HEAD_BYTES = 128;
 
 interface OpenFile {
@@ -16,16 +16,16 @@ interface OpenFile {
 }
 
 /**
- * Reads the lines that a file gets, over every way of rotating it: copied and cut to nothing, or renamed and made anew. What
- * was written between the last look and the rotation is read from the rotated file (`.1`); a line is given once it is
- * whole, or once its file has been left. Nothing runs between two calls of `read`.
+ * Reads new lines of a file across every way of rotating it: copied and truncated, or renamed and created again. Lines
+ * written between the last read and the rotation are read from the rotated file (`.1`); a line is returned once it is
+ * complete, or once its file is no longer used. Nothing runs between two calls of `read`.
  */
 export class LogTail {
   private file: OpenFile | undefined;
 
   /**
-   * Begins behind what stands in the file now, with its first line, or with the line that begins at that byte. A file that is not there
-   * yet is waited for.
+   * Starts after the current end of the file, with its first line, or with the line that begins at that byte. If the
+   * file does not exist yet, it waits for it.
    */
   constructor(
     private readonly path: string,

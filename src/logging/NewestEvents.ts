@@ -9,8 +9,8 @@ const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 const MOST_BYTES = 512 * 1024;
 
 /**
- * The end of a log file, for somebody who asks again and again: read backwards only as far as it takes, and not at all
- * while the file is as it was at the same question before.
+ * The end of a log file, for repeated requests: read backwards only as far as needed, and not at all if the file has
+ * not changed since the same request.
  */
 export class NewestEvents {
   private last: { question: string; events: readonly ReadEvent[] } | undefined;

@@ -28,9 +28,9 @@ export interface LogOptions extends LogSettings {
   /** Gets every line as well, for a person in front of it. */
   readonly console?: NodeJS.WritableStream | undefined;
   readonly clock?: Clock | undefined;
-  /** False: a directory that somebody removed is not made again, as it may be put back; meanwhile lines go into the old file. */
+  /** False: a removed directory is not created again, because it may be put back; meanwhile lines go to the old file. */
   readonly remakesDirectory?: boolean;
-  /** Secrets that no line may contain; `[secret]` stands in their place. */
+  /** Secrets that no line may contain; they are replaced by `[secret]`. */
   readonly redact?: readonly string[] | undefined;
 }
 
@@ -193,12 +193,12 @@ function attach(console: NodeJS.WritableStream): { write(line: string): void; cl
   };
 }
 
-/** So many faults of one kind are told in full before the rest of their series is only counted. */
+/** How many faults of one kind are logged in full before the rest of the series is only counted. */
 const WRITTEN_IN_FULL = 5;
 const WINDOW_MS = 60_000;
 /** Kinds that are watched at a time; beyond that each line is written. */
 const MOST_KINDS = 1_000;
-/** What tells one kind of a fault from another; other fields say whom it met. */
+/** The fields that identify the kind of a fault; other fields say what it affected. */
 const TELLING = ['code', 'cause', 'status', 'error', 'reason'] as const;
 
 interface Series {
@@ -214,9 +214,9 @@ interface Series {
 type Summary = (level: LogLevel, message: string, fields: LogFields) => void;
 
 /**
- * Keeps a fault that repeats from filling the log: of warnings and errors with the same words and the same cause the first
- * five are written, then one summary a minute while it goes on. Other words are another matter and are always
- * written: no change of state is hidden.
+ * Keeps a fault that repeats from filling the log: of warnings and errors with the same words and the same cause the
+ * first five are written, then one summary a minute while it lasts. Lines with other words are always written: no
+ * change of state is hidden.
  */
 class Repeats {
   private readonly series = new Map<string, Series>();
@@ -243,7 +243,7 @@ class Repeats {
     return false;
   }
 
-  /** Tells what has not been told yet. No timer is left after this. */
+  /** Logs what has not been logged yet. No timer is left after this. */
   close(): void {
     for (const series of this.series.values()) {
       series.timer.cancel();

@@ -92,7 +92,7 @@ function isoTime(time: number): string {
   return last.iso;
 }
 
-/** Many lines are of one instant. */
+/** Many lines have the same time. */
 let last = { time: Number.NaN, iso: '' };
 
 function isoTimeOf(time: number): string {

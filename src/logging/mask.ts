@@ -1,11 +1,11 @@
-/** What stands for the hidden middle; always the same, so that it does not tell the length. */
+/** The replacement for the hidden middle; always the same, so that it does not reveal the length. */
 const HIDDEN = '•••';
 
 /** At most so many digits of a number show at its end, and one at its beginning. */
 const SHOWN_RUN = 4;
 
 /**
- * A handle or thread id fit for a log line: enough to tell people apart, not enough to write to them.
+ * A handle or thread id fit for a log line: enough to distinguish people, not enough to write to them.
  * - numbers: `+13105551234` → `+1•••1234`; the fewer digits, the less is kept
  * - addresses: `jane@example.com` → `j•••@example.com`
  * - thread ids keep their prefix: `iMessage;-;+13105551234` → `iMessage;-;+1•••1234`

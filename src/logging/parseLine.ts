@@ -9,8 +9,8 @@ const LEVELS: ReadonlySet<string> = new Set(['debug', 'info', 'warn', 'error']);
 const LAST_FIELD = / ([A-Za-z_][\w.-]*)=("(?:[^"\\]|\\.)*"|[^\s"=]+)$/;
 
 /**
- * Reads a line that the agent's log has, in either of its formats; undefined for one that it did not write, such as a
- * line of a stack, or whose level is not among `wanted`. In a text line the end of the message is told by the fields that follow.
+ * Parses a line of the agent's log, in either format; undefined for a line that the agent did not write, such as a line
+ * of a stack, or whose level is not among `wanted`. In a text line the message ends where the fields begin.
  */
 export function parseLine(line: string, wanted: ReadonlySet<string> = LEVELS): ReadEvent | undefined {
   return line.startsWith('{') ? parseJson(line, wanted) : parseText(line, wanted);
@@ -55,7 +55,7 @@ function parseJson(line: string, wanted: ReadonlySet<string>): ReadEvent | undef
   try {
     record = JSON.parse(line) as Record<string, unknown>;
   } catch {
-    // A message of somebody else that happens to begin with a brace.
+    // A foreign message that happens to begin with a brace.
     return undefined;
   }
   const { time, level, msg, ...fields } = record;

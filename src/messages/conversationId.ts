@@ -6,7 +6,7 @@ import {
 } from 'libphonenumber-js/min';
 import { INPUT_LIMITS } from '../system/inputLimits.js';
 
-/** `unknown`: a bare name such as an alphanumeric sender; only chat.db can tell what it is. */
+/** `unknown`: a plain name such as an alphanumeric sender; only chat.db shows what it is. */
 type ThreadKind = 'direct' | 'group' | 'unknown';
 
 /** A thread id or chat guid taken apart. `service` is null for a bare identifier; `any` is macOS 26's. */
@@ -32,7 +32,7 @@ const LONGEST_SHORT_CODE = 6;
 /** Seven digits without a plus are a local number, which only the neighbours could dial, never an international one. */
 const LONGEST_LOCAL_NUMBER = 7;
 const NORTH_AMERICAN = /^[2-9]\d\d[2-9]\d{6}$/;
-/** Written with all its spaces and brackets. What is longer is not parsed: nobody can be called by it. */
+/** Including all spaces and brackets. A longer value is not parsed: it cannot be a phone number. */
 const LONGEST_NUMBER = 64;
 /** What is dialled for a plus in most of the world and in North America; other regions' own is in the metadata. */
 const DIALLING_PREFIXES = ['00', '011'] as const;
@@ -40,8 +40,8 @@ const DIALLING_PREFIXES = ['00', '011'] as const;
 const BRACKETED_TRUNK = /[(\uff08]\s*(?:0|8|06|01)\s*[)\uff09]/u;
 
 /**
- * Calling codes that several regions share, with the one that their numbers are read by: the small metadata
- * cannot tell them apart, and takes Britain for Guernsey.
+ * Calling codes that several regions share, with the one used for parsing: the small metadata cannot distinguish them,
+ * and reads Britain as Guernsey.
  */
 const MAIN_REGION: Readonly<Record<string, CountryCode>> = {
   '1': 'US',
@@ -83,7 +83,7 @@ export function conversationKey(threadIdOrGuid: string, region: string): string 
     // A name that looks like a guid would be taken apart when the key is read again.
     return GUID.test(address) ? `any;-;${address}` : address;
   }
-  // Never seen, but a group named like a person must not be taken for that person.
+  // Never seen, but a group named like a person must not count as that person.
   return isAddress(identifier) || GUID.test(identifier) ? `any;+;${identifier}` : identifier;
 }
 
@@ -92,7 +92,7 @@ export function isGroupKey(key: string): boolean {
   return parseThreadId(key).kind === 'group';
 }
 
-/** The region whose national numbers are like this one's, `US` for a number that tells none. */
+/** The region whose national numbers are like this one's, `US` if the number shows none. */
 export function regionOf(e164: string): string {
   const number = parsePhoneNumber(e164);
   if (number === undefined) return 'US';
@@ -106,12 +106,12 @@ let memoised = 0;
 
 /**
  * A person's address: E.164, lower-case e-mail, or as it is. Idempotent. A number without a plus is read in this order:
- * up to six digits are a short code; a valid national number of `region` (with or without its trunk prefix) or one dialled
- * from there with its prefix for abroad; an international number whose plus is missing or was written 00 or 011; a
- * possible number of `region`; else its digits. So a number that is valid both ways is taken for one of `region`.
+ * up to six digits are a short code; a valid national number of `region` (with or without its trunk prefix) or one
+ * dialled from there with its prefix for abroad; an international number whose plus is missing or was written 00 or
+ * 011; a possible number of `region`; else its digits. So a number that is valid both ways is read as one of `region`.
  */
 export function canonicalAddress(address: string, region: string): string {
-  // Nobody has such an address, and a URI within a URI within a URI is work without end.
+  // No such address exists, and nested URIs would be unbounded work.
   if (address.length > INPUT_LIMITS.identifier) return address.trim();
   const trimmed = unwrapped(address);
   if (EMAIL.test(trimmed)) return trimmed.toLowerCase();
@@ -190,7 +190,7 @@ function internationalNumber(written: string, digits: string): string {
     const better = candidate === digits ? undefined : parsePhoneNumber(`+${candidate}`);
     if (better?.isValid()) return better.number;
   }
-  // Not what was parsed: of a number that is none, a leading zero would be taken for a trunk prefix each time it is read.
+  // Not the parsed value: in an invalid number, a leading zero would be read as a trunk prefix each time.
   return `+${digits}`;
 }
 

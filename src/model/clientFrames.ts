@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What a client of the monitor may ask to hear about beyond the standard frames. */
+/** The topics to which a monitor client may subscribe in addition to the standard frames. */
 export const TOPICS = [
   'link',
   'commands',

@@ -24,7 +24,7 @@ export interface Command extends ReceivedCommand {
   readonly raw: Record<string, unknown>;
 }
 
-/** What an ack says of a command. `result` is for programs, `message` for a person; `code` stands before it. */
+/** The ack of a command. `result` is for programs, `message` for people; `code` comes before it. */
 export type Verdict =
   | { kind: 'completed'; result?: Record<string, unknown> }
   | { kind: 'failed'; code: ErrorCode | null; message: string; result?: Record<string, unknown> };

@@ -1,4 +1,4 @@
-/** What the agent tells a backend of, beside acks: `event_type` in an event. A backend's own (`emit_event`) begin with `backend_`. */
+/** The types of events: `event_type` in an event. A backend's own (`emit_event`) begin with `backend_`. */
 export const EVENT_TYPES = [
   'message_sent',
   'message_failed',

@@ -41,7 +41,7 @@ export interface IncomingAttachment {
   transcription?: string;
 }
 
-/** A message that somebody sent us, as read from chat.db. `conversation` is the canonical key; `sentAt` Unix ms. */
+/** A message sent to us, as read from chat.db. `conversation` is the canonical key; `sentAt` Unix ms. */
 export interface IncomingMessage {
   guid: string;
   rowId: number;
@@ -59,7 +59,7 @@ export interface IncomingMessage {
   isGroup: boolean;
   participants: string[];
   service: string;
-  /** The address of ours that it was sent to, canonical; left out where the row does not tell it. */
+  /** Our address that it was sent to, canonical; left out if the row does not have it. */
   to?: string;
   replyToGuid: string | null;
   attachments: IncomingAttachment[];
@@ -89,11 +89,11 @@ export type PhotoResult =
 /** What came in chat.db, as far as it decides whether the backend may see it. Addresses are canonical. */
 export interface ForwardSubject {
   conversation: string;
-  /** Null for what nobody, or we ourselves, did. */
+  /** Null if not known, or done by ourselves. */
   sender: string | null;
   /** Messages keeps the chat apart, as of unknown senders or junk. */
   isFiltered: boolean;
-  /** Something was sent from here in this chat. True where nobody asks. */
+  /** Something was sent from here in this chat. True if it is not checked. */
   isAcquainted: boolean;
   /** Null while only the people matter, or while it is not known. */
   text: string | null;

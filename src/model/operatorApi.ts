@@ -31,7 +31,7 @@ export interface TextEntry {
   state: string;
   /** How often its sending was begun. */
   attempts: number;
-  /** Nothing goes out in its conversation until it is resumed. */
+  /** Nothing is sent in its conversation until it is resumed. */
   paused: boolean;
   guid: string | null;
   service: string | null;
@@ -127,7 +127,7 @@ export interface SettingInForce {
   pending?: unknown;
 }
 
-/** What the agent's process was started with; asked for by `doctor`, never told to the backend. */
+/** How the agent's process was started; requested by `doctor`, never sent to the backend. */
 export interface RuntimeAnswer {
   readonly node_path: string;
   readonly node_version: string;
@@ -158,7 +158,7 @@ export type MarkerProof =
 /** What the selftest sends, with eight hexadecimal digits behind it: letters that a wrong encoding would spoil. */
 export const SELFTEST_WORDS = 'edge-agent selftest: é, “quotes” and 👋';
 
-/** How a text of the selftest stands. `state` is a SendState. */
+/** The state of a text of the selftest. `state` is a SendState. */
 interface SelftestText {
   readonly state: string;
   readonly attempts: number;
@@ -169,22 +169,22 @@ interface SelftestText {
 /** By which way the backend was reached; `stopped`: the agent did not run. */
 export type LinkWord = StatusSnapshot['link'] | 'stopped';
 
-/** A message of a conversation. `sender` is masked unless texts were asked for; of what went out it is `agent` or `operator`. */
+/** A message of a conversation. `sender` is masked unless texts were requested; for sent messages it is `agent` or `operator`. */
 export interface Bubble {
   id: string;
   direction: 'in' | 'out';
   sender: string;
   at: string;
-  /** Of what came in: open, answered, parked, expired. Of what went out: a SendState. */
+  /** Received: open, answered, parked, expired. Sent: a SendState. */
   state: string;
   characters: number;
   /** Null unless texts were asked for. */
   text: string | null;
-  /** When it was answered or given up; of what went out, when its outcome was known. */
+  /** When it was answered or given up; for sent messages, when its outcome was known. */
   settled_at: string | null;
   /** How often it was posted to the backend, or handed to Messages. */
   attempts: number;
-  /** Of what went out: iMessage, SMS …, and the command that wanted it. */
+  /** For sent messages: iMessage, SMS …, and the command that requested it. */
   service: string | null;
   command_id: string | null;
   /** Why it was set aside, was not sent, or is tried again. */
@@ -247,7 +247,7 @@ export interface DayOfWork {
   hours: HourOfWork[];
 }
 
-/** What was told to those who watched then; handles in it are masked. */
+/** Notifications as sent to the clients at that time; handles are masked. */
 export interface PastNotification {
   at: string;
   level: NotificationLevel;
@@ -301,8 +301,9 @@ export interface AlertsTested {
 }
 
 /**
- * Texts behind a cursor, the oldest first, at most 100. `cursor` is where to go on; there is no more once no texts come. `gap`:
- * why some are missing before or among them (`not_kept`), or why they begin with the oldest that is kept (`unknown_cursor`).
+ * Texts after a cursor, the oldest first, at most 100. `cursor` is for the next request; there are no more once no
+ * texts are returned. `gap`: why some are missing before or among them (`not_kept`), or why they begin with the oldest
+ * that is kept (`unknown_cursor`).
  */
 export interface TextsSince {
   texts: (ChatMessage & { cursor: string })[];
@@ -337,7 +338,7 @@ interface SharedApi {
 
 /** What may be asked by the status socket: what goes with the question, and what comes back. */
 export interface OperatorApi extends SharedApi {
-  /** Answered by a service that waits until it can run, and by nobody else: the path of the configuration that it waits for. */
+  /** Answered only by a service that waits until it can run: the path of the configuration that it waits for. */
   waiting: { args: Nothing; result: { config: string } };
   runtime: { args: Nothing; result: RuntimeAnswer };
   /** The keys that were dropped. */
@@ -351,7 +352,7 @@ export interface OperatorApi extends SharedApi {
   /** Its id, for `selftest.text`. */
   'selftest.send': { args: { text: string }; result: { id: string } };
   'selftest.text': { args: { id: string }; result: SelftestText };
-  /** `raise`: somebody is at the screen, so that macOS raises its dialog where nobody has decided yet. Ends within 10 s. */
+  /** `raise`: a person is at the screen, so macOS shows its dialog if this is not decided yet. Ends within 10 s. */
   automation: { args: { raise?: boolean }; result: AutomationAnswered };
   /** Ends within 20 s. */
   marker: { args: Nothing; result: MarkerProof };
@@ -375,7 +376,7 @@ export interface MonitorApi extends SharedApi {
   'texts.since': { args: { cursor?: string }; result: TextsSince };
   'notifications.list': { args: Nothing; result: PastNotification[] };
   doctor: { args: Nothing; result: DoctorReport };
-  /** Begins; the event `doctor` tells that it has ended. */
+  /** Starts it; the event `doctor` reports its end. */
   'doctor.run': { args: Nothing; result: { running: true } };
 }
 

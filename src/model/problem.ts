@@ -1,8 +1,8 @@
 import type { ErrorCode } from './errorCodes.js';
 
 /**
- * Something that keeps the agent from its whole job. `since` is Unix ms inside the agent (`Problem<number>`), ISO 8601 where it is
- * told. `message` says what happened and why, `remedy` what to do about it.
+ * A fault that affects the agent's work. `since` is Unix ms inside the agent (`Problem<number>`), ISO 8601 in reports.
+ * `message` says what happened and why, `remedy` what to do about it.
  */
 export interface Problem<Instant extends number | string = string, Code extends ErrorCode = ErrorCode> {
   readonly code: Code;

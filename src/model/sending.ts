@@ -16,7 +16,7 @@ export interface SendAttempt {
   /** Unique; names the private file that the attempt leaves, and its process. */
   tag: string;
   text: string;
-  /** This file goes out instead of the text: its absolute path. */
+  /** The absolute path of the file that is sent instead of the text. */
   file: string | null;
   target: SendTarget;
 }
@@ -52,9 +52,9 @@ export interface MessageSender {
   /** Starts an attempt before it returns; resolves when it ended, at its deadline at the latest. Never rejects. */
   start(attempt: SendAttempt): Promise<AttemptResult>;
   /**
-   * For an attempt of an earlier life of the daemon: waits for its process, as long as a send may take; tells if it may have
-   * dispatched. `isSameBoot`: the machine has not been started anew since. Undefined: we are stopping, and its process is left
-   * to the next start.
+   * For an attempt of an earlier run of the daemon: waits for its process, as long as a send may take; returns whether
+   * it may have dispatched. `isSameBoot`: the machine has not been restarted since. Undefined: we are stopping, and its
+   * process is left to the next start.
    */
   settle(tag: string, isSameBoot: boolean): Promise<{ dispatched: boolean } | undefined>;
   /** Drops what an attempt left behind. */
@@ -77,7 +77,7 @@ export interface SentRow {
   isDelivered: boolean;
   isRead: boolean;
   wasDowngraded: boolean;
-  /** chat.db does not say (yet) whether it came in or went out: one of ours is written so at first. Left out: it went out. */
+  /** chat.db does not show (yet) whether it was received or sent: our rows are first written that way. Left out: it was sent. */
   isUndecided?: boolean;
   /** For a row without text and chat: the conversation that its handle names. macOS 26 leaves such ghosts of failed sends. */
   ghostOf: string | null;
@@ -106,7 +106,7 @@ export interface RowsWithin {
 
 /** chat.db, as far as the proof of a send goes. */
 export interface SentRows {
-  /** The newest row now, and when ROWIDs were last found given out anew (Unix ms); undefined while chat.db cannot be read. */
+  /** The newest row now, and when ROWIDs were last found to be reassigned (Unix ms); undefined while chat.db cannot be read. */
   position(): { generation: string; rowId: number; movedAt: number | null } | undefined;
   /** Outgoing rows after that one, oldest first, and those that may yet become some. */
   after(rowId: number, within?: RowsWithin): readonly SentRow[];
@@ -118,9 +118,9 @@ export interface SentRows {
   filesOf(rowId: number): readonly SentFile[];
   /** Where the row with this guid is now; undefined: nowhere. */
   rowIdOf(guid: string): number | undefined;
-  /** The outgoing rows with these guids as they stand now, and those that may yet become some. */
+  /** The current outgoing rows with these guids, and those that may still become some. */
   named(guids: readonly string[]): readonly SentRow[];
-  /** Where the rows with these guids are now, whosever they are. */
+  /** The current positions of the rows with these guids, from any sender. */
   placesOf(guids: readonly string[]): readonly RowPlace[];
   /** The marks of the outgoing rows with these guids, by guid; undefined while chat.db cannot be read. */
   statesOf(guids: readonly string[]): ReadonlyMap<string, RowState> | undefined;
@@ -168,7 +168,7 @@ export interface NewSend {
   assumed?: string | null;
   /** Equal for reflexes and first bubbles of equal words in one conversation; null for other texts. */
   twinKey: string | null;
-  /** The seq of the send that goes out in its place; null: it goes out itself. */
+  /** The seq of the send that is sent instead; null: it is sent itself. */
   twin: number | null;
   state: 'staging' | 'queued' | 'waiting' | 'deduplicated' | 'failed';
   errorCode: string | null;
@@ -177,7 +177,7 @@ export interface NewSend {
   partOf?: string | null;
   /** Its place among the parts, from 1; 0 for the whole. */
   part?: number;
-  /** This file goes out instead of a text: its absolute path; only its name while it has not been fetched. */
+  /** The file that is sent instead of a text: its absolute path; only its name while it has not been fetched. */
   file?: string | null;
   /** Where the file is to be fetched from; null for a text, and for a file that was staged at once. */
   source?: string | null;
@@ -213,12 +213,12 @@ export interface SendRecord extends Required<Omit<NewSend, 'state'>> {
   reported: number;
   /** Until when its later life is looked for; null: not. */
   lifeUntil: number | null;
-  /** 1 while the staged copy of its file may lie there. */
+  /** 1 while the staged copy of its file may exist. */
   staged: number;
   settledAt: number | null;
 }
 
-/** A file that goes out: staged already (`path`), or to be fetched first (`url`). `name` is what the person sees. */
+/** A file to be sent: staged already (`path`), or to be fetched first (`url`). `name` is what the person sees. */
 export type OutgoingFile = { readonly name: string } & ({ readonly path: string } | { readonly url: string });
 
 /**
@@ -239,7 +239,7 @@ export interface TextRequest {
   scheduleId?: string;
   /** The guid of the message that this answers. */
   answers?: string;
-  /** Sent after the text, each by itself. */
+  /** Sent after the text, each separately. */
   files?: readonly OutgoingFile[];
 }
 

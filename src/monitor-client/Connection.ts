@@ -14,7 +14,7 @@ interface ConnectionListener {
 /** From the attempt to the first frame, which the agent sends at once. */
 const FIRST_FRAME_MS = 10_000;
 const LOOK_EVERY_MS = 5_000;
-/** The agent pings every 30 s by itself; this is for one that is gone without a word. */
+/** The agent pings every 30 s; this is for an agent that disappeared without closing. */
 const PING_AFTER_MS = 35_000;
 const GONE_AFTER_MS = 50_000;
 
@@ -49,7 +49,7 @@ export class Connection {
     return true;
   }
 
-  /** Ends it in order; the listener hears nothing any more. */
+  /** Closes it cleanly; the listener is not called any more. */
   close(): void {
     if (this.hasEnded) return;
     this.hasEnded = true;
@@ -68,7 +68,7 @@ export class Connection {
     this.listener.frame(frame);
   }
 
-  /** Asks the clock, not a timer of its own: a sleeping machine or a hidden tab makes timers late. */
+  /** Uses the clock, not a timer: a sleeping machine or a hidden tab makes timers late. */
   private look(): void {
     const silentMs = this.clock.monotonic() - this.heardAt;
     if (silentMs >= (this.hasHeard ? GONE_AFTER_MS : FIRST_FRAME_MS)) {

@@ -1,4 +1,4 @@
-/** Who wants to hear what. A listener that throws does not keep the others from hearing. */
+/** Listeners by type. A listener that throws does not affect the others. */
 export class Listeners<Events> {
   private readonly byName = new Map<keyof Events, Set<(data: never) => void>>();
 
@@ -12,7 +12,7 @@ export class Listeners<Events> {
     };
   }
 
-  /** What a listener throws is thrown again once all have heard: it is a mistake of who listens. */
+  /** An exception of a listener is rethrown once all were called: it is an error of the listener. */
   tell<Name extends keyof Events>(name: Name, data: Events[Name]): void {
     const thrown: unknown[] = [];
     for (const listener of [...(this.byName.get(name) ?? [])]) {

@@ -24,9 +24,9 @@ export interface MonitorClientOptions {
   token: string | (() => string | Promise<string>);
   /** Where the platform has none (Node before 22): the one of the package `ws`. */
   WebSocket?: WebSocketConstructor;
-  /** What to hear about beyond the standard frames; default: nothing. */
+  /** Topics in addition to the standard frames; default: none. */
   topics?: readonly Topic[];
-  /** What the others are told; default `online`. */
+  /** The presence shown to others; default `online`. */
   presence?: Presence;
   /** How long a request may take; default 10 s. */
   requestTimeoutMs?: number;
@@ -36,7 +36,7 @@ export interface MonitorClientOptions {
 /** What can be listened to: `state`, and the data of every frame by its type. */
 export type MonitorEvents = Omit<ServerFrames, 'ping' | 'pong' | 'response'> & { state: ConnectionState };
 
-/** A connection that held this long lets the waits begin anew. */
+/** A connection that lasted this long resets the waits. */
 const STEADY_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 
@@ -88,7 +88,7 @@ export class MonitorClient {
     void this.attempt(this.round);
   }
 
-  /** Ends the connection and all attempts; requests that wait are rejected. `connect` begins anew. */
+  /** Ends the connection and all attempts; waiting requests are rejected. `connect` starts again. */
   close(): void {
     this.round += 1;
     this.retry?.cancel();
@@ -99,13 +99,13 @@ export class MonitorClient {
     if (this.current.name !== 'idle') this.become({ name: 'idle' });
   }
 
-  /** Tells the others; said again after each reconnect. */
+  /** Sends the presence to the others; repeated after each reconnect. */
   setPresence(presence: Presence): void {
     this.presence = presence;
     if (this.current.name === 'online') this.connection?.send({ type: 'user_presence', data: presence });
   }
 
-  /** Replaces what is heard about; asked for again after each reconnect. */
+  /** Replaces the topics; subscribed again after each reconnect. */
   subscribe(topics: readonly Topic[]): void {
     this.topics = topics;
     if (this.current.name === 'online')
@@ -181,7 +181,7 @@ export class MonitorClient {
     else this.wait(why, wantsCalm(ending));
   }
 
-  /** Whoever can get another token is tried again with it. */
+  /** If another token can be obtained, it is tried again. */
   private refused(why: string): void {
     if (typeof this.options.token === 'function') {
       this.wait(why, false);

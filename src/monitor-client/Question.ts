@@ -10,7 +10,7 @@ export type Answer<T> =
   | { state: 'ready'; value: T }
   | { state: 'failed'; error: MonitorError; value?: T };
 
-/** When to ask again: at events of these topics, or when a text came in or went out. */
+/** When to request again: at events of these topics, or when a text was received or sent. */
 export type Occasion = Topic | 'chat_message';
 
 /** Between two askings, however much happens. */
@@ -69,7 +69,7 @@ export class Question<V extends MonitorVerb> {
       const value = await this.client.request(this.verb, this.args);
       if (count === this.count) this.become({ state: 'ready', value });
     } catch (error) {
-      // A lost connection is told by the client's state; it is asked again at the next one.
+      // The client's state reports a lost connection; the request is repeated at the next one.
       if (!(error instanceof MonitorError)) throw error;
       if (error.code === 'disconnected' || count !== this.count) return;
       // An agent that has other work is asked again; meanwhile what was known before does.

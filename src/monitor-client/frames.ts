@@ -24,7 +24,7 @@ export function readServerFrame(text: unknown): ServerFrame | undefined {
   try {
     value = JSON.parse(text);
   } catch {
-    // Told by the return: what is no JSON is no frame.
+    // Shown by the return value: text that is not JSON is not a frame.
     return undefined;
   }
   if (!isRecord(value) || typeof value.type !== 'string' || !Object.hasOwn(NEEDED, value.type))

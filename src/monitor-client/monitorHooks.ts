@@ -11,7 +11,7 @@ export interface UiHooks {
   useRef<T>(initial: T): { current: T };
 }
 
-/** A notification with the time at which it came, ISO 8601, and a number of its own. */
+/** A notification with the time of its arrival, ISO 8601, and a unique number. */
 export interface NotificationAt extends Notification {
   id: number;
   at: string;

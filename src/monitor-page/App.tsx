@@ -23,7 +23,7 @@ const TOPICS = [
   'doctor',
 ] as const;
 
-/** The page: who opens it by a fresh link, or has a session in this tab, is in; anybody else is asked for a token. */
+/** The page: signed in by a fresh link or a session in this tab; otherwise it asks for a token. */
 export function App({ linkToken }: { linkToken: string | null }) {
   const [stage, setStage] = useState<Stage>(() => {
     if (linkToken !== null) return { name: 'opening' };

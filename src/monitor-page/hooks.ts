@@ -6,8 +6,8 @@ const hooks = monitorHooks({ useState, useEffect, useRef });
 export const { useMonitor } = hooks;
 
 /**
- * As the client has it, but for one thing: what was answered while texts were shown is gone at once when they are to be hidden, and not
- * only once the agent has answered anew.
+ * Like the client's, with one difference: answers with texts are removed immediately when texts are hidden, not only
+ * after the agent has answered again.
  */
 export const useAnswer: MonitorHooks['useAnswer'] = (client, verb, args, occasions) => {
   const { again, of, ...answer } = hooks.useAnswer(client, verb, args, occasions);

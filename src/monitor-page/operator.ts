@@ -14,7 +14,7 @@ export interface Operator {
   tell: (level: NotificationLevel, message: string) => void;
   /** Ends the session of this tab. */
   leave: () => void;
-  /** Asks the agent to do something; its fault is told. Undefined if it was not done. */
+  /** Sends a request to the agent and shows its error. Undefined if it was not done. */
   act: <V extends Verb>(verb: V, args: Verbs[V]['args']) => Promise<Verbs[V]['result'] | undefined>;
 }
 

@@ -1,7 +1,7 @@
 import type { NotificationLevel, Verbs } from '../monitor-client/index.js';
 import { counted } from './words.js';
 
-/** What is told of an act: what happened by the agent's answer, and not what was asked for. */
+/** The notice after an action: what happened according to the agent's answer, not what was requested. */
 type Told = readonly [NotificationLevel, string];
 
 const EVERYTHING = '*';
@@ -15,7 +15,7 @@ export function pausedWords({ conversation, changed }: Verbs['pause']['result'])
     : ['info', `${what} was paused already.`];
 }
 
-/** Of a resume of everything. Conversations that are paused by themselves stay so. */
+/** For a resume of everything. Conversations with their own pause stay paused. */
 export function resumedWords({ resumed, stillPaused }: Verbs['resume']['result']): Told {
   if (stillPaused.length > 0) {
     const where = counted(stillPaused.length, 'conversation');

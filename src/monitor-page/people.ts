@@ -13,7 +13,7 @@ export interface People {
 /** A masked number or address within a text: `+1•••1234`. */
 const MASKED = /[^\s:,;()"'=]*•••[^\s:,;()"'=]*[^\s:,;()"'=.!?•]|[^\s:,;()"'=]+•••/g;
 
-/** Whoever has the same mask as another one keeps it. */
+/** A person with the same mask as another one stays masked. */
 export function peopleOf(
   known: readonly Pick<Conversation, 'conversation' | 'name'>[],
   reveals: boolean,

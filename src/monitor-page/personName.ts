@@ -3,7 +3,7 @@ export function personName(handle: string): string {
   return handle.replace(/^[A-Za-z]*;[-+];/, '');
 }
 
-/** Who wrote what went out: the agent, or a person with another device of the account. */
+/** The sender of a sent text: the agent, or a person with another device of the account. */
 export function ownName(sender: string): string {
   return sender === 'operator' ? 'Operator' : 'Agent';
 }

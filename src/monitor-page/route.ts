@@ -29,7 +29,7 @@ function decoded(at: string): string {
   try {
     return decodeURIComponent(at);
   } catch {
-    // Half an escape: it is taken as it stands, and nothing has that name.
+    // An incomplete escape: it is used unchanged, and nothing has that name.
     return at;
   }
 }

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 
-/** The time, Unix ms, anew each `everyMs`. */
+/** The time, Unix ms, updated every `everyMs`. */
 export function useNow(everyMs = 5_000): number {
   const [now, setNow] = useState(Date.now());
   useEffect(() => {

@@ -3,7 +3,7 @@ import type { MonitorClient } from '../monitor-client/index.js';
 import { useAnswer } from './hooks.js';
 import { type People, peopleOf } from './people.js';
 
-/** The people of the newest conversations, asked for again when somebody else writes or is written to. */
+/** The people of the newest conversations, requested again when there is a message from or to another person. */
 export function usePeople(client: MonitorClient, reveals: boolean): People {
   const answer = useAnswer(client, 'conversations', { limit: 50, messages: 1 }, []);
   const known = answer.state === 'loading' ? [] : (answer.value ?? []);

@@ -10,7 +10,7 @@ export interface Toast {
 const SHOWN_MS = 6_000;
 const MOST = 4;
 
-/** What is told for a moment. An error stays until it is put away. */
+/** Temporary notices. An error stays until it is dismissed. */
 export function useToasts(): {
   toasts: readonly Toast[];
   tell: (level: NotificationLevel, message: string) => void;

@@ -13,7 +13,7 @@ export function duration(ms: number): string {
   return joined(Math.floor(ms / DAY), 'd', Math.floor((ms % DAY) / HOUR), 'h');
 }
 
-/** How far a time lies from now: "now", "3 min ago", "in 2 h". */
+/** The distance of a time from now: "now", "3 min ago", "in 2 h". */
 export function distance(at: number, now: number): string {
   const ms = now - at;
   if (Math.abs(ms) < 5 * SECOND) return 'now';

@@ -14,7 +14,7 @@ interface Entry {
 const COLLECT_MS = 50;
 /** After so many clients other work gets its turn. */
 const CLIENTS_AT_ONCE = 10;
-/** Live events beyond so many in one go are left out: they are hints, and nobody could read them. */
+/** Live events above this number at once are left out: they are only hints, and too many to read. */
 const MOST_EVENTS = 1_000;
 
 /**

@@ -10,7 +10,7 @@ export interface Session {
   readonly expiresAt: number;
 }
 
-/** Why a connection is closed by us; all but 1001, 1009 and 1013 are of the range for private use (RFC 6455, 7.4.2). */
+/** The close codes that we use; all except 1001, 1009 and 1013 are from the private range (RFC 6455, 7.4.2). */
 export const CLOSE = {
   /** The agent stops. */
   goingAway: 1001,
@@ -40,7 +40,7 @@ export class Client {
   pingedAt: number;
   /** When it came, monotonic ms. */
   readonly since: number;
-  /** Whether its user was told that the session ends soon. */
+  /** Whether its user was notified that the session ends soon. */
   warned = false;
   private readonly rate = new RateLimit(FRAME_RATE);
   private closing: Timer | undefined;
@@ -63,7 +63,7 @@ export class Client {
     return this.closing === undefined && this.socket.readyState === this.socket.OPEN;
   }
 
-  /** The ping of RFC 6455, which every client answers by itself, a browser too. */
+  /** The ping of RFC 6455, which every client answers automatically, including browsers. */
   ping(): void {
     if (this.isOpen) this.socket.ping();
   }
@@ -95,7 +95,7 @@ export class Client {
     this.closing = this.clock.after(CLOSING_MS, () => this.socket.terminate());
   }
 
-  /** The socket closes by itself, for a frame that is none (1009, 1002 …); it is cut off if that takes long. */
+  /** The socket closes on its own after an invalid frame (1009, 1002 …); it is cut off if that takes long. */
   failed(): void {
     this.closing ??= this.clock.after(CLOSING_MS, () => this.socket.terminate());
   }

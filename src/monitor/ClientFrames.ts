@@ -13,9 +13,9 @@ import { WorkBudget } from './WorkBudget.js';
 /** What a request may ask for; `userId` is who asks. What it throws is answered as an error. */
 export type MonitorHandler = (input: Record<string, unknown>, userId: string) => unknown;
 
-/** Requests of all clients together: each is answered by the agent between two pieces of its own work. */
+/** Requests of all clients together: the agent answers each between two pieces of its own work. */
 const REQUEST_RATE = { burst: 200, perSecond: 100 };
-/** Whoever has looked at too much may still stop the sending: these cost little, and cannot wait. */
+/** A user over the limit may still stop sending: these requests cost little, and cannot wait. */
 const URGENT: ReadonlySet<string> = new Set(['pause', 'resume']);
 
 const BINARY = { kind: 'refused', error: 'Invalid message format: binary' } as const;
@@ -26,7 +26,7 @@ interface ClientFramesOptions {
   clients: Clients;
   broadcast: Broadcast;
   verbs: Readonly<Record<string, MonitorHandler>>;
-  /** The status for somebody who has just subscribed. */
+  /** The status for a client that has just subscribed. */
   status: () => StatusSnapshot;
   clock: Clock;
   /** A client was cut off for what it did. */
@@ -79,7 +79,7 @@ export class ClientFrames {
     }
   }
 
-  /** Tells everybody what a user is now. */
+  /** Reports the current presence of a user to all clients. */
   tellPresence(userId: string): void {
     const { clients, broadcast } = this.options;
     broadcast.post({ type: 'user_presence', data: { userId, status: clients.presenceOf(userId) } });

@@ -44,7 +44,7 @@ export class Clients {
     return [...this.known];
   }
 
-  /** Whether anybody asked for more than the standard frames. */
+  /** Whether any client subscribed to more than the standard frames. */
   get hasSubscribers(): boolean {
     return this.users().some(({ topics }) => topics.size > 0);
   }

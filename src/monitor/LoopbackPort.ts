@@ -11,8 +11,8 @@ const TRY_AGAIN_MS = 10_000;
 const ABSENT = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT']);
 
 /**
- * One port on both loopback addresses, and on nothing else. Both are needed: `localhost` may mean either, and whoever has
- * the other one would be shown our tokens. What cannot be had is tried again until `stop`.
+ * One port on both loopback addresses only. Both are needed: `localhost` may mean either, and another program on the
+ * other address would get our tokens. An address that is not available is retried until `stop`.
  */
 export class LoopbackPort {
   private readonly servers = new Map<string, Server>();

@@ -6,8 +6,9 @@ const EVERYBODY: Rate = { burst: 300, perSecond: 50 };
 const ONE_USER: Rate = { burst: 150, perSecond: 10 };
 
 /**
- * How much of the agent's time may go into requests. Each is done in one go, and nothing else runs meanwhile: who asks for
- * what takes long is refused sooner, others are not, and the agent's own work goes on. Times are monotonic, in ms.
+ * How much of the agent's time may go into requests. Each runs without interruption, and nothing else runs meanwhile: a
+ * user with expensive requests is refused sooner, others are not, and the agent's own work continues. Times are
+ * monotonic, in ms.
  */
 export class WorkBudget {
   private readonly everybody = new RateLimit(EVERYBODY);

@@ -16,7 +16,7 @@ export function readClientFrame(
   try {
     value = JSON.parse(text);
   } catch {
-    // What does not parse is told to whoever sent it.
+    // Parse errors are reported to the sender.
     return { kind: 'refused', error: 'Invalid message format: not JSON' };
   }
   if (excessOf(value, FRAME_LIMITS) !== undefined)

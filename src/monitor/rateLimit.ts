@@ -4,7 +4,7 @@ export interface Rate {
   readonly perSecond: number;
 }
 
-/** Counts what somebody does against a rate: a bucket that fills up again with time. */
+/** Limits a rate: a bucket that refills over time. */
 export class RateLimit {
   private left: number;
   private at: number | undefined;

@@ -1,13 +1,13 @@
 import { errors, jwtVerify, SignJWT } from 'jose';
 import { randomHex } from '../system/random.js';
 
-/** A session token opens the channel; a link token stands in an address and is exchanged for one, once. */
+/** A session token opens the channel; a link token is part of an address and is exchanged for a session token once. */
 export type TokenUse = 'session' | 'link';
 
 /** Of a link token; session tokens have no audience, so that any JWT with `sub` and `exp` signed by the secret is one. */
 const LINK_AUDIENCE = 'edge-agent/monitor-link';
 const ALGORITHM = 'HS256';
-/** A user's name as it stands in tokens, frames and log lines. */
+/** A user's name in tokens, frames and log lines. */
 export const USER_PATTERN = /^[\w.@+-]{1,64}$/;
 
 export const SESSION_MS = 12 * 3600_000;
@@ -23,7 +23,7 @@ interface TokenOptions {
   now: number;
 }
 
-/** `expiresAt` is Unix ms, as is `madeAt`, 0 if the token does not tell; `id` is the token's own where it has one. */
+/** `expiresAt` is Unix ms, as is `madeAt`, 0 if the token does not have it; `id` is the token's id, if any. */
 export type JudgedToken =
   | { kind: 'valid'; userId: string; madeAt: number; expiresAt: number; id: string | undefined }
   | { kind: 'refused'; why: string };
@@ -40,8 +40,8 @@ export function makeToken(key: Uint8Array, { use, user, ttlMs, now }: TokenOptio
 }
 
 /**
- * Checks signature (HS256 and nothing else), `exp`, `sub` and what the token is for. Never rejects; `why` is for whoever
- * showed it and gives nothing of the token away.
+ * Checks signature (only HS256), `exp`, `sub` and the purpose of the token. Never rejects; `why` is for the sender and
+ * reveals nothing of the token.
  */
 export async function judgeToken(
   key: Uint8Array,

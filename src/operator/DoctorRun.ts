@@ -22,7 +22,7 @@ const CALM_MS = 10_000;
 /** Of the doctor: everything is well, or something is not. */
 const LOOKED = new Set<number | null>([0, 1]);
 
-/** Runs `edge-agent doctor` as a process of its own, one at a time; its report is left in the state directory. */
+/** Runs `edge-agent doctor` as a separate process, one at a time; its report is saved in the state directory. */
 export class DoctorRun {
   private running: AbortController | undefined;
   private endedAt = Number.NEGATIVE_INFINITY;

@@ -13,7 +13,7 @@ const MOST = 100;
 /** In characters; longer ones are cut. */
 const LONGEST = 500;
 
-/** The newest 100 notifications, whether somebody watched or not; over restarts of the agent. */
+/** The newest 100 notifications, with or without connected clients; across restarts of the agent. */
 export class NotificationHistory {
   private notifications: PastNotification[];
   private changed = false;

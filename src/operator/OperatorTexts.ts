@@ -1,6 +1,6 @@
 import type { OperatorReply } from '../incoming/ChatEvents.js';
 
-/** What goes out in the name of the account from another device is said by this sender. */
+/** The sender of texts from another device of the account. */
 export const OPERATOR = 'operator';
 
 const MOST = 500;

@@ -22,7 +22,7 @@ const TASKS: readonly (readonly [keyof Figures, (left: number) => string])[] = [
   ['uploads', (left) => `Uploading ${count(left, 'image')}`],
 ];
 
-/** Tells what is being done, and how much of it: against the most there was since it began. */
+/** Reports the current task and its progress, relative to the maximum since it began. */
 export class Progress {
   private readonly most = new Map<keyof Figures, number>();
 

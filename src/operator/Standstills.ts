@@ -17,8 +17,9 @@ interface Seen {
 const LONGEST_LOOK_MS = 15_000;
 
 /**
- * Measures, look by look, how long something waits although nothing known keeps it. A backlog that gets on stands at no time, however
- * old it is. While a known fault keeps it, the time runs back: what waited through an outage has its time to get on after it.
+ * Measures at each check how long something has waited without a known cause. A backlog that makes progress never
+ * counts as stuck, however old it is. While a known fault blocks it, the time runs backwards, so that items have time
+ * to proceed after an outage.
  */
 class Watch {
   private ms = 0;

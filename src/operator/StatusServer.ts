@@ -11,13 +11,13 @@ import { excessOf } from '../system/jsonShape.js';
 /** Answers one verb with something that JSON can carry, at once or later; what it throws is answered as an error. */
 export type StatusVerb = (input: Record<string, unknown>) => unknown;
 
-/** Stands for every verb that has no entry of its own. */
+/** Used for every verb without its own entry. */
 export const ANY_VERB = '*';
 
 const LONGEST_REQUEST = 1024 * 1024;
 /** So many pieces a request may come in. */
 const MOST_CHUNKS = 65_536;
-/** So many may be connected that have not sent their whole request; the oldest gives way, so that whoever asks is heard. */
+/** The maximum number of connections without a complete request; the oldest is closed, so that new callers are served. */
 const MOST_HALF_OPEN = 64;
 const MOST_CONNECTIONS = 1_024;
 /** A request is whole after so long, and its answer is read. */
@@ -30,9 +30,9 @@ const REQUEST_LIMITS = { nesting: INPUT_LIMITS.nesting, size: LONGEST_REQUEST } 
 const LOOK_EVERY_MS = 2_000;
 
 /**
- * The daemon's private door: a unix socket (mode 0600 in a 0700 directory) that answers one line of JSON
- * `{"verb": …}` with one line `{"ok": true, "result": …}` or `{"ok": false, "error": {code, message, remedy}}`. Whoever
- * removes it, it is there again within seconds: the emergency stop goes through it.
+ * The daemon's private interface: a unix socket (mode 0600 in a 0700 directory) that answers one line of JSON `{"verb":
+ * …}` with one line `{"ok": true, "result": …}` or `{"ok": false, "error": {code, message, remedy}}`. If it is removed,
+ * it is created again within seconds, because the emergency stop uses it.
  */
 export class StatusServer {
   /** Those who are connected, and what ends each in time. */
@@ -59,9 +59,9 @@ export class StatusServer {
   }
 
   /**
-   * Listens; whatever lies at the path is stale and removed, because the caller holds the instance lock. While the directory of the path
-   * is gone it is not made (it may be put back) and the socket is at `refuge`. Throws EdgeError `state_unwritable` if the
-   * directory belongs to somebody else.
+   * Listens; any existing file at the path is stale and removed, because the caller holds the instance lock. While the
+   * directory of the path is missing it is not created (it may be put back) and the socket is at `refuge`. Throws
+   * EdgeError `state_unwritable` if the directory belongs to another user.
    */
   static async listen(
     path: string,
@@ -128,14 +128,14 @@ export class StatusServer {
     );
   }
 
-  /** Listens anew if what lies at the path is not our socket. Never throws: the next look tries again. */
+  /** Listens again if the file at the path is not our socket. Never throws: the next check retries. */
   private async look(): Promise<void> {
     try {
       const isThere = lstatSync(this.at, { throwIfNoEntry: false })?.ino === this.inode;
       if (!this.isLost && this.at === this.place() && isThere) return;
       const wasLost = this.isLost;
       this.isLost = true;
-      // Before the new one listens: closing removes whatever lies at the path. Those who are connected are answered still.
+      // Before the new one listens, because closing removes the file at the path. Connected callers are still answered.
       this.server?.close();
       this.server = undefined;
       if (!wasLost) this.log.warn('The status socket was removed; recreating it');

@@ -6,8 +6,8 @@ import { type Clock, systemClock } from '../system/clock.js';
 export const CANNOT_ASK_REMEDY = 'Run this as the user who runs the agent; if you did, restart the agent.';
 
 /**
- * What the daemon said, or why nobody said anything. `cannotTell` is never to be read as "not running"; `wasAsked`: what was
- * asked for has reached it, perhaps, and may be carried out; `mayPass`: whoever asks again in a moment may get an answer.
+ * The daemon's answer, or why there is none. `cannotTell` must never be read as "not running"; `wasAsked`: the request
+ * may have reached the daemon, and may be carried out; `mayPass`: a retry in a moment may succeed.
  */
 export type DaemonAnswer<Result = unknown> =
   | { kind: 'answered'; result: Result }

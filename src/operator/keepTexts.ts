@@ -9,7 +9,7 @@ import type { JournalText } from '../store/textJournal.js';
 import type { Clock } from '../system/clock.js';
 import { OPERATOR } from './OperatorTexts.js';
 
-/** Keeps every text in and out for those who watch, whether somebody does or not, in the write that stores it. */
+/** Stores every received and sent text for monitor clients, in the same write, even without clients. */
 export function keepTexts(from: {
   outgoing: Pick<Outgoing, 'onOutcome'>;
   incoming: { onOperatorReply: (listener: (reply: OperatorReply) => void) => void };
@@ -22,7 +22,7 @@ export function keepTexts(from: {
   );
   incoming.onOperatorReply(({ conversation, guid, text, sentAt }) => {
     const writtenAt = Date.parse(sentAt);
-    // A row without a date was written just now, as far as anybody knows.
+    // A row without a date counts as written just now.
     const saidAt = Number.isNaN(writtenAt) ? clock.now() : writtenAt;
     store.textJournal.add({ conversation, messageId: guid, text, sender: OPERATOR, saidAt });
   });

@@ -51,7 +51,7 @@ interface MonitorVerbsOptions {
   log: Logger;
   notifications: Pick<NotificationHistory, 'list'>;
   doctor: Pick<DoctorRun, 'isRunning' | 'start'>;
-  /** Somebody did something that others should know of. */
+  /** A user did something that others should see. */
   onAct: (userId: string, words: string) => void;
 }
 
@@ -100,7 +100,7 @@ export function monitorVerbs(options: MonitorVerbsOptions): Readonly<Record<Moni
 
 type Input = Record<string, unknown>;
 
-/** Who does something is logged, and told to everybody who watches if it changed anything. */
+/** Actions are logged with the user, and reported to all clients if they changed anything. */
 function act<Result>(
   name: string,
   verb: (input: Input) => Result,

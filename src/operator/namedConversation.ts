@@ -11,8 +11,8 @@ export interface NamedConversation {
 }
 
 /**
- * The conversation that an operator means. Throws EdgeError `conversation_unknown` for what is neither a phone number nor
- * an address nor a group id, unless chat.db knows somebody of that name: a typo must not pass for a person.
+ * The conversation that an operator means. Throws EdgeError `conversation_unknown` for what is neither a phone number
+ * nor an address nor a group id, unless chat.db has that name: a typo must not pass for a person.
  */
 export function namedConversation(
   written: string,

@@ -1,7 +1,7 @@
 import { EdgeError } from '../errors.js';
 import type { ErrorCode } from '../model/errorCodes.js';
 
-/** Less is no beginning that anybody means: it would fit one id today and another tomorrow. */
+/** A shorter prefix is not accepted: it would match one id today and another tomorrow. */
 const SHORTEST = 4;
 const MOST_SHOWN = 5;
 

@@ -2,7 +2,7 @@ import type { ChatDb } from '../messages/chatdb/ChatDb.js';
 import { AddressBook, type AddressBookOptions } from '../messages/contacts/AddressBook.js';
 import { isGroupKey } from '../messages/conversationId.js';
 
-/** No name is shown longer: whoever is in a group may name it. In characters. */
+/** The maximum length of a displayed name, because any member of a group may name it. In characters. */
 const LONGEST = 80;
 
 /** What the people of this Mac call a conversation, by its canonical key; null if no name is known. */

@@ -9,8 +9,8 @@ import { neededText } from './verbInput.js';
 const EVERYBODY: NamedConversation = { key: EVERY_CONVERSATION, known: true };
 
 /**
- * Lets an operator stop what goes out, in one conversation or everywhere, and with `incoming` also what is posted to the
- * backend; and lets it go on. Durable. What `meant` throws for is not paused; what was paused before can be resumed.
+ * Stops and resumes sending for an operator, in one conversation or everywhere, and with `incoming` also posting to the
+ * backend. Durable. A conversation for which `meant` throws is not paused; existing pauses can be resumed.
  */
 export function pauseVerbs(
   store: Store,

@@ -15,8 +15,8 @@ const MACHINE = of('can_read', 'can_send');
 const NO_BACKEND = of('can_post', 'is_answered', 'commands_reach_us');
 
 /**
- * Every problem by what it means. That a message, item or event was set aside or refused is a notice: a stranger could
- * cause one every day, and whoever is called by a heartbeat need not come for it at once.
+ * The meaning of every problem. A message, item or event that was set aside or refused is a notice: a stranger could
+ * cause one every day, and it is no reason for an on-call alarm.
  */
 const MEANINGS: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
   stopping: of('can_send', 'commands_reach_us'),
@@ -74,7 +74,7 @@ const MEANINGS: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
   delivery_refused: notice('nothing_given_up'),
 };
 
-/** Of which signs a problem is; none where it is of none, or is not known here. */
+/** The vital signs of a problem; empty if it has none, or is not known here. */
 export function signsOf(code: ErrorCode): readonly VitalSignName[] {
   return MEANINGS[code]?.signs ?? [];
 }
@@ -103,7 +103,7 @@ interface Held {
   readonly storing: boolean;
 }
 
-/** By what the rooms know to be wrong: what it keeps, which is no fault of its own. */
+/** By known faults: the items that they block, which are not at fault themselves. */
 export function heldBy(problems: readonly Problem<number>[]): Held {
   const hasCode = (...codes: readonly ErrorCode[]) => problems.some(({ code }) => codes.includes(code));
   const has = (wanted: (meaning: Meaning | undefined) => boolean) =>

@@ -5,7 +5,7 @@ import type { Store } from '../store/Store.js';
 import type { NamedConversation } from './namedConversation.js';
 import { pauseVerbs } from './pauseVerbs.js';
 
-/** A pause that is lifted by the next start; `incoming`: only what comes in goes on. */
+/** A pause that the next start ends; `incoming`: only incoming messages resume. */
 interface Wish {
   conversation: string;
   incoming: boolean;

@@ -59,7 +59,7 @@ export function scheduleEntry(text: ScheduledText, { nameOf }: Names, withText: 
   };
 }
 
-/** As a cancel by the backend, which is told by the text's ack and, whatever acks it wants, by an event. */
+/** Like a cancel by the backend; the backend gets the text's ack and, whatever acks are configured, an event. */
 function takeBack(
   store: Store,
   cancel: (id: string, cancelledBy: string) => Cancellation,

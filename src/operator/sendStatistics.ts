@@ -6,7 +6,7 @@ const BUCKETS_MS = [250, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, Infin
 /** Only so many are counted, so that the question costs the same on any day: some 10 ms. */
 const MOST_TEXTS = 5_000;
 
-/** How texts went out in the last 24 hours; of more than 5 000, the newest. `now` is Unix ms. */
+/** The results of texts in the last 24 hours; of more than 5 000, the newest. `now` is Unix ms. */
 export function sendStatistics(store: Pick<Store, 'recentTexts'>, now: number): SendStatistics {
   const begins = dayOfHours(now);
   const [since = now] = begins;

@@ -8,9 +8,9 @@ import type { NamedConversation } from './namedConversation.js';
 import type { Names } from './names.js';
 
 /**
- * Lets the operator send a text or a file: as a command of his own, so that it is stored, ordered, sent once and
- * confirmed like any other, and can be looked at under its id. The backend gets no ack of it; the events of a text that
- * went out it does get. `file.path` must be a copy that was handed over. What `meant` throws for is not stored.
+ * Sends a text or a file for the operator: as an operator command, so that it is stored, ordered, sent once and
+ * confirmed like any other, and can be shown by its id. The backend gets no ack of it, but the events of the sent text.
+ * `file.path` must be a copy made by the command line. A conversation for which `meant` throws is not stored.
  */
 export function sendVerb(
   store: Store,

@@ -3,10 +3,10 @@ import { ERROR_CODES } from '../model/errorCodes.js';
 import type { NotificationLevel } from '../model/monitorFrames.js';
 import type { StatusSnapshot } from '../model/status.js';
 
-/** The topics of which the status tells. */
+/** The topics that the status covers. */
 type StatusTopic = Extract<Topic, 'queues' | 'schedule' | 'pauses' | 'problems'>;
 
-/** Something that those who watch are told because two snapshots differ. */
+/** A report to monitor clients because two snapshots differ. */
 export type Change =
   | { kind: 'snapshot' }
   | { kind: 'notification'; level: NotificationLevel; message: string }
@@ -65,7 +65,7 @@ function problemChanges(before: StatusSnapshot, now: StatusSnapshot): Change[] {
   ];
 }
 
-/** A snapshot without what always changes; evidence is anew once a minute. */
+/** A snapshot without the fields that always change; evidence is renewed once a minute. */
 function essence(snapshot: StatusSnapshot): string {
   const signs = Object.entries(snapshot.vital_signs).map(([name, { evidence_at: at, ...sign }]) => [
     name,

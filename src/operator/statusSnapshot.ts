@@ -50,7 +50,7 @@ interface SnapshotSources {
   monitoring: { fault(): Problem<number> | undefined; view(): StatusSnapshot['monitor'] };
   continuity: { faults(): readonly Problem<number>[] };
   health: { faults(): readonly Problem<number>[]; update(): StatusSnapshot['update'] };
-  /** Since when the agent ends what is on its way, Unix ms; undefined while it is not told to stop. */
+  /** Since when the agent is stopping, Unix ms; undefined while it is not. */
   stoppingSince: number | undefined;
   /** When chat.db was last read, Unix ms; null: not since the start. */
   chatDbReadAt: number | null;
@@ -260,7 +260,7 @@ function vitalFacts(sources: SnapshotSources, view: LinkView): VitalFacts {
   };
 }
 
-/** Refused ones have a problem of their own, unless those of several commands were refused and none was read since. */
+/** Refused ones have a separate problem, unless those of several commands were refused and none was read since. */
 function doAcksWait({ acks }: Store, { refusedAcks }: LinkView): boolean {
   if (acks.count() > refusedAcks.count) return true;
   return refusedAcks.commands > 1 && (acks.readAt ?? 0) < (refusedAcks.since ?? 0);

@@ -6,7 +6,7 @@ import { systemClock } from '../system/clock.js';
 import { Outbound } from '../system/Outbound.js';
 import { packageVersion } from '../system/version.js';
 
-/** Tells each configured channel once that this is a test, from this process. Ends within 10 s; never rejects. */
+/** Sends a test alert once to each configured channel, from this process. Ends within 10 s; never rejects. */
 export function testAlerts(
   { config, network }: Pick<LoadedConfig, 'config' | 'network'>,
   { env, platform }: { env: NodeJS.ProcessEnv; platform: NodeJS.Platform },

@@ -7,7 +7,7 @@ export function neededText(value: unknown, name: string, expected: string): stri
   throw new EdgeError('invalid_payload', `${name}: expected ${expected}.`, `Give ${name} as a text.`);
 }
 
-/** A handle for somebody who looks: whole only if texts are asked for (`texts` is true), which need as much trust. */
+/** A handle for display: in full only if texts are requested (`texts` is true), which need as much trust. */
 export function shownHandle(handle: string, texts: unknown): string {
   return texts === true ? handle : maskHandle(handle);
 }

@@ -18,7 +18,7 @@ interface Watching {
   clock: Clock;
   server: MonitorServer;
   agentName: () => string;
-  /** Something of which it matters, whether somebody watches or not. */
+  /** A value that depends on whether clients are connected. */
   notify: (level: NotificationLevel, message: string) => void;
   /** There is something to do, or less. */
   onWork: () => void;
@@ -26,12 +26,12 @@ interface Watching {
   guarded: (work: () => void) => void;
 }
 
-/** Tells those who watch of every text that is kept (`keepTexts`), and of the steps of commands, once each is stored. */
+/** Reports every stored text (`keepTexts`) and the steps of commands to monitor clients, once each is stored. */
 export function watchTexts(watching: Watching): void {
   const { components, store, clock, server, agentName, onWork, guarded } = watching;
   /** After the commit, and after what the agent itself does then. */
   const later = (work: () => void) => store.afterCommit(() => clock.after(0, () => guarded(work)));
-  /** Only while somebody watches; after the commit, and after what the agent itself does then. */
+  /** Only while a client is connected; after the commit, and after the agent's own work. */
   const tell = (work: () => void) => {
     if (!server.isWatched) return;
     store.afterCommit(() => {

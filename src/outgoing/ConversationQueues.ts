@@ -72,7 +72,7 @@ interface Lane {
   waiting: number[];
   /** The first text, once it has been read. */
   head: SendRecord | undefined;
-  /** Whether it is somebody new to chat.db, once that was asked, and when (monotonic). */
+  /** Whether the recipient is new to chat.db, once that was checked, and when (monotonic). */
   isNew: boolean | undefined;
   askedAt: number;
   /** The one entry that counts of those that the heaps have of it; none while nothing of it can go out. */
@@ -96,12 +96,12 @@ interface WaitingLane {
 interface QueueLimits {
   /** How long the next text of a conversation has to wait for the ones before it. */
   waitOf(conversation: string): number;
-  /** How long until somebody new may be written to. */
+  /** How long until a text to a new recipient is allowed. */
   newOpensInMs(): number;
   isNew(conversation: string, threadId: string): boolean;
 }
 
-/** What limits hold back: texts to somebody new, and texts of conversations that are too fast. */
+/** Texts that limits hold back: those to new recipients, and those of conversations that are too fast. */
 export interface HeldTexts {
   newRecipients: number;
   perMinute: number;
@@ -123,14 +123,15 @@ const SPARE_ENTRIES = 64;
 /** chat.db is asked about so many conversations in one look; the others' turn comes a moment later. */
 const MOST_ASKED = 50;
 const NEXT_ASK_MS = 5;
-/** Somebody who waits as new may have become known meanwhile. */
+/** A recipient who waits as new may have become known meanwhile. */
 const ASKED_ANEW_MS = 60_000;
 
 /**
- * Who sends next. Texts of one conversation keep their order; conversations do not wait for each other, the one with the
- * most urgent text goes first. A mirror of the ledger in memory: `reload` makes it true again. A lane is looked at when something of it
- * changes or its wait is over, so that a text costs the same however many conversations wait; but while nobody new may be written to,
- * each is looked at.
+ * Decides which text is sent next. Texts of one conversation keep their order; conversations do not wait for
+ * each other, and the one with the most urgent text goes first. This is an in-memory mirror of the ledger;
+ * `reload` restores it. A lane is checked only when it changes or its wait is over, so the cost of a text
+ * does not depend on the number of waiting conversations. While no new recipients are allowed, each lane is
+ * checked.
  */
 export class ConversationQueues {
   private readonly lanes = new Map<string, Lane>();
@@ -303,7 +304,7 @@ export class ConversationQueues {
     if (heap.size > 2 * this.lanes.size + SPARE_ENTRIES) heap.keep((entry) => entry.lane.entry === entry);
   }
 
-  /** The same while nobody new may be written to. */
+  /** The same while no new recipients are allowed. */
   private nextOfAll(newOpensInMs: number): NextSend {
     let best: ReadyLane | undefined;
     let soonest = Infinity;
@@ -333,7 +334,7 @@ export class ConversationQueues {
     return Math.max(0, pause, pace, backoff);
   }
 
-  /** While nobody new may be written to: how long this lane waits for that. */
+  /** While no new recipients are allowed: how long this lane waits for that. */
   private waitOfNew(lane: Lane, head: SendRecord, opensInMs: number, asks: { left: number }): number {
     const now = this.clock.monotonic();
     const mustAsk = lane.isNew === undefined || (lane.isNew && now - lane.askedAt >= ASKED_ANEW_MS);
@@ -346,7 +347,7 @@ export class ConversationQueues {
     return lane.isNew ? Math.min(opensInMs, ASKED_ANEW_MS) : 0;
   }
 
-  /** For whoever changes something of it: it is looked at before the next text is chosen. */
+  /** For callers that change the lane: it is checked before the next text is chosen. */
   private laneOf(conversation: string): Lane {
     let lane = this.lanes.get(conversation);
     if (lane === undefined) {

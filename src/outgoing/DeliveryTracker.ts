@@ -12,7 +12,7 @@ export type DeliveryEvent =
   | { kind: 'downgraded'; service: string | null }
   | { kind: 'failed'; error: number };
 
-/** Told of each step of a sent text's life once, inside the write that remembers it. */
+/** Called once for each step of a sent text's life, inside the write that stores it. */
 export type DeliveryListener = (send: SendRecord, event: DeliveryEvent) => void;
 
 const HOT_MS = 2 * 60_000;
@@ -36,7 +36,7 @@ export class DeliveryTracker {
   private timer: Timer | undefined;
   private changedSinceCold = true;
   private hotUntil = 0;
-  /** What was found is to be stored at the end of the look that goes on. */
+  /** The findings are to be stored at the end of the current look. */
   private isTelling = false;
   private readonly steady: SteadyTime;
   private readonly hot: Round;
@@ -46,7 +46,7 @@ export class DeliveryTracker {
     private readonly store: Store,
     private readonly rows: SentRows,
     private readonly clock: Clock,
-    /** Inside the write: a text that had failed went out, as this row says. */
+    /** Inside the write: this row shows that a failed text was sent after all. */
     private readonly arrived: (send: SendRecord, row: RowState) => void,
   ) {
     this.steady = new SteadyTime(clock);
@@ -95,9 +95,11 @@ export class DeliveryTracker {
     });
   }
 
-  /** Compares the texts behind this place, and tells what is new of them. Undefined: not all of that was possible now. */
+  /**
+   * Compares the texts after this position, and reports changes. Undefined: not all of that was possible now.
+   */
   private page(place: LivePlace): LivePlace | 'end' | undefined {
-    // What is known already is told once.
+    // A known change is reported once.
     if (this.isTelling) this.store.commitShared();
     const read = this.store.tryRead(() => {
       const texts = this.store.sends.living(place, PAGE);
@@ -147,7 +149,10 @@ export class DeliveryTracker {
     });
   }
 
-  /** Inside a write: nothing of a text that is not as it was compared any more, for another look told it. */
+  /**
+   * Inside a write: nothing is stored for a text that has changed since it was compared, because another look
+   * reported it.
+   */
   private tellOne({ text, sent, events, reported, isOver }: Step): void {
     const { sends } = this.store;
     const send = sends.get(text.seq);
@@ -164,7 +169,7 @@ export class DeliveryTracker {
 /** What is new of a text. */
 interface Step {
   text: LiveText;
-  /** It had failed, and this row says that it went out. */
+  /** It had failed, and this row shows that it was sent. */
   sent: RowState | undefined;
   events: DeliveryEvent[];
   reported: number;
@@ -177,12 +182,12 @@ function isThrough(row: RowState): boolean {
   return row.error === 0 && (row.isSent || row.isDelivered || row.isRead || row.wasDowngraded);
 }
 
-/** What was told once good news are told: after those, a second failure is news again. */
+/** What was reported once it succeeded: after that, a second failure is reported again. */
 function recovered(reported: number): number {
   return (reported & LIFE.failed) === 0 ? reported : (reported & ~LIFE.failed) | LIFE.recovered;
 }
 
-/** What a row says that was not told yet, in the order in which it happened. */
+/** The changes in a row that were not reported yet, in the order in which they happened. */
 function newSteps({ reported }: LiveText, row: RowState): DeliveryEvent[] {
   const steps: DeliveryEvent[] = [];
   if (row.wasDowngraded) steps.push({ kind: 'downgraded', service: row.service });
@@ -194,7 +199,10 @@ function newSteps({ reported }: LiveText, row: RowState): DeliveryEvent[] {
   return steps.filter(({ kind }) => (reported & LIFE[kind]) === 0);
 }
 
-/** Goes through all texts whose life goes on, a page in each turn of the loop, and then rests in proportion to what it took. */
+/**
+ * Goes through all texts that are still tracked, a page in each turn of the event loop, and then pauses in
+ * proportion to the time taken.
+ */
 class Round {
   private timer: Timer | undefined;
   isUnderWay = false;

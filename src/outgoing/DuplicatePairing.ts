@@ -7,7 +7,7 @@ import { steadyNow } from '../system/clock.js';
 /** How long after its message ended a reflex that names none may still come, in ms. */
 const LATE_REFLEX_MS = 10 * 60_000;
 
-/** A text in one of these states went out or may have. */
+/** A text in one of these states was sent or may have been. */
 const WENT_OUT: ReadonlySet<SendRecord['state']> = new Set(['attempting', 'confirming', 'sent', 'unknown']);
 
 function mayHaveGoneOut({ state, guid }: SendRecord): boolean {
@@ -44,7 +44,9 @@ export class DuplicatePairing {
     return decide(facts, { role, words, names: answers, namesUnknown });
   }
 
-  /** No post can have brought this name: not one of an agent that was forgotten either, whose reflexes are offered again. */
+  /**
+   * No post can have caused this name, not even one of a forgotten agent, whose reflexes are offered again.
+   */
   private isUnknown(guid: string): boolean {
     const { incoming, lineage } = this.store;
     if (incoming.isKnown(guid)) return false;
@@ -75,7 +77,7 @@ export class DuplicatePairing {
     if ((role !== 'reflex' && role !== 'first') || words === null) return [];
     const duplicateOf = isDuplicate(send) ? send.twin : null;
     const root = duplicateOf === null ? send : (known.get(duplicateOf) ?? this.store.sends.get(duplicateOf));
-    // An older version took other words for a duplicate: these never went out.
+    // An older version treated different words as duplicates: these were never sent.
     if (root !== undefined && root.twinKey !== words) return [];
     if (send.state === 'failed' && (root?.guid ?? null) === null) return [];
     return [{ seq, role, words, names: answers, assumed, duplicateOf }];
@@ -83,8 +85,9 @@ export class DuplicatePairing {
 }
 
 /**
- * The text that went out, or may have, in the words and for the message of one that waits, where this is a duplicate of it only since the
- * two messages, or conversations, are known to be one (rules 3 and 6). Where that was known when it arrived, `decide` has found it.
+ * The text that was (or may have been) sent in the words and for the message of a waiting one, if that is a
+ * duplicate only because the two messages, or conversations, are now known to be one (rules 3 and 6). If that
+ * was known on arrival, `decide` has found it.
  */
 export function saidMeanwhile(
   { sends, incoming }: Pick<Store, 'sends' | 'incoming'>,
@@ -101,7 +104,7 @@ export function saidMeanwhile(
     );
 }
 
-/** Whether another text goes out in its place: no attempt of its own counts. */
+/** Whether another text is sent instead of it: its own attempts do not count. */
 export function isDuplicate<Text extends Pick<SendRecord, 'twin' | 'tag'>>(
   text: Text,
 ): text is Text & { twin: number } {
@@ -109,39 +112,42 @@ export function isDuplicate<Text extends Pick<SendRecord, 'twin' | 'tag'>>(
 }
 
 /**
- * Which texts of a backend are the same answer said again.
+ * Recognises repeated answers of a backend.
  *
- * A backend answers a message twice: with a reflex over the socket and with the same words as the first bubble of its HTTP
- * reply. A message that is posted again may bring its reflex once more for each post. The person is to see the words once.
- * `decide` says of each reflex and each first bubble, when it arrives, whether it goes out or duplicates a text that is
- * known already. It is a pure function over stored facts, so a restart changes nothing.
+ * A backend answers a message twice: with a reflex over the socket and with the same words as the first bubble of its
+ * HTTP reply. A message that is posted again may cause its reflex again for each post. The person should see the words
+ * once. `decide` says for each reflex and each first bubble, when it arrives, whether it is sent or duplicates a known
+ * text. It is a pure function of stored facts, so a restart changes nothing.
  *
  * The rules:
  *
  * 1. Different words are never duplicates, whatever else is known. Words are equal after Unicode NFC, trimming, and white
  *    space read as one space, within one conversation.
- * 2. A text that failed without a row in chat.db did not go out: nothing is a duplicate of it.
- * 3. A reflex that names a message of ours (`in_reply_to`) belongs to that message. It duplicates what was said in the same
- *    words for that message, by a reflex that names it or by the first bubble of its reply, however often it is repeated.
- *    It duplicates nothing that was said for another message.
- * 4. A reflex that names an unknown message duplicates only the first bubble of a reply to that message, if we have one. Else
- *    it is sent, also when it is repeated: no post of ours can have brought it, and the name may be anything. But as long as what
- *    a restored store forgot is offered again, rule 3 holds: it may have posted the message, and not have read it again yet.
+ * 2. A text that failed without a row in chat.db was not sent: nothing is a duplicate of it.
+ * 3. A reflex that names a message of ours (`in_reply_to`) belongs to that message. It duplicates the same
+ *    words for that message, from a reflex that names it or from the first bubble of its reply, however often
+ *    it is repeated. It duplicates no text for another message.
+ * 4. A reflex that names an unknown message duplicates only the first bubble of a reply to that message, if
+ *    we have one. Else it is sent, also when it is repeated: no post of ours can have caused it, and the name
+ *    may be anything. But while commands that a restored store forgot are offered again, rule 3 holds: the
+ *    forgotten agent may have posted the message, and the restored one may not have read it again yet.
  * 5. A reflex that names no message is assumed to belong to:
- *    a. the oldest open message that was posted and has had no reflex. Such a message is owed one: the reflex is sent;
+ *    a. the oldest open message that was posted and has had no reflex. Such a message expects one: the reflex
+ *    is sent;
  *    b. else a message for which these words were said, open ones first, then those that ended within the last ten
- *       minutes, oldest first. The reflex is a duplicate. A text takes as many reflexes as its message had posts,
- *       itself included, so that one answer never takes more than it can have been repeated;
+ *       minutes, oldest first. The reflex is a duplicate. A text matches as many reflexes as its message had
+ *       posts, itself included, so one answer never matches more than its possible repeats;
  *    c. else the oldest open message that was posted more often than it has had reflexes, else the newest open message, else
  *       the one that ended last. The words are new: the reflex is sent.
  * 6. The first bubble of a reply duplicates a reflex in the same words that names its message; else one that names none,
- *    came after the message was first posted, and is paired with no other message. The earliest such reflex is taken: it
- *    can belong to the fewest messages. One that is assumed to belong to another message is taken only if the message has no
- *    reflex by name, and was posted at least as often as the reflex was said. The assumption was wrong then: the reflex
- *    belongs to the message from now on, and the other message gets the reflexes that the message was assumed to have.
+ *    came after the message was first posted, and is paired with no other message. The earliest such reflex
+ *    is chosen, because it can belong to the fewest messages. One that is assumed to belong to another
+ *    message is chosen only if the message has no reflex by name, and was posted at least as often as the
+ *    reflex was sent. Then the assumption was wrong: the reflex belongs to the message from now on, and the
+ *    other message gets the reflexes that were assumed to be this message's.
  *
- * Where the facts allow several readings, these rules send rather than drop. What they drop, the person got in the same
- * words, after the message was first posted.
+ * If the facts are ambiguous, these rules send rather than drop. If they drop a text, the person got the same
+ * words after the message was first posted.
  */
 
 /** A message of the conversation that the backend may have read. In a list: in the order in which they were written. */
@@ -155,7 +161,10 @@ interface PostedMessage {
   readonly sendsBefore: number;
 }
 
-/** A reflex or first bubble that went out, or may go out, or duplicates one that does. Failed ones are left out (rule 2). */
+/**
+ * A reflex or first bubble that was sent, may be sent, or duplicates one that is. Failed ones are left out
+ * (rule 2).
+ */
 export interface SaidText {
   readonly seq: number;
   readonly role: 'reflex' | 'first';
@@ -165,7 +174,7 @@ export interface SaidText {
   readonly names: string | null;
   /** The message that a reflex without a name is assumed to answer. */
   readonly assumed: string | null;
-  /** The seq of the text that goes out in its place; null: it goes out itself. Never that of another duplicate. */
+  /** The seq of the text that is sent instead; null: it is sent itself. Never that of another duplicate. */
   readonly duplicateOf: number | null;
 }
 
@@ -194,7 +203,7 @@ export type PairingDecision =
   | { readonly kind: 'send'; readonly assumed: string | null }
   | {
       readonly kind: 'duplicate';
-      /** The seq of the text that goes out in its place. */
+      /** The seq of the text that is sent instead. */
       readonly of: number;
       readonly assumed: string | null;
       readonly reassumed: readonly Reassumption[];
@@ -255,7 +264,7 @@ function ofFirstBubble(facts: PairingFacts, { words, names: guid }: ArrivingText
   return { ...duplicate(taken), reassumed };
 }
 
-/** What was said in these words for a message, if one of its posts can have brought it once more. */
+/** The text in these words for a message, if one of its posts can have caused it again. */
 function repeatable(facts: PairingFacts, words: string, message: PostedMessage): SaidText | undefined {
   const said = facts.texts.filter((text) => text.words === words && messageOf(text) === message.guid);
   // Counted in one pass: a backend may repeat itself a thousand times.
@@ -265,7 +274,7 @@ function repeatable(facts: PairingFacts, words: string, message: PostedMessage):
   return said.find((text) => (counts.get(rootOf(text)) ?? 0) < message.posts);
 }
 
-/** Whether a reflex that goes out itself can be the one that the reply to this message repeats. */
+/** Whether a reflex that is sent itself can be the one that the reply to this message repeats. */
 function isFree(facts: PairingFacts, reflex: SaidText, message: PostedMessage): boolean {
   if (!isReflex(reflex) || reflex.names !== null || reflex.duplicateOf !== null) return false;
   if (reflex.assumed !== message.guid && reflex.seq <= message.sendsBefore) return false;
@@ -284,7 +293,7 @@ function reassume(facts: PairingFacts, reflex: SaidText, message: PostedMessage)
   return [...group, ...given];
 }
 
-/** A text that goes out itself, and its duplicates. */
+/** A text that is sent itself, and its duplicates. */
 function groupOf({ texts }: PairingFacts, root: number): SaidText[] {
   return texts.filter(({ seq, duplicateOf }) => seq === root || duplicateOf === root);
 }
@@ -297,7 +306,7 @@ function isReflex({ role }: SaidText): boolean {
   return role === 'reflex';
 }
 
-/** The seq of the text that goes out. */
+/** The seq of the text that is sent. */
 function rootOf({ seq, duplicateOf }: SaidText): number {
   return duplicateOf ?? seq;
 }

@@ -20,8 +20,9 @@ export class OutcomeRecorder {
   }
 
   /**
-   * `watchUntil` (Unix ms): how long its row is still looked for, if the outcome may yet be corrected. A part that failed
-   * while nothing of its request went out takes the parts behind it along: nobody is to get a text without its beginning.
+   * `watchUntil` (Unix ms): how long its row is still looked for, if the outcome may be corrected later. If a
+   * part fails before anything of its request was sent, the later parts fail with it, so that no one gets a
+   * text without its beginning.
    */
   settle(send: SendRecord, given: SendOutcome, watchUntil: number | null = null): void {
     const outcome = provable(send, given);
@@ -42,9 +43,10 @@ export class OutcomeRecorder {
   }
 
   /**
-   * Outside a write: something that follows from the end of this text trips over a mistake of ours, so it is unknown. Each of what
-   * follows has a write of its own, its duplicates too, and the ledger comes last: what a crash interrupts is done again. The lane goes on.
-   * False if the disk did not take it all.
+   * Outside a write: something that follows from the end of this text causes an internal error, so its
+   * outcome is unknown. Each consequence has a separate write, also for its duplicates, and the ledger comes
+   * last, so that interrupted work is repeated after a crash. The lane continues. False if the disk could not
+   * store everything.
    */
   setAside(send: SendRecord, cause: string): boolean {
     const message = `The agent could not handle the outcome of this text: ${cause}`;
@@ -72,7 +74,7 @@ export class OutcomeRecorder {
     this.settleDuplicates(send, outcome);
   }
 
-  /** The parts that have not been tried of a request of which nothing went out, or may have gone out. */
+  /** The untried parts of a request of which nothing was or may have been sent. */
   private pointless({ partOf }: SendRecord): readonly SendRecord[] {
     const parts = partOf === null ? [] : this.store.sendParts.of(partOf);
     const open = parts.filter(({ state }) => state === 'queued' || state === 'staging');
@@ -81,9 +83,10 @@ export class OutcomeRecorder {
   }
 
   /**
-   * The duplicates of this text share its end: not sent if it went out, unknown if it is, failed if Messages has its row and
-   * may yet send it by itself. When that end is corrected, so is theirs. If it provably did not go out, the first duplicate
-   * that waits takes its place, and the others wait for that one.
+   * The duplicates of this text share its outcome: not sent if it was sent, unknown if it is unknown, failed
+   * if Messages has its row and may still send it on its own. If the outcome is corrected, so are theirs. If
+   * the text provably was not sent, the first waiting duplicate is sent instead, and the others wait for that
+   * one.
    */
   private settleDuplicates(send: SendRecord, outcome: SendOutcome): void {
     const duplicates = this.store.sends.duplicatesOf(send.seq).filter(isDuplicate);
@@ -104,7 +107,7 @@ export class OutcomeRecorder {
   }
 }
 
-/** What trips is not told; the text is noted as set aside. */
+/** A listener that throws is skipped; the text is recorded as set aside. */
 const NOTHING = () => undefined;
 
 function isInLane(send: SendRecord): boolean {
@@ -144,7 +147,7 @@ function ledgerEnd(send: SendRecord, outcome: SendOutcome) {
   }
 }
 
-/** The text that went out, or is to go out, in the place of a duplicate. */
+/** The text that was or will be sent instead of a duplicate. */
 interface DuplicateOf {
   /** The command that asked for it; null for a bubble of a reply. */
   commandId: string | null;
@@ -155,10 +158,11 @@ interface DuplicateOf {
 }
 
 /**
- * How a text ended. `confirmed` is false where chat.db could not be read. `late`: it had been reported as unknown, or as failed,
- * before. `unknown` is never sent again by us. `guid` of a failure: the row that says so, which Messages may yet send by itself.
- * `deduplicated`: it was not sent, as the same words went out by `duplicateOf`. A duplicate of a text that failed with a row, or
- * whose outcome is unknown, shares that end, and names it too.
+ * How a text ended. `confirmed` is false where chat.db could not be read. `late`: it had been reported as
+ * unknown, or as failed, before. `unknown` is never sent again by the agent. `guid` of a failure: the failed
+ * row, which Messages may still send on its own. `deduplicated`: it was not sent, because the same words were
+ * sent as `duplicateOf`. A duplicate of a text that failed with a row, or whose outcome is unknown, shares
+ * that outcome, and names it too.
  */
 export type SendOutcome =
   | { kind: 'sent'; confirmed: boolean; guid: string | null; service: string | null; late: boolean }
@@ -171,7 +175,7 @@ export function notDelivered(error: number): string {
   return `Messages reported error ${error}: the text was not delivered. Messages may still send it on its own.`;
 }
 
-/** Told of every outcome inside the write that stores it, so that what follows from it is stored with it. */
+/** Called for every outcome inside the write that stores it, so that the consequences are stored with it. */
 export type OutcomeListener = (send: SendRecord, outcome: SendOutcome) => void;
 
 /** How one part of a request ended; `file` is the name of its file, null for a text. */
@@ -180,14 +184,17 @@ interface PartEnd {
   outcome: SendOutcome;
 }
 
-/** All parts of a request have ended; told again when one of them is corrected. In the order in which they were sent. */
+/**
+ * All parts of a request have ended; called again when one of them is corrected. In the order in which they
+ * were sent.
+ */
 export interface RequestEnd {
   commandId: string | null;
   scheduleId: string | null;
   parts: readonly PartEnd[];
 }
 
-/** Told inside the write that ends the last part, so that what follows is stored with it. */
+/** Called inside the write that ends the last part, so that the consequences are stored with it. */
 export type RequestListener = (end: RequestEnd) => void;
 
 /** The end of the request that a send is a part of, now that it ended so; undefined while another part has not ended. */
@@ -207,7 +214,10 @@ function partEnd(send: SendRecord, outcome: SendOutcome): PartEnd {
   return { file: send.file === null ? null : basename(send.file), outcome };
 }
 
-/** What the ledger says of a send's end; undefined while it has none. A duplicate has the end of the text that goes out. */
+/**
+ * The outcome of a send in the ledger; undefined while it has none. A duplicate has the outcome of the text
+ * that is sent instead.
+ */
 export function outcomeOf(send: SendRecord, sends: SendTable): SendOutcome | undefined {
   const { guid, service } = send;
   const root = isDuplicate(send) && send.twin !== null ? sends.get(send.twin) : undefined;

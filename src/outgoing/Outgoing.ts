@@ -45,7 +45,7 @@ interface OutgoingOptions {
   boot?: string | undefined;
   /** Fetches the files of a request; without it, one that must be fetched fails. */
   fetcher?: FileFetcher;
-  /** Told how each fetch ended for this machine: by its fault, or past it. */
+  /** Called with the result of each fetch: a fault of this machine, or none. */
   onMachine?: (fault: MachineFault | undefined) => void;
   /** Read at each use. */
   settings: () => OutgoingSettings;
@@ -153,7 +153,7 @@ export class Outgoing {
       log,
       settled: () => store.beforeCommit(this.dispatcher.claim),
     });
-    // Whoever writes to us is no stranger: what waits for them is looked at anew.
+    // A person who writes to us is not a stranger: texts that wait for them are checked again.
     store.incoming.onOpen((conversation) => this.lookAnew(conversation));
     // A text that waits may answer another message than it named.
     store.cursor.seen.onCopy(({ conversation }, original) => {
@@ -184,17 +184,20 @@ export class Outgoing {
     this.lanes.reload();
   }
 
-  /** Told of every outcome inside the write that stores it. Register before `start`. */
+  /** Called for every outcome inside the write that stores it. Register before `start`. */
   onOutcome(listener: OutcomeListener): void {
     this.settlement.onOutcome(listener);
   }
 
-  /** Told when all parts of a request have ended, inside the write that ends the last. Register before `start`. */
+  /**
+   * Called when all parts of a request have ended, inside the write that ends the last. Register before
+   * `start`.
+   */
   onEnded(listener: RequestListener): void {
     this.requestListeners.push(listener);
   }
 
-  /** Told right after each text was handed to osascript; `send` is as it was before the attempt. */
+  /** Called right after each text was passed to osascript; `send` is its state before the attempt. */
   onStarted(listener: StartListener): void {
     this.dispatcher.onStarted(listener);
   }
@@ -204,7 +207,9 @@ export class Outgoing {
     return this.lanes.held();
   }
 
-  /** Texts of which chat.db does not tell whether they went out: just now, or before the store was restored. */
+  /**
+   * Texts for which chat.db does not show whether they were sent: just now, or before the store was restored.
+   */
   undecided(): UndecidedTexts {
     const [before, now] = [this.dispatcher.undecided(), this.confirmation.undecided()];
     return { texts: before.texts + now.texts, since: Math.min(before.since, now.since) };
@@ -215,7 +220,7 @@ export class Outgoing {
     return this.lanes.ready();
   }
 
-  /** Told of what becomes of sent texts, inside the write that remembers it. Register before `start`. */
+  /** Called for changes of sent texts, inside the write that stores them. Register before `start`. */
   onDelivery(listener: DeliveryListener): void {
     this.deliveryTracker.onEvent(listener);
   }
@@ -229,7 +234,10 @@ export class Outgoing {
     this.options.store.beforeCommit(this.dispatcher.claim);
   }
 
-  /** Inside a write: the message went out from this account itself; answers to it that have not begun fail, and later ones too. */
+  /**
+   * Inside a write: the message was sent from this account itself; answers to it that have not begun fail,
+   * and so do later ones.
+   */
   withdrawAnswers(message: { guid: string; conversation: string }): void {
     const { store } = this.options;
     withdrawAnswers({ store, settlement: this.settlement }, message);
@@ -248,7 +256,7 @@ export class Outgoing {
     return this.evidence.mayHaveGoneOut(text, since);
   }
 
-  /** Texts that wait for a limit are looked at anew. */
+  /** Texts that wait for a limit are checked again. */
   limitsChanged(): void {
     this.lanes.limitsChanged();
     this.dispatcher.pump();

@@ -77,7 +77,7 @@ export class Requests {
     }
     for (const { seq, assumed } of decision.reassumed) store.sends.assume(seq, assumed);
     if (decision.reassumed.length > 0 && lanes.has(send.conversation)) lanes.changed(send.conversation);
-    // The text that goes out in its place may have begun before anything told that it answers this message.
+    // The text that is sent instead may have begun before it was known to answer this message.
     if (isReply(send)) store.lineage.beginAnswer(store.incoming.find(send.answers));
     const root = store.sends.get(decision.of);
     // Forgotten, 7 days after it ended: what else it said then was no failure, or nothing would be its duplicate.
@@ -149,7 +149,7 @@ export class Requests {
   }
 }
 
-/** One text or one file, a send of its own. */
+/** One text or one file, each a separate send. */
 interface Part {
   id: string;
   partOf: string | null;
@@ -218,7 +218,7 @@ function partsOf(
 /** Whatever sends so much in one text does not mean a person to read it. */
 const MOST_PARTS = 100;
 
-/** Enough of the text behind a place to know whether a grapheme or word goes on there, in UTF-16 units. */
+/** Enough text after a position to know whether a grapheme or word continues there, in UTF-16 units. */
 const LOOKAHEAD = 256;
 
 /**
@@ -316,8 +316,8 @@ interface HeldParts {
 }
 
 /**
- * Inside the write that lifts a pause: what grew too old while it waited fails as `too_late`, before anything goes out.
- * Only a pause does this: a limit, a crash or an outage delays texts and drops none.
+ * Inside the write that ends a pause: texts that became too old while they waited fail as `too_late`, before
+ * anything is sent. Only a pause does this: a limit, a crash or an outage delays texts and drops none.
  */
 export function expireHeld(parts: HeldParts, lifted: string): void {
   const { store } = parts;
@@ -349,7 +349,7 @@ function isTooOld({ clock, ageOf, ages, rows, evidence, store }: HeldParts, send
   if (ageOf(send.createdAt) <= ageLimit(ages(), send)) return false;
   // What another text has said meanwhile is its duplicate, not too late.
   if (saidMeanwhile(store, send) !== undefined) return false;
-  // One that was tried before the pause may have gone out all the same: the next attempt looks for its row.
+  // A text that was tried before the pause may have been sent: the next attempt looks for its row.
   if (evidence.of(send).kind !== 'none') return false;
   const isTried = send.afterRow !== null;
   if (!isTried) return true;
@@ -362,7 +362,7 @@ function ageLimit({ text, reflex, scheduled }: HeldAges, send: SendRecord): numb
   return send.role === 'reflex' ? reflex : text;
 }
 
-/** What becomes of a text that answers a message that went out from this account itself. */
+/** The outcome of a text that answers a message that was sent from this account itself. */
 const ANSWER_WITHDRAWN = {
   kind: 'failed',
   errorCode: 'answer_withdrawn',

@@ -33,7 +33,7 @@ interface SchedulerOptions {
 }
 
 const BATCH = 100;
-/** The same where each has a write of its own. */
+/** The same if each has a separate write. */
 const WATCHED_BATCH = 10;
 /** A timer runs by another clock than the wall's: until the next text is due, the wall's is looked at so often. */
 const LOOK_EVERY_MS = 60_000;
@@ -71,9 +71,10 @@ export function cancelScheduled(
 }
 
 /**
- * Sends texts at their time, by this machine's wall clock: sleep and clock changes can only delay them. Survives restarts. A text overdue
- * by more than the operator allows fails instead of surprising somebody, if it is overdue by the backend's clock too. After a start it waits
- * up to 10 min until that is known.
+ * Sends texts at their time, by this machine's wall clock: sleep and clock changes can only delay them.
+ * Survives restarts. A text that is overdue by more than the operator allows fails instead of surprising a
+ * person, if it is overdue by the backend's clock too. After a start it waits up to 10 min until that is
+ * known.
  */
 export class Scheduler {
   private timer: Timer | undefined;
@@ -186,7 +187,7 @@ export class Scheduler {
     return Math.min(next - now, first < from ? SECOND_CLOCK_LOOK_MS : LOOK_EVERY_MS);
   }
 
-  /** By whichever clock it is less late: where they differ, nobody knows here which one is wrong. */
+  /** By the clock by which it is less late: if they differ, it is not known which one is wrong. */
   private lateMs(sendAt: number): number {
     const { clock, ageOf } = this.options;
     const byThisClock = clock.now() - sendAt;
@@ -199,7 +200,10 @@ export class Scheduler {
     return (knowsBackendTime?.() ?? true) || clock.monotonic() - this.startedAt >= SECOND_CLOCK_MS;
   }
 
-  /** `maybe`: it is not too late as far as may be judged, or what chat.db has of it tells how it ended. Else it is, and this is known of it. */
+  /**
+   * `maybe`: it is not known to be too late, or chat.db shows its outcome. Otherwise it is too late, and this
+   * is known about it.
+   */
   private goneOutIfLate(text: WantedText & { sendAt: number }, lateMs: number): GoneOut {
     const { texts, settings } = this.options;
     if (lateMs <= settings().maxLatenessMs || !this.mayJudge()) return 'maybe';
@@ -215,7 +219,7 @@ export class Scheduler {
           for (const text of due) this.sendOrFail(text);
         });
       } catch {
-        // Which of them it was shows below, where each has a write of its own.
+        // Which of them it was is found below, where each has a separate write.
       }
     }
     return due.every((text) => {

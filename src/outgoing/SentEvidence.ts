@@ -8,9 +8,10 @@ import { isFileOf, isNamedLike, knownRows } from './SendVerifier.js';
 import { SettledRows } from './SettledRows.js';
 
 /**
- * What a text goes out for. `row`: behind this row of chat.db, the message that it answers. `time`: not before then (Unix ms): the
- * command was made, the schedule fell due, the message was written. `copied`: not before then, and in front of this row, which iCloud wrote
- * again behind the answer to it. `unknown`: a command that does not tell.
+ * The cause of a text. `row`: after this row of chat.db, the message that it answers. `time`: not before then
+ * (Unix ms): the command was created, the schedule fell due, the message was written. `copied`: not before
+ * then, and in front of this row, which iCloud wrote again after the answer to it. `unknown`: a command
+ * without a time.
  */
 type Cause =
   | { kind: 'row' | 'copied'; rowId: number; at: number }
@@ -18,11 +19,12 @@ type Cause =
   | { kind: 'unknown' };
 
 /**
- * What chat.db has of a text of which the ledger may have lost the record. `none`: it did not go out. `sent`: this row is it.
- * `answered`: its message was answered in other words. `doubtful`: a row has its words, and nothing tells whether it is this text's.
- * `withheld`: it fell due while the agent was at work, and has no row: it was cancelled or failed. `begun`: an agent that was forgotten
- * had begun to send it, and a row may yet come, or be finished: `firstRow` (its ROWID) is the first that may be its own. `unsettled`: chat.db cannot be read, or does not say yet whether a row of these words
- * went out: ask again.
+ * What chat.db shows of a text whose record the ledger may have lost. `none`: it was not sent. `sent`: this
+ * row is its proof. `answered`: its message was answered in other words. `doubtful`: a row has its words, but
+ * it is not known whether it belongs to this text. `withheld`: it fell due while the agent was running, and
+ * has no row: it was cancelled or failed. `begun`: a forgotten agent had begun to send it, and a row may
+ * still appear or be completed: `firstRow` (its ROWID) is the first that may belong to it. `unsettled`:
+ * chat.db cannot be read, or does not show yet whether a row with these words was sent: try again.
  */
 export type Evidence =
   | { kind: 'none' }
@@ -35,16 +37,16 @@ export type Evidence =
 
 /** A command's timestamp comes from another clock, which may be ahead by so much more than is known of it, in ms. */
 const CLOCKS_APART_MS = 2_000;
-/** A message is dated by its sender's side, which may be so far ahead, in ms; its row tells the order. */
+/** A message is dated by its sender's clock, which may be this much ahead, in ms; its row shows the order. */
 const SENDER_AHEAD_MS = 86_400_000;
 /** Of such a command rows are not read further back, in ms. */
 const LOOK_BACK_MS = 86_400_000;
-/** So long after its date a row of which chat.db does not say whether it went out may yet settle, in ms. */
+/** How long after its date a row may still settle that chat.db does not show as sent, in ms. */
 const SETTLES_WITHIN_MS = 180_000;
 
 const ANY_TIME: Cause = { kind: 'unknown' };
 const NONE: Evidence = { kind: 'none' };
-/** What is said of an answer by what lies behind its message, though it may lie before it. */
+/** What the rows after a message show of its answer, although the answer may be before it. */
 const MAY_LIE_BEFORE: ReadonlySet<Evidence['kind']> = new Set(['none', 'sent', 'answered']);
 /** What says more of an answer than that there is one in other words. */
 const SETTLING: ReadonlySet<Evidence['kind']> = new Set(['sent', 'unsettled']);
@@ -64,7 +66,7 @@ function isRecorded(answer: RecordedAnswer): boolean {
   return answer === 'to_it' || answer === 'to_its_date';
 }
 
-/** Whether a row was written after what the text goes out for, as far as its place or date tells. */
+/** Whether a row was written after the cause of the text, as far as its position or date shows. */
 function isAfter(cause: Cause, { rowId, sentAt }: SentRow): boolean {
   switch (cause.kind) {
     case 'row':
@@ -78,9 +80,10 @@ function isAfter(cause: Cause, { rowId, sentAt }: SentRow): boolean {
 }
 
 /**
- * Looks in chat.db for texts that went out and that the ledger does not know: the store was restored from a copy, deleted, salvaged,
- * or another state directory was at work. Only while the ledger has a gap, and only for what may be from that time: in normal
- * running nothing that somebody else wrote keeps a text from going out.
+ * Looks in chat.db for sent texts that the ledger does not know: the store was restored from a copy, deleted
+ * or salvaged, or another state directory was in use. Only while the ledger has a gap, and only for texts
+ * that may be from that time: in normal running, texts of other people or programs never keep a text from
+ * being sent.
  */
 export class SentEvidence {
   private readonly settled = new SettledRows();
@@ -97,7 +100,7 @@ export class SentEvidence {
     store.onRekeyed(() => this.settled.forget());
   }
 
-  /** Asked right before a text goes out for the first time. */
+  /** Called right before a text is sent for the first time. */
   of(send: SendRecord): Evidence {
     const gap = this.store.lineage.gap();
     if (gap === undefined) return NONE;
@@ -122,18 +125,23 @@ export class SentEvidence {
     if (cause.kind === 'time' && byPlace.kind === 'none' && this.mayBeMisdated(send, answer, gap))
       return this.foundSince(send, ANY_TIME, gap);
     if (!MAY_LIE_BEFORE.has(byPlace.kind) || cause.kind !== 'row' || answer === 'none') return byPlace;
-    // It was answered: where iCloud wrote its row again behind the answer, and the first one is gone, what lies behind it is another's.
+    // It was answered: if iCloud wrote its row again after the answer, and the first one is gone, the rows
+    // after it belong to other messages.
     const before = this.foundBefore(send, cause, answer, gap);
     if (byPlace.kind === 'sent') {
       const isFirst = answer === 'to_its_date' && (before.kind === 'sent' || before.kind === 'doubtful');
       return isFirst || isOlder(before, byPlace.row, cause) ? before : byPlace;
     }
     if (byPlace.kind === 'answered' && !SETTLING.has(before.kind)) return byPlace;
-    // Where nothing tells that its row was written again, this one may be that of a text before it, which it must go on to prove.
+    // If nothing shows that its row was written again, this row may belong to an earlier text, which it must
+    // still prove.
     return before.kind === 'sent' && answer !== 'to_its_date' ? { kind: 'doubtful' } : before;
   }
 
-  /** In front of a message. Where iCloud wrote its row again, but nothing in its words is dated after it, the clock was ahead: no date tells. */
+  /**
+   * In front of a message. If iCloud wrote its row again, but no row with its words is dated after it, the
+   * clock was ahead, so dates show nothing.
+   */
   private foundBefore(
     send: SendRecord,
     { rowId, at }: { rowId: number; at: number },
@@ -148,8 +156,9 @@ export class SentEvidence {
   }
 
   /**
-   * Whether the message of a text of which nothing is dated after it came while the clock was ahead, so that no date tells what came then:
-   * it was answered, or was dated in the future when it was read, and nothing records whether it had this reflex.
+   * Whether a message after which nothing is dated came while the clock was ahead, so that dates do not show
+   * what came then: it was answered, or was dated in the future when it was read, and there is no record
+   * whether it had this reflex.
    */
   private mayBeMisdated(send: SendRecord, answer: RecordedAnswer, gap: LedgerGap): boolean {
     if (isRecorded(answer)) return true;
@@ -173,10 +182,10 @@ export class SentEvidence {
     const found = candidates.filter((candidate) => candidate.isUndecided !== true);
     const fits = (candidate: SentRow) =>
       this.isOf(send, candidate) && !this.isBrought(send, candidate, cause, gap);
-    // Of a file, a row with its name comes before those that have its size alone.
+    // For a file, a row with its name comes before those that only have its size.
     const isOwn = (row: SentRow) => row.isUndecided !== true && this.isNamed(send, row) && fits(row);
     const own = send.file === null ? undefined : candidates.find(isOwn);
-    // A row of which it is not known whether it went out keeps its place: the next one is that of the next text in these words.
+    // A row that is not known to be sent keeps its place: the next one belongs to the next text in these words.
     const open: SentRow[] = [];
     const row = candidates.find((candidate) => {
       if (!fits(candidate)) return false;
@@ -213,8 +222,9 @@ export class SentEvidence {
   }
 
   /**
-   * Whether a row behind a message is dated before that and before the copy was last at work: the clock was behind, or iCloud brought an
-   * old row, or wrote one again that the store had known by another guid. So its place may tell nothing.
+   * Whether a row after a message is dated before that and before the copy was last in use: the clock was
+   * behind, or iCloud delivered an old row, or wrote one again that the store had known by another guid. So
+   * its position may mean nothing.
    */
   private isMisplaced({ guid, sentAt }: SentRow, cause: Cause, { copiedAt }: LedgerGap): boolean {
     if (cause.kind !== 'row' || sentAt === null || sentAt >= cause.at) return false;
@@ -276,7 +286,8 @@ export class SentEvidence {
   /** Undefined: it is from after the gap for sure. */
   private causeOf(send: SendRecord, gap: LedgerGap): Cause | undefined {
     const { store } = this;
-    // Where nothing tells of an earlier agent, only a command that is provably older than this one may have been sent by one.
+    // If there is no sign of an earlier agent, only a command that is provably older than this agent may have
+    // been sent by one.
     if (gap.reason === 'new') return this.causeOfCommand(send);
     if (send.scheduleId !== null) {
       return { kind: 'time', at: store.schedule.find(send.scheduleId)?.sendAt ?? send.createdAt };
@@ -298,7 +309,7 @@ export class SentEvidence {
     // It was wanted before it was stored, by whichever clock, and may have been stored after the row was written.
     if (known !== undefined) return { ...known, at: Math.min(known.at, send.createdAt) };
     if (send.seq <= gap.knownSends) return { kind: 'time', at: send.createdAt };
-    // Each `edge-agent send` is a new command: nobody offers it again.
+    // Each `edge-agent send` is a new command and is never offered again.
     if (send.commandId === null || store.commands.find(send.commandId)?.via === 'operator') return undefined;
     return store.lineage.isOfferedAgain({ seq: send.seq }) ? { kind: 'unknown' } : undefined;
   }
@@ -315,8 +326,9 @@ export class SentEvidence {
   }
 
   /**
-   * Whether a row that was noted when the gap was found may be of a text, whatever its date. `surely`: the store had the text
-   * before it knew the row, which no clock tells better. `perhaps`: the clock was behind in the gap.
+   * Whether a row that was noted when the gap was found may belong to a text, whatever its date. `surely`:
+   * the store had the text before it knew the row, which is better evidence than any clock. `perhaps`: the
+   * clock was behind in the gap.
    */
   private mayBeOf(seq: number, guid: string): 'surely' | 'perhaps' | 'no' {
     const { lineage } = this.store;
@@ -327,9 +339,9 @@ export class SentEvidence {
   }
 
   /**
-   * Rows of the gap in a conversation that prove nothing else, the oldest first: by their places, or their dates where ROWIDs were given
-   * out anew; those that were noted by their guids whatever their dates. Undefined while chat.db cannot be read, or could not yet be since
-   * the gap was found.
+   * Rows of the gap in a conversation that prove nothing else, the oldest first: by their positions, or by
+   * their dates if ROWIDs were reassigned; noted rows by their guids, whatever their dates. Undefined while
+   * chat.db cannot be read, or has not been readable since the gap was found.
    */
   private rowsInGap(
     send: Pick<SendRecord, 'seq' | 'conversation' | 'text' | 'file'>,
@@ -346,13 +358,17 @@ export class SentEvidence {
       lineage.isInGap(row, position) ||
       (row.sentAt !== null && row.sentAt > gap.until && row.sentAt <= comesUntil);
     this.settled.keepWhile(`${position.generation} ${position.movedAt}`);
-    // What went out since the gap is no part of it, and is not read: else each text would cost more than the one before it.
+    // Rows sent since the gap are not part of it, and are not read; otherwise each text would cost more than
+    // the one before.
     const within = { until, untilRow: newestRowOf(gap, position) };
     const here = this.rowsSince(seq, cause, within).filter((row) => isIn(conversation, row));
     return this.unclaimed(here.filter(isInTime), here);
   }
 
-  /** Those of these rows that prove no other text, by themselves or as what iCloud wrote again. `here`: rows of the same conversation. */
+  /**
+   * Those of these rows that prove no other text, directly or as rows that iCloud wrote again. `here`: rows
+   * of the same conversation.
+   */
   private unclaimed(rows: readonly SentRow[], here: readonly SentRow[]): readonly SentRow[] {
     const known = knownRows(this.store);
     const open = rows.filter(
@@ -372,7 +388,7 @@ export class SentEvidence {
     if (cause.kind === 'row') return this.behind(cause.rowId, within);
     const rows = this.dated(seq, cause, within);
     if (this.rows.position()?.movedAt !== null) return rows;
-    // Their places tell their order better than any clock.
+    // Their positions show their order better than any clock.
     const inOrder = rows.toSorted((a, b) => a.rowId - b.rowId);
     return cause.kind === 'copied' ? inOrder.filter(({ rowId }) => rowId < cause.rowId) : inOrder;
   }
@@ -381,7 +397,7 @@ export class SentEvidence {
     const { until } = within;
     const rows = this.since(cause.kind === 'unknown' ? until - LOOK_BACK_MS : cause.at, within);
     const isOutside = ({ sentAt }: { sentAt: number | null }) => sentAt === null || sentAt > until;
-    // Whatever it was dated when it was noted: Messages may have dated it anew.
+    // Whatever its date was when it was noted: Messages may have changed it.
     const noted = this.notedBeside(
       rows,
       (before, now) => isOutside(before) || isOutside(now) || this.mayBeOf(seq, now.guid) !== 'no',
@@ -432,7 +448,9 @@ export class SentEvidence {
     return [...found.values()];
   }
 
-  /** Outgoing rows behind this one, in their order, read in as many pieces as they come in; with them those noted that lie further off. */
+  /**
+   * Outgoing rows after this one, in order, read in pages; together with noted rows that are further away.
+   */
   private behind(rowId: number, within: RowsWithin): readonly SentRow[] {
     const found: SentRow[] = [];
     for (let rows = this.rows.after(rowId, within); rows.length > 0; ) {
@@ -470,9 +488,10 @@ export class SentEvidence {
   }
 
   /**
-   * Whether another bubble of the same reply is in chat.db, or was tried by this store, by itself or in the words of a reflex that the
-   * forgotten agent had said (this store had the texts up to `knownSends` when it forgot): then it was this reply, and it ended before
-   * this bubble. A reflex that was first said since tells nothing.
+   * Whether another bubble of the same reply is in chat.db, or was tried by this store, directly or in the
+   * words of a reflex that the forgotten agent had sent (this store had the texts up to `knownSends` when it
+   * forgot): then it was this reply, and it ended before this bubble. A reflex that was first sent since
+   * shows nothing.
    */
   private isKnownReply(
     { seq, answers, conversation }: SendRecord,

@@ -19,9 +19,9 @@ interface StagingOptions {
   fetcher: FileFetcher;
   clock: Clock;
   log: Logger;
-  /** Inside a write: the lane may go on. */
+  /** Inside a write: the lane may continue. */
   settled: () => void;
-  /** Told how each fetch ended for this machine: by its fault, or past it. */
+  /** Called with the result of each fetch: a fault of this machine, or none. */
   onMachine?: (fault: MachineFault | undefined) => void;
 }
 
@@ -29,9 +29,9 @@ type Fetched = Map<number, string>;
 type RequestFiles = { kind: 'ready'; files: Fetched } | Exclude<FetchedFile, { kind: 'fetched' }>;
 
 /**
- * Fetches the files of requests that hold their place in a lane meanwhile. All of a request's parts are let out in the
- * write that stores where its last file lies; if one file cannot be had, none of them goes out. What was not done when
- * we stop or die is fetched at the next start.
+ * Fetches the files of requests, which keep their place in a lane meanwhile. All parts of a request are
+ * released in the write that stores the location of its last file; if one file cannot be fetched, none of
+ * them is sent. Unfinished fetches are repeated at the next start.
  */
 export class Staging {
   private readonly inFlight = new Map<string, AbortController>();

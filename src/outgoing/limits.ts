@@ -5,12 +5,12 @@ import type { Clock } from '../system/clock.js';
 import { isMachineCode, machinePause } from '../system/failures.js';
 
 const WINDOW_MS = 60_000;
-/** How far back in the ledger a start looks for what went out within the window. */
+/** How far back a start searches the ledger for texts sent within the window. */
 const LOOKED_AT = 1000;
 
 /**
- * How fast texts of one conversation may follow each other: at most so many attempts within any 60 s. A start takes up
- * what the ledger tells of the last minute.
+ * How fast texts of one conversation may follow each other: at most so many attempts within any 60 s. A start
+ * reads the last minute from the ledger.
  */
 export class Pace {
   /** When the conversation's latest texts were handed over, on the monotonic clock, the oldest first. */
@@ -51,7 +51,7 @@ export class Pace {
     const times = [...(this.attempts.get(conversation) ?? []).filter((time) => time > since), at];
     this.attempts.delete(conversation);
     this.attempts.set(conversation, times);
-    // The map keeps the order of the latest text, so what is over stands in front.
+    // The map keeps the order of the latest text, so expired entries are first.
     for (const [other, latest] of this.attempts) {
       if ((latest.at(-1) ?? 0) > since) return;
       this.attempts.delete(other);
@@ -81,10 +81,9 @@ interface Acquaintance {
 }
 
 /**
- * To how many people who never wrote with us we may begin to write: so many within any hour, because Apple takes more for
- * spam and closes accounts. Somebody counted once is free for the hour. The limit does not depend on chat.db: while that
- * cannot be read, a person whom the store does not know either counts as new. Durable; a mirror in memory, which
- * `reload` makes true again.
+ * The limit on new recipients: this many people within any hour, because Apple treats more as spam and closes
+ * accounts. A person counts once per hour. The limit does not depend on chat.db: while that cannot be read, a
+ * person who is not in the store either counts as new. Durable; an in-memory mirror, which `reload` restores.
  */
 export class NewRecipients {
   /** When each was first written to (Unix ms), the longest ago first. */
@@ -104,7 +103,9 @@ export class NewRecipients {
     this.written = new Map(this.table.since(since).map((one) => [one.conversation, one.writtenAt]));
   }
 
-  /** How long until somebody new may be written to, in ms; 0: now. Costs nothing while the limit is off. */
+  /**
+   * How long until a text to a new recipient is allowed, in ms; 0: now. Costs nothing while the limit is off.
+   */
   opensInMs(): number {
     const most = this.maxPerHour();
     if (most === 0 || this.written.size < most) return 0;
@@ -141,8 +142,8 @@ export class NewRecipients {
 }
 
 /**
- * Shut while this machine cannot start an attempt at all: then one text is tried now and again instead of every
- * conversation's. Opens for good with the first attempt that gets past this machine.
+ * Shut while this machine cannot start an attempt at all: then one text is tried now and again instead of
+ * every conversation's. Opens fully with the first attempt that is not stopped by this machine.
  */
 export class MachineGate {
   private inARow = 0;
@@ -164,8 +165,8 @@ export class MachineGate {
   note(result: AttemptResult): void {
     const isOurs = result.kind === 'notStarted' && isMachineCode(result.errorCode);
     this.inARow = isOurs ? this.inARow + 1 : 0;
-    // Half of what the failed text waits: another conversation's text is tried in between, so that one text alone,
-    // whatever is wrong with it, holds up nobody else.
+    // Half of the failed text's wait: another conversation's text is tried in between, so that a single bad
+    // text does not hold up the others.
     if (isOurs) this.shutUntil = this.clock.monotonic() + machinePause(this.inARow) / 2;
   }
 }

@@ -12,7 +12,7 @@ import type { Outgoing } from './Outgoing.js';
 
 /** What begins the id of a text that is our own business: a canary, the selftest. */
 const OWN = 'own:';
-/** Behind everything that somebody waits for. */
+/** After everything that has a waiting caller. */
 const LAST = 4;
 
 /** A text to ourselves. `id` must be fresh. */
@@ -33,12 +33,14 @@ export function ownText(
   };
 }
 
-/** Whether a text is our own business, of which the backend is told nothing. */
+/** Whether a text is internal, so the backend gets no event. */
 function isOwnText({ id }: Pick<SendRecord, 'id'>): boolean {
   return id.startsWith(OWN);
 }
 
-/** The event that tells the backend how a text ended; none for a duplicate of a text that was sent. */
+/**
+ * The event that reports the outcome of a text to the backend; none for a duplicate of a text that was sent.
+ */
 export function outcomeEvent(send: SendRecord, outcome: SendOutcome): NewEvent | undefined {
   switch (outcome.kind) {
     case 'sent':
@@ -83,7 +85,10 @@ export function damagedReplyEvent(guid: string, conversation: string): NewEvent 
   };
 }
 
-/** Whether the backend is told of it: a failure and what follows it always, what else becomes of a text if `delivery` says so. */
+/**
+ * Whether it is reported to the backend: a failure and what follows it always, other changes of a text if
+ * `delivery` is on.
+ */
 export function isReported({ reported }: SendRecord, life: DeliveryEvent, delivery: boolean): boolean {
   return delivery || life.kind === 'failed' || (reported & (LIFE.failed | LIFE.recovered)) !== 0;
 }
@@ -140,13 +145,15 @@ interface OutcomeSubscribers {
   activity: { sentAt: number | null; error: string | null; errorAt: number | null };
   /** How a text ended, for who judges whether texts go out; after the commit. */
   ended: (conversation: string, outcome: SendOutcome) => void;
-  /** Whether the backend is told of deliveries and readings. */
+  /** Whether deliveries and reads are reported to the backend. */
   tellsDelivery: () => boolean;
   clock: Clock;
   log: Logger;
 }
 
-/** Whatever becomes of a text is told, in the write that stores it, to all whom it concerns: backend, log, status and loop breaker. */
+/**
+ * Reports each change of a text, in the write that stores it, to the backend, log, status and loop breaker.
+ */
 export function publishOutcomes(audience: OutcomeSubscribers): void {
   const { outgoing, fileEnded, loops, store, activity, ended, tellsDelivery, clock, log } = audience;
   outgoing.onOutcome((send, outcome) => {

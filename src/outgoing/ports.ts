@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../model/errorCodes.js';
 import type { MachineFault } from '../system/failures.js';
 
-/** Brings files onto this Mac. */
+/** Fetches files to this Mac. */
 export interface FileFetcher {
   /** Fetches and stages a file under that name. Ends by its own deadline; never rejects. */
   fetch(url: string, name: string, stop: AbortSignal): Promise<FetchedFile>;

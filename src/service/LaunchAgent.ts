@@ -16,7 +16,7 @@ interface LaunchAgentOptions {
   launchctl: Launchctl;
   places: ServicePlaces;
   clock: Clock;
-  /** Asks at the status socket; undefined: nobody answers. */
+  /** Queries the status socket; undefined: no answer. */
   ask: () => Promise<RunningAgent | undefined>;
   /** Shorter ones are for tests. */
   patience?: Partial<Patience>;
@@ -68,7 +68,7 @@ export class LaunchAgent {
     await this.untilGone();
   }
 
-  /** Tells launchd to take the job out. Throws where launchd refuses: then it stays as it is. */
+  /** Tells launchd to remove the job. Throws if launchd refuses: then nothing changes. */
   async bootout(): Promise<void> {
     const { launchctl } = this.options;
     const { code, said } = await launchctl.run('bootout', launchctl.target);
@@ -121,8 +121,8 @@ export class LaunchAgent {
   }
 
   /**
-   * Lets the running process end in order and the loaded job start anew; it is never without its job meanwhile. A job that
-   * somebody else is taking out (a bootout takes as long as its process) is put in again.
+   * Stops the running process cleanly and lets the loaded job start again; the job stays loaded meanwhile. A job that
+   * another command is removing (a bootout takes as long as its process) is loaded again.
    */
   async restart(pid: number | null): Promise<void> {
     const { launchctl } = this.options;
@@ -213,7 +213,7 @@ export class LaunchAgent {
   }
 }
 
-/** `print` may one day not tell the path: then what answers decides alone. */
+/** `print` may not show the path in the future: then only the answering process decides. */
 function isOurs(job: Job, places: ServicePlaces): boolean {
   return job.kind === 'loaded' && (job.path === null || job.path === places.plist);
 }

@@ -13,7 +13,7 @@ export type Job =
       readonly lastExit: string | null;
     }
   | { readonly kind: 'absent' }
-  /** Nobody is logged in at the desktop: nothing can be said of a job there. */
+  /** No user is logged in at the desktop: the state of a job there is not known. */
   | { readonly kind: 'noSession'; readonly fault: EdgeError };
 
 interface LaunchctlEnd {
@@ -41,7 +41,7 @@ export class Launchctl {
     const end = await runProgram(path, args, { env, clock, timeoutMs: LONGEST_MS });
     if (end.kind === 'ended') {
       const { code, stdout, stderr } = end;
-      // What succeeded answers on stdout, whatever it warns of beside that.
+      // A successful command answers on stdout, regardless of warnings.
       return { code, said: code === 0 ? stdout : stderr || stdout };
     }
     const why = end.kind === 'timedOut' ? `it did not end within ${LONGEST_MS / 1000} s` : end.message;

@@ -21,9 +21,9 @@ export interface ServiceOptions {
   env: NodeJS.ProcessEnv;
   programs: Programs;
   clock: Clock;
-  /** Told one line a step. */
+  /** Called with one line per step. */
   say: (line: string) => void;
-  /** Asks the agent of that configuration at its status socket; undefined: nobody answers. */
+  /** Queries the agent of that configuration at its status socket; undefined: no answer. */
   ask: (configPath: string) => Promise<RunningAgent | undefined>;
   /** What macOS sees in a program; asks the file unless given. */
   inspect?: (path: string) => MachO;
@@ -107,8 +107,8 @@ export class Service {
   }
 
   /**
-   * Throws EdgeError `not_installed` where the node that a version runs with is gone, as after `brew upgrade` of one that it was
-   * linked to: launchd would start it in vain, and end what runs before.
+   * Throws EdgeError `not_installed` if the node of a version is missing, for example after `brew upgrade` of a linked
+   * one: launchd would stop the running agent and fail to start the new one.
    */
   requireNode(runtime: string): void {
     if (existsSync(runtime)) return;
@@ -120,7 +120,7 @@ export class Service {
     );
   }
 
-  /** Does what changes the installation while nobody else does; throws EdgeError `install_failed` if somebody does. */
+  /** Runs a change of the installation exclusively; throws EdgeError `install_failed` if another one is running. */
   async alone<T>(work: () => Promise<T>): Promise<T> {
     mkdirSync(this.places.root, { recursive: true, mode: 0o700 });
     const lock = this.acquire();

@@ -122,7 +122,7 @@ async function withOldOneBack(service: Service, before: Installation, cause: unk
   return new EdgeError(fault.code, `${fault.message} ${before.version} runs again.`, fault.remedy, { cause });
 }
 
-/** launchd takes no plist that others may write to; nobody else need read it either. */
+/** launchd accepts no plist that others may write to; others need not read it either. */
 function stagePlist(path: string, content: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   rmSync(stagedName(path), { force: true });

@@ -7,7 +7,7 @@ import { fillPlist } from './launchAgentPlist.js';
 import type { Service } from './Service.js';
 import { EXECUTABLE } from './servicePlaces.js';
 
-/** What codesign calls a signature that nobody vouches for. */
+/** codesign's name for a signature without a certificate. */
 export const AD_HOC = '-';
 
 /**

@@ -8,8 +8,8 @@ interface Manifest {
 }
 
 /**
- * Copies the program to a directory that is not there yet: what `npm pack` would ship of it, and the packages that it
- * needs at run time, wherever npm has put them, without types and source maps. Nothing of a checkout that is only for development comes along.
+ * Copies the program to a new directory: the files of `npm pack`, and the packages that it needs at run time, wherever
+ * npm has put them, without types and source maps. Development files of a checkout are not copied.
  */
 export function copyProgram(root: string, target: string): void {
   const { files = [] } = manifestOf(root);
@@ -44,7 +44,7 @@ export function neededPackages(root: string): ReadonlyMap<string, string> {
   return placed;
 }
 
-/** Brings a native package its binary while npm installs it; nothing asks for it later. */
+/** Downloads the binary of a native package during npm's installation; not needed later. */
 const ONLY_TO_INSTALL = 'prebuild-install';
 
 /** By name; true: required. */

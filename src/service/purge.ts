@@ -7,7 +7,7 @@ import { logFiles } from '../logging/LineFile.js';
 import { InstanceLock } from '../store/InstanceLock.js';
 import type { ServicePlaces } from './servicePlaces.js';
 
-/** What the agent makes in its state directory. Anything else there was put there by somebody else, and stays. */
+/** The files that the agent creates in its state directory. Anything else there belongs to others, and stays. */
 const OURS = [
   /^edge-agent\.(db|sock)/,
   /^agent\.lock/,
@@ -69,7 +69,7 @@ function configurationAt(configPath: string): string[] {
   return [...files, ...beside, ...keptConfigs(configPath)];
 }
 
-/** The log, its rotated files, and a copy that a rotation was about to make; not what somebody else put beside them. */
+/** The log, its rotated files, and a copy that a rotation was about to make; not other files next to them. */
 function logsAt(file: string): string[] {
   return [...logFiles(file), `${file}.rotating`];
 }

@@ -20,8 +20,8 @@ import { APP, type ServicePlaces } from './servicePlaces.js';
 import { currentVersion, versionDirectory } from './versions.js';
 
 /**
- * How a version runs: within an app of its own, or by a file: a link to a node elsewhere, or the bare copy of node that
- * the agent had before it was an app.
+ * How a version runs: within its own app, or by a file: a link to a node elsewhere, or the bare copy of node that the
+ * agent had before it was an app.
  */
 type Runtime = { readonly kind: 'app' | 'file'; readonly path: string };
 
@@ -31,7 +31,7 @@ export function runtimeIn(directory: string): Runtime {
   return existsSync(app) ? { kind: 'app', path: app } : { kind: 'file', path: join(directory, 'runtime') };
 }
 
-/** Whether a version runs with what is in its place already, so that the permissions of macOS go on to hold. */
+/** Whether a version runs with the existing runtime, so that the permissions of macOS stay valid. */
 export function isInPlace(places: ServicePlaces, version: string): boolean {
   const { kind, path } = runtimeIn(versionDirectory(places, version));
   if (kind === 'file') return isSameFile(path, places.runtime);
@@ -48,8 +48,8 @@ function isSameApp(one: string, other: string): boolean {
 }
 
 /**
- * Lays the runtime of a version beside the one that is in use, under a name that says whose it is. From the moment that
- * the version is the current one `finishRuntime` may put it in its place, whoever comes first.
+ * Puts the runtime of a version next to the one in use, under a name that identifies the version. Once the version is
+ * the current one, the first caller of `finishRuntime` moves it into place.
  */
 export function layRuntime(places: ServicePlaces, version: string): void {
   const { kind, path } = runtimeIn(versionDirectory(places, version));

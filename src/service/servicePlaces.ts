@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 
-/** What launchd knows the agent by. One per user: each has a desktop session, and so a domain, of its own. */
+/** The name of the agent in launchd. One per user: each has a separate desktop session, and so a separate domain. */
 export const LABEL = 'edge-agent';
 
 /** Where the service of a user is. None of these paths ever changes, whichever version is installed. */
 export interface ServicePlaces {
   readonly homeDir: string;
-  /** Everything that `uninstall` removes beside the plist. */
+  /** Everything that `uninstall` removes besides the plist. */
   readonly root: string;
   /** What macOS gives permissions to: an application around a copy of node. */
   readonly app: string;

@@ -3,8 +3,9 @@ import type { Service } from './Service.js';
 import { uninterrupted } from './uninterrupted.js';
 
 /**
- * Ends the agent and removes LaunchAgent, program and runtime; configuration, state and logs stay. launchd keeps no
- * record of it. False: it was not installed. Without a desktop session there is no job, and the files go all the same.
+ * Stops the agent and removes LaunchAgent, program and runtime; configuration, state and logs stay. launchd keeps no
+ * record of it. False: it was not installed. Without a desktop session there is no job, and the files are removed
+ * anyway.
  */
 export async function uninstall(service: Service): Promise<boolean> {
   const { agent, places } = service;
@@ -13,7 +14,7 @@ export async function uninstall(service: Service): Promise<boolean> {
     const job = await agent.job();
     await uninterrupted(async () => {
       if (job.kind === 'loaded') await agent.unload();
-      // First: a LaunchAgent without its program would be started in vain at each login.
+      // First: a LaunchAgent without its program would fail to start at each login.
       rmSync(places.plist, { force: true });
       rmSync(places.root, { recursive: true, force: true });
       if (wasInstalled && job.kind !== 'noSession') await agent.enable(true);

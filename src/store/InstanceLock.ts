@@ -4,28 +4,31 @@ import { EdgeError } from '../errors.js';
 import { type Database, openDatabase } from './sqlite.js';
 
 /**
- * Tells one file from another of its name, over restarts: the inode, and the birth time for an inode that is used again. The device
- * number is no part of it: macOS gives a volume another one at each boot.
+ * Identifies a file across restarts: the inode, and the birth time in case an inode is reused. The device number is not
+ * part of it, because macOS gives a volume another one at each boot.
  */
 export function identityOf({ ino, birthtimeMs }: Stats): string {
   return `${ino}:${Math.trunc(birthtimeMs)}`;
 }
 
-/** The file that a path names now; undefined: there is none. Throws what node:fs throws where that cannot be told, as without the right to look. */
+/**
+ * The file that a path names now; undefined: there is none. Throws what node:fs throws if that cannot be determined,
+ * for example without permission.
+ */
 export function identityAt(path: string): string | undefined {
   const stats = statSync(path, { throwIfNoEntry: false });
   return stats === undefined ? undefined : identityOf(stats);
 }
 
-/** For so long, in ms, somebody who only asks (`isHeld`) may be in the way of the one who wants it. */
+/** How long, in ms, a caller that only checks (`isHeld`) may block one that wants the lock. */
 const ASKED_MS = 250;
 
-/** How to say that somebody else holds a lock. */
+/** The words for a lock that is held by another process. */
 type WhenHeld = (path: string, cause: unknown) => EdgeError;
 
 /**
- * One agent per state directory, and one per chat.db. The lock is an exclusive transaction on a small SQLite file: the kernel drops it with
- * the process, however the process dies, so there is no stale lock and no pid to trust.
+ * One agent per state directory, and one per chat.db. The lock is an exclusive transaction on a small SQLite file: the
+ * kernel releases it with the process, however that ends, so there are no stale locks and no pids to trust.
  */
 export class InstanceLock {
   private constructor(
@@ -57,7 +60,7 @@ export class InstanceLock {
     }
   }
 
-  /** Whether somebody holds it now. Throws SqliteError if that cannot be told, as where the file may not be read. */
+  /** Whether it is held now. Throws SqliteError if that cannot be determined, for example without permission to read the file. */
   static isHeld(path: string): boolean {
     if (!existsSync(path)) return false;
     const database = openDatabase(path, { readonly: true, busyTimeoutMs: 0 });
@@ -73,8 +76,8 @@ export class InstanceLock {
   }
 
   /**
-   * Whether the file that is locked is still the one at the path: in another one somebody else can have the lock. Where nobody may look,
-   * it is.
+   * Whether the file that is locked is still the one at the path: another process could lock a different file there.
+   * Without permission to look, it counts as the same.
    */
   isInPlace(): boolean {
     try {

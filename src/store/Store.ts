@@ -34,8 +34,8 @@ import { UsedLinkTable } from './usedLinks.js';
 import { type SharedWrite, SharedWrites, StoreCondition } from './writes.js';
 
 /**
- * How long a write waits for somebody else's lock (a backup, a shell), in ms: the whole agent waits with it. Once a
- * write was refused for it, the next ones do not wait until one succeeds.
+ * How long a write waits for another process's lock (a backup, a shell), in ms; the whole agent waits with it. Once a
+ * write was refused because of it, the next ones do not wait until one succeeds.
  */
 const LOCK_PATIENCE_MS = 1_000;
 
@@ -77,10 +77,10 @@ export class Store {
   private readonly shared: SharedWrites;
   private readonly closing = new Set<() => void>();
   private readonly committed = new Set<() => void>();
-  /** What tells of the write that runs; what tells of writes that are stored, and is yet to be called. */
+  /** The reports of the current write; the reports of stored writes that are still to be called. */
   private reports: (() => void)[] = [];
   private readonly reporting: (() => void)[] = [];
-  /** What follows from a commit is being done; deeper while that makes a write of its own. */
+  /** Hooks after a commit are running; deeper while one of them makes a write. */
   private following = 0;
   private readonly rolledBack = new Set<() => void>();
   private readonly rekeyed = new Set<(moves: ReadonlyMap<string, string>) => void>();
@@ -248,9 +248,9 @@ export class Store {
   }
 
   /**
-   * A look whose failure the caller can bear, and which it will make again: undefined while the disk does not give what was asked
-   * for, and once the store is closed. For whatever a timer or a promise starts, where nobody else would catch it. Everything else
-   * thrown is thrown on.
+   * A read that the caller will repeat and whose failure it tolerates: undefined while the disk cannot be read, and
+   * once the store is closed. For reads started by a timer or a promise, where nothing else would catch the error. All
+   * other errors are rethrown.
    */
   tryRead<T>(look: () => T): { readonly value: T } | undefined {
     if (!this.database.open) return undefined;
@@ -263,8 +263,9 @@ export class Store {
   }
 
   /**
-   * Takes these in one write. Where that fails for no fault of the disk, each has a write of its own, and one that fails there costs
-   * only itself: `setAside` stores that, in a write too. False if the disk did not take all of them.
+   * Processes these in one write. If that fails and the disk is not at fault, each gets a separate write, and only the
+   * one that fails there is affected: `setAside` stores that, also in a write. False if the disk could not store all of
+   * them.
    */
   tryEach<T>(
     items: readonly T[],
@@ -276,7 +277,7 @@ export class Store {
         for (const item of items) take(item);
       });
     } catch {
-      // Which of them it was shows where each has a write of its own.
+      // Which of them it was is found when each has a separate write.
       return items.every((item) => this.tryAlone(item, take, setAside));
     }
   }
@@ -307,9 +308,9 @@ export class Store {
   }
 
   /**
-   * Makes a write which is one commit with what else is shared in the same `together`, in this order; outside of one, at once. Where
-   * that fails for no fault of the disk, it is made in halves, until one that fails is alone. Inside a write it is part of that, and its end is told with the
-   * commit alone.
+   * Makes a write that is one commit with the other shared writes in the same `together`, in this order; outside of
+   * one, immediately. If that fails and the disk is not at fault, it is split into halves until a failing write is
+   * alone. Inside a write it is part of that, and its result is reported only with the commit.
    */
   share(write: SharedWrite): void {
     if (this.depth === 0) this.shared.add(write);
@@ -319,7 +320,10 @@ export class Store {
     }
   }
 
-  /** What was shared up to now is on the disk when this returns, or its end was told. For whoever reads what it changes. */
+  /**
+   * When this returns, all shared writes so far are on the disk, or their failure was reported. For callers that read
+   * what they change.
+   */
   commitShared(): void {
     this.shared.commit();
   }
@@ -335,8 +339,8 @@ export class Store {
   }
 
   /**
-   * Inside a write: run `hook` after the commit; never if it is rolled back. The same function runs once, where it was asked for
-   * last: what it does comes after everything that was to be told before.
+   * Inside a write: run `hook` after the commit; never if it is rolled back. The same function runs once, at its last
+   * position: after everything that was registered before.
    */
   afterCommit(hook: () => void): void {
     if (this.depth === 0) {
@@ -348,9 +352,9 @@ export class Store {
   }
 
   /**
-   * For what only tells of something (the log, who watches): as `afterCommit`, but behind all that is done after the commit, so that
-   * osascript does not wait for it. In the order in which it was asked for, over writes that follow from each other too; in what follows
-   * from a commit it is called behind that, outside of both at once.
+   * For reports only (the log, monitor clients): like `afterCommit`, but after all other work that follows the commit,
+   * so that osascript does not wait for it. In the order of registration, also across nested writes; inside a hook
+   * after a commit it is called after that hook, and outside of both immediately.
    */
   report(hook: () => void): void {
     if (this.depth > 0) this.reports.push(hook);
@@ -364,8 +368,8 @@ export class Store {
   }
 
   /**
-   * Inside a write: what is kept under each of these keys belongs to another from now on. Memory that mirrors the store is
-   * told at once, and again by `onRollback` if the write fails.
+   * Inside a write: data under each of these keys belongs to another key from now on. Mirrors of the store are notified
+   * immediately, and again by `onRollback` if the write fails.
    */
   rekey(moves: ReadonlyMap<string, string>, twinKeyOf: (conversation: string, text: string) => string): void {
     for (const [from, to] of moves) this.conversationKeys.move(from, to, twinKeyOf);
@@ -380,8 +384,8 @@ export class Store {
   }
 
   /**
-   * Notes whether the file is still where it was opened; false while it is not. SQLite itself goes on writing into a file that was
-   * moved or unlinked, where nothing that is written is found by the next start.
+   * Checks whether the file is still where it was opened; false while it is not. SQLite itself keeps writing to a file
+   * that was moved or unlinked, and the next start would not find those writes.
    */
   isInPlace(): boolean {
     const isInPlace = this.condition.isInPlace();
@@ -390,8 +394,8 @@ export class Store {
   }
 
   /**
-   * Calls `hook` each time the file turns out not to be at its path: `missing` until it is put back; where another one lies there
-   * (`replaced`), or another agent has the place (`taken`), only the next start can go on.
+   * Calls `hook` each time the file turns out not to be at its path: `missing` until it is put back; if there is
+   * another file (`replaced`), or another agent has taken the place (`taken`), only the next start can continue.
    */
   onMoved(hook: (how: LostPlace) => void): void {
     this.condition.onMoved(hook);
@@ -411,7 +415,7 @@ export class Store {
     return this.database.open;
   }
 
-  /** Calls `hook` once when the file turns out to be damaged: only the next start can mend that. */
+  /** Calls `hook` once when the file turns out to be damaged: only the next start can repair it. */
   onDamage(hook: () => void): void {
     this.condition.onDamage(hook);
   }
@@ -442,7 +446,7 @@ export class Store {
     this.waitForLocks();
   }
 
-  /** Once a write was refused, the next ones do not wait for somebody else's lock. */
+  /** Once a write was refused, the next ones do not wait for another process's lock. */
   private waitForLocks(): void {
     const patience = this.fault() === undefined ? LOCK_PATIENCE_MS : 0;
     if (patience === this.patience) return;
@@ -457,7 +461,7 @@ export class Store {
     this.database.close();
   }
 
-  /** Closes the file for whoever used it while no agent ran: how the agent ended before is known as it was. Idempotent. */
+  /** Closes the file after use without a running agent; the record of how the last agent ended stays unchanged. Idempotent. */
   leave(): void {
     if (this.stoppedCleanly) this.close();
     else this.database.close();

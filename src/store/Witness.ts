@@ -17,7 +17,7 @@ import type { IncomingMessage } from '../model/incoming.js';
 import type { SendRecord } from '../model/sending.js';
 import { identityAt, identityOf } from './InstanceLock.js';
 
-/** So many are named in the witness at most, of so many restores, the newest: it has room for no more beside the rest. */
+/** The maximum number of entries in the witness, and of restores; the newest are kept, because there is no room for more. */
 const MOST = 100;
 /** Of texts that were given up as unknown so many at most, the newest. */
 export const MOST_GIVEN_UP = 50;
@@ -26,7 +26,7 @@ const TEXT_LENGTH = 6;
 const ATTEMPT_LENGTH = 2;
 const MARK_LENGTH = TEXT_LENGTH + ATTEMPT_LENGTH;
 
-/** What tells of a text; none of its words. */
+/** Identifies a text without its words. */
 export type MarkedText = Pick<SendRecord, 'conversation' | 'text' | 'file'>;
 /** One attempt to send it: no other one has its tag. */
 export type MarkedAttempt = MarkedText & Pick<SendRecord, 'tag'>;
@@ -66,8 +66,8 @@ export function withoutKnown(begun: BegunTexts, known: readonly MarkedAttempt[])
 }
 
 /**
- * Those of an earlier gap of the store and those of which the witness tells, now that a gap is found that ends at `until`. Of an earlier
- * agent each may tell: the witness does no longer of a text that this store has yet to take up again.
+ * Those of an earlier gap of the store and those in the witness, when a gap is found that ends at `until`. Both may be
+ * of an earlier agent: the witness no longer has a text that this store still has to process again.
  */
 export function forgottenTexts(
   earlier: readonly ForgottenTexts[],
@@ -78,7 +78,7 @@ export function forgottenTexts(
   const ends = [...new Set([...earlier, ...ended].map((group) => group.until))].toSorted((a, b) => a - b);
   const marksIn = (groups: readonly ForgottenTexts[], end: number) =>
     groups.flatMap((group) => (group.until === end ? split(group.marks) : []));
-  // The same attempt is told of twice where an agent died before it had settled what it found: it is of the first of these times.
+  // The same attempt is recorded twice if an agent was killed before it settled what it found; the first time counts.
   const known: string[] = [];
   const merged = ends.map((end) => {
     const before = marksIn(earlier, end);
@@ -98,7 +98,7 @@ export function isBegun(
   return found(begun, names, isOf) !== undefined;
 }
 
-/** Without the one that is taken for this text. */
+/** Without the one that is assigned to this text. */
 export function takenUp(
   begun: readonly ForgottenTexts[],
   names: readonly MarkedText[],
@@ -204,7 +204,10 @@ function split(joined: string): readonly string[] {
 const LEAST = 170;
 const ANSWERED_MARK_LENGTH = 6;
 
-/** What tells of a message: its guid, and its date, for iCloud may write it again under another guid, and not every row has a date. */
+/**
+ * Identifies a message: its guid and its date, because iCloud may write it again under another guid, and not every row
+ * has a date.
+ */
 export type MarkedMessage = Pick<IncomingMessage, 'guid' | 'sentAt'>;
 
 /** The marks of one message: it may be the one that was meant if either is the same. */
@@ -266,7 +269,7 @@ export interface WitnessRecord {
   begun: z.infer<typeof begunSchema>;
 }
 
-/** One page, so that a write is there whole or not at all, whenever the process dies. */
+/** One page, so that a write is complete or absent, whenever the process is killed. */
 const SIZE = 4096;
 
 const recordSchema = z.object({
@@ -281,9 +284,9 @@ const recordSchema = z.object({
 });
 
 /**
- * A small file outside of the state directory which records how far the store has come that is at work. It is written after the commit
- * that it tells of, so that it is never ahead of that store: where it is, an older copy of the store was put back. It names the
- * file that it is itself, so that a copy of it, put back with the store, proves nothing.
+ * A small file outside the state directory that records the progress of the store in use. It is written after the
+ * commit that it records, so it is never ahead of that store: if it is, an older copy of the store was restored. It
+ * names the file that it is itself, so a copy of it that is restored with the store proves nothing.
  */
 export class Witness {
   private constructor(
@@ -323,7 +326,7 @@ export class Witness {
     closeSync(this.fd);
   }
 
-  /** What is written to a file that has no name any more is found by nobody. Gives the identity of the file that is open. */
+  /** Writes to an unlinked file would be lost. Returns the identity of the open file. */
   private reopenIfGone(): string {
     const file = identityOf(fstatSync(this.fd));
     if (identityAt(this.path) === file) return file;
@@ -335,8 +338,8 @@ export class Witness {
 }
 
 /**
- * The witnesses in a folder that this state directory wrote last, with the lock beside each and what SQLite made of that. Of one that
- * cannot be read it is not known whose it is.
+ * The witnesses in a folder that this state directory wrote last, with the lock next to each and SQLite's files for it.
+ * The owner of an unreadable one is not known.
  */
 export function witnessesOf(folder: string, directory: string): string[] {
   const names = existsSync(folder) ? readdirSync(folder) : [];

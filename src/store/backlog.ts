@@ -97,8 +97,9 @@ export class Backlog {
 }
 
 /**
- * When the first text of those in lanes was entered: from one lane to the next, whatever is in them. It is looked for up to the first that
- * stands in a place of its own; those behind it were entered later, those before it have the places of texts that failed.
+ * When the oldest text in the lanes was entered: one step per lane, however many texts are in them. The search ends at
+ * the first text in its original place; those after it were entered later, and those before it have the places of texts
+ * that failed.
  */
 function oldestInLanes(lane: string): string {
   return `WITH RECURSIVE lanes(name) AS (

@@ -14,7 +14,7 @@ interface NewCommand {
   commandType: string;
   /** The command as it came, in JSON. */
   body: string;
-  /** Tells whether a repeat says the same: a hash of type and payload. */
+  /** A hash of type and payload, to check whether a repeat is identical. */
   bodyHash: string;
   via: string;
 }
@@ -138,7 +138,7 @@ const COLUMNS = columns<LoggedRow>(
   'ackReadVia',
 );
 
-/** The commands for somebody who looks: nothing here changes one. */
+/** Read-only queries of commands for operators. */
 export class CommandLog {
   private readonly selectNewest: Statement;
   private readonly selectOpen: Statement;

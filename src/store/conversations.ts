@@ -15,7 +15,7 @@ const MERGED: Readonly<Record<string, string>> = {
   message_sequences: 'newest = max(newest, @newest)',
 };
 
-/** When each table first heard of a conversation. */
+/** When a conversation first appeared in each table. */
 const FIRST_KNOWN = [
   'SELECT min(seen_at) FROM incoming WHERE conversation = ?',
   'SELECT min(created_at) FROM sends WHERE conversation = ?',
@@ -216,10 +216,10 @@ export class ContextTable {
   }
 }
 
-/** manual: somebody asked for it. operator: a person answered there. loop: two machines answered each other. */
+/** manual: on request. operator: the operator answered there. loop: two machines answered each other. */
 type PauseReason = 'manual' | 'operator' | 'loop';
 
-/** A conversation in which nothing goes out; with `incoming`, what comes in waits as well. `since` is Unix ms. */
+/** A conversation in which nothing is sent; with `incoming`, incoming messages wait as well. `since` is Unix ms. */
 export interface Pause {
   conversation: string;
   reason: PauseReason;
@@ -227,12 +227,12 @@ export interface Pause {
   incoming: boolean;
 }
 
-/** Stands for every conversation; no canonical key is so. */
+/** Means every conversation; never a canonical key. */
 export const EVERY_CONVERSATION = '*';
 
 /**
- * Where nothing goes out until somebody resumes it; durable. Asked before every text, so it is mirrored in memory. The
- * first reason stays until the pause is lifted.
+ * The conversations in which nothing is sent until they are resumed; durable. Checked before every text, so it is
+ * mirrored in memory. The first reason stays until the pause ends.
  */
 export class PauseTable {
   private readonly pauses = new Map<string, Pause>();

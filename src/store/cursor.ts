@@ -91,15 +91,15 @@ interface LedgerCandidate {
 }
 
 /**
- * How a row relates to a text of the ledger. `whole`: it has the very text, or is a file's while the send is one. `part`: its
- * text is a piece of the send's, as Messages may write a link in a text as a row of its own.
+ * How a row relates to a text of the ledger. `whole`: it has exactly the text, or is a file row while the send is a
+ * file. `part`: its text is part of the send's, because Messages may write a link in a text as a separate row.
  */
 export type Kinship = 'whole' | 'part' | 'none';
 
 /**
- * The one comparison of a row with a text of ours, for proving, for reading and for a person's own answers. `normalise` levels
- * what Messages changes on the way. Conversation and time are the caller's: they differ by what is asked. A row without a text is a
- * file's; which one, only its files tell.
+ * The only comparison of a row with one of our texts, used for proof, for reading and for the operator's own messages.
+ * `normalise` removes the changes that Messages makes. The caller checks conversation and time, because they depend on
+ * the purpose. A row without a text is a file row; only its files show which one.
  */
 export function kinshipOf(
   send: Pick<SendRecord, 'text' | 'file'>,
@@ -114,18 +114,18 @@ export function kinshipOf(
   return ours.includes(said) ? 'part' : 'none';
 }
 
-/** The chat.db that is open, and when its ROWIDs were last found given out anew (Unix ms). */
+/** The chat.db that is open, and when its ROWIDs were last found to be reassigned (Unix ms). */
 export interface RowOrder {
   generation: string | null;
   movedAt: number | null;
 }
 
-/** Names an order of ROWIDs, which is what a send keeps of it (`generation`): another one each time they are given out anew. */
+/** Identifies an order of ROWIDs, which a send stores as `generation`; it changes each time they are reassigned. */
 export function orderOf({ generation, movedAt }: RowOrder): string | null {
   return generation === null || movedAt === null ? generation : `${generation} ${movedAt}`;
 }
 
-/** Whether ROWIDs were given out anew since the attempt, so that its place among them says nothing. No clock tells that. */
+/** Whether ROWIDs were reassigned since the attempt, so that its position among them means nothing. Independent of clocks. */
 export function isMoved({ generation }: SendRecord, order: string | null): boolean {
   return generation !== order;
 }
@@ -136,8 +136,8 @@ export function beganAt({ attemptedAt, createdAt, attempts, form, resends }: Sen
 }
 
 /**
- * Whether a row was written when the attempt of a send began or later: by its place behind the row that was newest then, and where
- * ROWIDs were given out anew since, by its date. True where the place is not known.
+ * Whether a row was written when the attempt of a send began or later: by its position after the row that was newest
+ * then, or by its date if ROWIDs were reassigned since. True if the position is not known.
  */
 export function isOfAttempt(
   send: SendRecord,
@@ -167,8 +167,8 @@ interface ChatCursor {
 }
 
 /**
- * A row before the cursor whose text, chat or attachment had not arrived, or of which nobody knows whether it went out.
- * `firstSeenAt` is Unix ms, and so is `completeAt`: since when only the latter is lacking.
+ * A row before the cursor whose text, chat or attachment had not arrived, or that is not known to be sent or received.
+ * `firstSeenAt` is Unix ms, and so is `completeAt`: since when only the latter is missing.
  */
 interface PendingRow {
   rowId: number;
@@ -176,7 +176,7 @@ interface PendingRow {
   completeAt?: number;
 }
 
-/** How reading goes on beside the cursor. Times are Unix ms. */
+/** The state of reading in addition to the cursor. Times are Unix ms. */
 export interface ReadingState {
   /** When reading first began, on this or another chat.db: nothing older is looked for by date, but see `beganIn`. */
   since: number;
@@ -193,7 +193,7 @@ export interface ReadingState {
   movedAt: number | null;
   /** Until when looks by date are repeated; null: they are over. */
   lookUntil: number | null;
-  /** The rows read last: where one of them has another ROWID, all were given out anew. */
+  /** The rows read last: if one of them has another ROWID, all were reassigned. */
   samples: readonly RowSample[];
 }
 

@@ -1,7 +1,7 @@
 import type { IncomingTable } from './incoming.js';
 import type { Database, Statement } from './sqlite.js';
 
-/** A message that was set aside because it could not be brought to the backend. Times are Unix ms. */
+/** A message that was set aside because it could not be delivered to the backend. Times are Unix ms. */
 interface DeadLetter {
   guid: string;
   conversation: string;
@@ -62,7 +62,7 @@ export class DeadLetters {
     return true;
   }
 
-  /** Inside a write: one is given up for good; false if there is none of that guid. */
+  /** Inside a write: drops one permanently; false if there is none with that guid. */
   drop(guid: string): boolean {
     return this.expire.run(guid).changes > 0;
   }

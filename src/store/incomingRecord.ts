@@ -40,8 +40,8 @@ export interface Others {
 }
 
 /**
- * A message that was answered, with a reply that has not gone out yet. `reply` is JSON, which nobody has
- * checked. `message` is null where what is stored of it cannot be read.
+ * A message that was answered, with a reply that has not been sent yet. `reply` is unvalidated JSON. `message` is null
+ * if its record cannot be read.
  */
 export interface HeldReplyRecord {
   seq: number;

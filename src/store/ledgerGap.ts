@@ -12,17 +12,17 @@ export interface Lineage {
 }
 
 /**
- * How the store relates to what was done on this Mac. `older`: it did more than it knows. `copied`: it is another file than it was,
- * and nothing tells what was done since. `replaced`: another state directory was at work since. `rebuilt`: a damaged file was
- * salvaged. `new`: an empty store, and nothing tells of an earlier one.
+ * How the store relates to what was done on this Mac. `older`: more was done than the store records. `copied`: it is
+ * another file than before, and it is not known what was done since. `replaced`: another state directory was in use
+ * since. `rebuilt`: a damaged file was salvaged. `new`: an empty store without a sign of an earlier one.
  */
 export type GapReason = 'older' | 'copied' | 'replaced' | 'rebuilt' | 'new';
 
 /**
- * A time of which the send ledger is not complete: a row of chat.db from then that it does not know may be a text of the agent.
- * Rows after `afterRow` (in that generation of chat.db, while no ROWIDs were given out anew since `movedAt`), else after `from`, up
- * to `until`; by whatever date, up to `untilRow`, the newest one when the gap was found, null while that is not known. Times are Unix
- * ms; null: since ever.
+ * A period for which the send ledger is incomplete: an unknown row of chat.db from then may be a text of the agent.
+ * Rows after `afterRow` (in that generation of chat.db, while no ROWIDs were reassigned since `movedAt`), else after
+ * `from`, up to `until`; regardless of date, up to `untilRow`, the newest one when the gap was found, null while that
+ * is not known. Times are Unix ms; null: from the beginning.
  */
 export interface LedgerGap extends RowOrder {
   reason: GapReason;
@@ -32,15 +32,15 @@ export interface LedgerGap extends RowOrder {
   until: number;
   /** When it was found: from then on this store is at work, and a backend offers again what it has no ack of. */
   foundAt: number;
-  /** Texts behind this seq are of no command that a backend offered again after that; null: it may still offer some. */
+  /** Texts after this seq belong to no command that a backend offered again after that; null: it may still offer some. */
   offeredUpTo: number | null;
   /** The store had the texts up to this seq when it was found; it was given those behind it since. */
   knownSends: number;
   /** Above all revisions of acks that may have been given before it. */
   revisions: number;
-  /** Until when an agent is known to have been at work; null: nothing tells. */
+  /** Until when an agent is known to have been running; null: not known. */
   activeUntil: number | null;
-  /** When the store that was put back was last at work itself; null: nothing tells. */
+  /** When the restored store was last in use itself; null: not known. */
   copiedAt: number | null;
   /** Whether the rows are noted that chat.db had then and the store did not know (`GapRow`). Nothing is compared before. */
   areRowsNoted: boolean;
@@ -61,8 +61,8 @@ interface ForgottenAnswers {
 }
 
 /**
- * An outgoing row of chat.db that the store had neither judged nor as a proof when a gap was found. It is of the gap whatever its
- * date, for the clock may have been wrong when it was written.
+ * An outgoing row of chat.db that the store had neither judged nor recorded as a proof when a gap was found. It belongs
+ * to the gap whatever its date, because the clock may have been wrong when it was written.
  */
 export interface GapRow {
   guid: string;
@@ -106,7 +106,7 @@ export function standingOf(seen: {
   return own.file === file ? { kind: 'current' } : gap('copied');
 }
 
-/** A row of chat.db as far as it lies in a gap. `sentAt` is Unix ms. */
+/** The fields of a row of chat.db that decide whether it is in a gap. `sentAt` is Unix ms. */
 export interface DatedRow {
   guid: string;
   rowId: number;
@@ -117,12 +117,12 @@ function isSameOrder(gap: LedgerGap, order: RowOrder): boolean {
   return gap.generation === order.generation && gap.movedAt === order.movedAt;
 }
 
-/** Up to which row of the chat.db that is open a place tells of the gap, by whatever date; 0: none. */
+/** Up to which row of the open chat.db the position decides about the gap, regardless of the date; 0: none. */
 export function newestRowOf(gap: LedgerGap, order: RowOrder): number {
   return isSameOrder(gap, order) ? (gap.untilRow ?? 0) : 0;
 }
 
-/** Whether the place or the date of a row tells that it is of the gap. `order` is that of the chat.db that is open. */
+/** Whether the position or the date of a row shows that it is in the gap. `order` is that of the open chat.db. */
 export function isInGap(gap: LedgerGap, { rowId, sentAt }: Omit<DatedRow, 'guid'>, order: RowOrder): boolean {
   if (sentAt === null) return false;
   // A clock that was ahead dates rows of the gap behind its end.

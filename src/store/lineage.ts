@@ -58,14 +58,17 @@ export class MetaTable {
 }
 
 /**
- * `to_it`: to a message of its guid, so that most likely its answer lies behind it. `to_its_date`: to one of its date alone, as which
- * iCloud had written it before, in front of the answer. `perhaps`: nothing tells.
+ * `to_it`: to a message with its guid, so its answer is most likely after it. `to_its_date`: only to one with its date,
+ * as which iCloud had written it before, in front of the answer. `perhaps`: not known.
  */
 export type RecordedAnswer = 'to_it' | 'to_its_date' | 'perhaps' | 'none';
 
 /** Within this time after it could first offer something, a backend has offered again all that it has no ack of, in ms. */
 const OFFERED_WITHIN_MS = 600_000;
-/** It is counted at each mark of the agent (30 s). What lies longer between two looks was slept through: nothing could be offered. */
+/**
+ * Counted at each mark of the agent (30 s). If more time passed between two marks, the Mac slept, and nothing could be
+ * offered.
+ */
 const LOOKS_APART_MS = 60_000;
 
 const ANY_TIME: (until: number) => boolean = () => true;
@@ -132,7 +135,7 @@ export class LineageTable {
     return [...this.rows.values()];
   }
 
-  /** Whether the clock of this Mac was behind in a gap, as the date of a row from then tells. */
+  /** Whether the clock of this Mac was behind in a gap, as shown by the date of a row from then. */
   wasClockBehind(): boolean {
     return this.hasBackdated;
   }
@@ -159,8 +162,8 @@ export class LineageTable {
   }
 
   /**
-   * Whether a forgotten agent that had this very attempt under way, as the copy of its store has it, could not tell when it ended whether
-   * the text went out: what the copy has of it proves no less.
+   * Whether a forgotten agent that was making this same attempt (as the copy of its store has it) ended without knowing
+   * whether the text was sent; then the record in the copy proves no less.
    */
   isForgotten(attempt: MarkedAttempt): boolean {
     return this.known !== undefined && isAttempt(this.known.begun, this.byNames(attempt));
@@ -203,8 +206,8 @@ export class LineageTable {
   }
 
   /**
-   * Inside a write, now and again: no text behind this seq is of a command that was offered again, once the backend could offer all
-   * within one life, by the monotonic clock, of which what was slept through does not count.
+   * Inside a write, now and again: no text after this seq belongs to a command that was offered again, once the backend
+   * could offer all of them within one run, by the monotonic clock, not counting sleep.
    */
   endOffering(newestSend: number): void {
     if (this.known === undefined || this.known.offeredUpTo !== null) return;
@@ -214,7 +217,7 @@ export class LineageTable {
     this.meta.set(GAP, JSON.stringify(this.known));
   }
 
-  /** Whether a row is of the time of which the ledger is not complete. `order` is that of the chat.db that is open. */
+  /** Whether a row is from the period for which the ledger is incomplete. `order` is that of the open chat.db. */
   isInGap(row: DatedRow, order: RowOrder): boolean {
     if (this.known === undefined) return false;
     return this.rows.has(row.guid) || isInGap(this.known, row, order);
@@ -241,7 +244,7 @@ export class LineageTable {
     this.meta.set(GAP_ROWS, JSON.stringify([...this.rows.values()]));
   }
 
-  /** Inside a write, before anything goes out: no row behind this one is of the gap, but by its date. */
+  /** Inside a write, before anything is sent: a row after this one is in the gap only by its date. */
   endGapAt(rowId: number): void {
     if (this.known === undefined || this.known.untilRow !== null) return;
     this.known = { ...this.known, untilRow: rowId };
@@ -278,8 +281,8 @@ export class LineageTable {
   }
 
   /**
-   * Inside a write, before what hands a text to Messages is put off until after it: as `advance`, and told before that, also where
-   * something else advances the counter in the same write.
+   * Inside a write, before the hook that passes a text to Messages: like `advance`, but reported before that hook, also
+   * if something else advances the counter in the same write.
    */
   beginAttempt(): void {
     this.advance();
@@ -301,7 +304,7 @@ export class LineageTable {
     });
   }
 
-  /** Calls `listener` after each commit with which an answer is begun, before it goes out. */
+  /** Calls `listener` after each commit that begins an answer, before it is sent. */
   onAnswer(listener: (message: MarkedMessage | undefined, counter: number) => void): void {
     this.answerListeners.push(listener);
   }

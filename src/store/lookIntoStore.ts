@@ -20,7 +20,7 @@ interface Insight {
   readonly nextScheduledAt: number | null;
 }
 
-/** Somebody waits for the answer. */
+/** A caller waits for the answer. */
 const BUSY_MS = 500;
 /** The hooks of tables that are only read. */
 const NO_HOOKS = { afterCommit: () => undefined, onRollback: () => undefined };

@@ -32,10 +32,10 @@ const FILLING = '.salvaging';
 const COMPLETE = '.salvaged';
 
 /**
- * Opens or creates the store file (mode 0600), brings it to the newest schema, makes sure that it is sound (thoroughly
- * after an unclean stop) and hands it to `build`. A damaged one is kept under another name, and replaced by one with
- * everything that can still be read or found out; `build` gets the report of that, until a life has ended in order after
- * it. A kill at any point leaves the damaged store or the new one, each complete. Throws EdgeError `store_newer`,
+ * Opens or creates the store file (mode 0600), migrates it to the newest schema, checks its integrity (thoroughly after
+ * an unclean stop) and passes it to `build`. A damaged store is kept under another name, and replaced by one with
+ * everything that can still be read or derived; `build` gets the report of that until a run has ended cleanly after it.
+ * A kill at any point leaves the damaged store or the new one, each complete. Throws EdgeError `store_newer`,
  * `disk_full` or `state_unwritable`.
  */
 export function openStore<T>(path: string, clock: Clock, log: Logger, build: Build<T>): T {
@@ -129,8 +129,8 @@ function migrate(database: Database, path: string, log: Logger): void {
 }
 
 /**
- * SQLite ends a write-ahead log at its first fault and says nothing of the commits behind it, and forgets the log of an
- * empty file: it would go on with a state from before. Throws where it would. Only of a store that nobody has open.
+ * SQLite ends a write-ahead log at its first fault without reporting the commits after it, and drops the log of an
+ * empty file: it would continue with an older state. Throws in these cases. Only for a store that no process has open.
  */
 export function checkLog(path: string): void {
   const log = `${path}-wal`;
@@ -180,7 +180,7 @@ function rebuild(path: string, { clock, log, cause }: { clock: Clock; log: Logge
     },
   );
   for (const { scheduleId, commandId, sendAt } of schedules) {
-    // Each has words of its own, for of equal lines the log keeps the first ones only.
+    // Each line is different, because the log keeps only the first ones of equal lines.
     log.error(
       `Scheduled text ${scheduleId ?? commandId ?? '(no name)'} is lost with the damaged store; it is not sent`,
       {

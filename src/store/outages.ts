@@ -7,7 +7,7 @@ export interface Outage {
   to: number | null;
 }
 
-/** Ages are judged over at most this long, so older outages are of no use. */
+/** Ages are judged over at most this time, so older outages are not needed. */
 const KEPT_MS = 48 * 3600_000;
 
 /** When the agent or its backend was down. */

@@ -2,7 +2,7 @@ import { SEEN_KEPT_DAYS } from './cursor.js';
 import type { Database, Statement } from './sqlite.js';
 
 const DAY_MS = 86_400_000;
-/** What ended is of use to nobody after this. */
+/** Finished items are not needed after this time. */
 export const ENDED_KEPT_MS = 7 * DAY_MS;
 
 /**
@@ -60,7 +60,8 @@ const WALKED: readonly WalkedTable[] = [
     page: 'SELECT guid AS key, NULL AS at FROM seen_rows WHERE guid > ? ORDER BY guid LIMIT +?',
     forget: 'DELETE FROM seen_rows WHERE guid > @from AND guid <= @to AND seen_at < @before',
     first: '',
-    // A message may be answered at an age of 30 days (`imessage.catch_up_hours`): so long its copies are told from it.
+    // A message may be answered at an age of 30 days (`imessage.catch_up_hours`): so its copies are recognised for that
+    // long.
     longerMs: SEEN_KEPT_DAYS * DAY_MS - ENDED_KEPT_MS,
   },
 ];
@@ -74,9 +75,9 @@ interface WalkedRow {
 }
 
 /**
- * A walk through a table, a page at each step. Each row is judged by its own date. The walk is over, and begins anew in the next round,
- * at the end of the table or at the first row that is young: no row behind it is older, unless the clock was set meanwhile, and then that
- * one is kept for longer. A row that is dated in the future, by a clock that was ahead, is passed.
+ * A walk through a table, a page at each step. Each row is judged by its own date. The walk ends, and starts again in
+ * the next round, at the end of the table or at the first young row: no row after it is older, unless the clock was set
+ * meanwhile; then that one is kept longer. A row that is dated in the future, by a clock that was ahead, is skipped.
  */
 class Walk {
   private readonly selectPage: Statement;

@@ -12,7 +12,7 @@ export interface ReceivedText {
   error: string | null;
 }
 
-/** A text as it went out, or is to. `at` is when its outcome was known, else when it was stored, Unix ms. */
+/** A text that was or will be sent. `at` is when its outcome was known, else when it was stored, Unix ms. */
 export interface SentText {
   id: string;
   conversation: string;
@@ -46,7 +46,7 @@ interface SentInHour {
   count: number;
 }
 
-/** What came in and went out, for somebody who looks: nothing here changes a row, nothing is asked of more rows than `limit`. */
+/** Read-only queries of received and sent texts for operators; none reads more rows than `limit`. */
 export class RecentTexts {
   private readonly selectReceived: Statement;
   private readonly selectReceivedIn: Statement;

@@ -9,7 +9,7 @@ export interface LostRow {
   /** Its rowid; of a table without, the first column of its key. */
   key: Value;
   known: Readonly<Record<string, Value>>;
-  /** The indexes that have it: a partial one tells its state. */
+  /** The indexes that have it: a partial one shows its state. */
   indexes: ReadonlySet<string>;
 }
 
@@ -36,7 +36,7 @@ export type Salvaged = ReadonlyMap<string, SalvagedTable>;
 export function salvage(damagedPath: string, target: Database): Salvaged {
   const source = new DamagedStore(damagedPath);
   try {
-    // One commit: a commit a row would take minutes, and half of it is of no use.
+    // One commit: one commit per row would take minutes, and half of it is useless.
     return target.transaction(() => copyAll(source, target))();
   } finally {
     source.close();
@@ -63,7 +63,7 @@ function copyAll(source: DamagedStore, target: Database): Salvaged {
 
 interface IndexEntries {
   isSound: boolean;
-  /** What each entry tells of its row, by column. */
+  /** The columns of the row that each entry has. */
   entries: Record<string, Value>[];
 }
 
@@ -257,7 +257,7 @@ function isSequence({ values: [name, seq] }: Cell): boolean {
 /** So many numbers are left out where the last that was given cannot be read: one given twice would name two things. */
 const SAFE_GAP = 100_000;
 
-/** Numbers are never given twice: counting goes on behind every number that was ever given. */
+/** Numbers are never reused: counting continues after the highest number ever assigned. */
 function copySequences(source: DamagedStore, target: Database): void {
   const saved = new Map<string, number>();
   const gaps = source.walk('sqlite_sequence', isSequence, ({ values: [name, seq] }) => {

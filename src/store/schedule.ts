@@ -13,7 +13,7 @@ interface NewScheduledText {
   priority: number;
   /** Unix ms. */
   sendAt: number;
-  /** What goes out with the text; undefined: nothing. */
+  /** The files sent with the text; undefined: none. */
   files?: readonly OutgoingFile[];
 }
 
@@ -21,7 +21,7 @@ export interface ScheduledText extends NewScheduledText {
   createdAt: number;
   state: ScheduleState;
   error: string | null;
-  /** What goes out with it cannot be read: it must not be sent without. */
+  /** Its files cannot be read, and it must not be sent without them. */
   isDamaged?: true;
   settledAt: number | null;
 }

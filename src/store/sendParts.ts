@@ -47,7 +47,7 @@ export class SendPartTable {
     return this.selectStaging.all() as SendRecord[];
   }
 
-  /** Sends whose staged copy may still lie there, by seq. */
+  /** Sends whose staged copy may still exist, by seq. */
   staged(afterSeq: number, limit: number): SendRecord[] {
     return this.selectStaged.all(afterSeq, limit) as SendRecord[];
   }

@@ -87,13 +87,16 @@ export interface WantedSince {
 /** `unreadable`: it may have, and chat.db cannot be asked now, so that it is not known. */
 export type GoneOut = 'no' | 'maybe' | 'unreadable';
 
-/** Where it is known what went out before the store was restored. */
+/** If it is known what was sent before the store was restored. */
 export interface SentTexts {
   /** Whether a text may have gone out when it was wanted: if so it is not too late. */
   mayHaveGoneOut(text: WantedText, since: WantedSince): GoneOut;
 }
 
-/** How a text that is too late ends; `message` says by how much. Where it is not known whether it went out, that is what is said. */
+/**
+ * The outcome of a text that is too late; `message` says by how much. If it is not known whether it was sent, the
+ * outcome is unknown.
+ */
 export function tooLateVerdict(message: string, goneOut: Exclude<GoneOut, 'maybe'>) {
   if (goneOut === 'no') {
     const result = { outcome: 'not_sent', retry_safe: true };

@@ -10,7 +10,7 @@ const LONGEST_ATTEMPT_MS = 30 * 60_000;
 /** A text whose later life is followed, as far as that is compared with its row. */
 export type LiveText = Pick<SendRecord, 'seq' | 'id' | 'guid' | 'state' | 'reported'> & LivePlace;
 
-/** Where a text stands among those: in the order in which they end to be followed (Unix ms). */
+/** The position of a text among those: by the time at which tracking ends (Unix ms). */
 export interface LivePlace {
   readonly lifeUntil: number;
   readonly seq: number;
@@ -117,7 +117,7 @@ export class SendTable {
     if (this.looked?.some((send) => send.seq === seq)) this.looked = undefined;
   }
 
-  /** Sends that were taken for duplicates of this one, by seq. */
+  /** Sends that were judged duplicates of this one, by seq. */
   duplicatesOf(seq: number): SendRecord[] {
     return this.statements.selectDuplicatesOf.all(seq) as SendRecord[];
   }
@@ -175,14 +175,14 @@ export class SendTable {
     );
   }
 
-  /** A text with an unknown outcome goes out once more, as the operator wants it. */
+  /** A text with an unknown outcome is sent again, as the operator configured. */
   resend(seq: number): void {
     this.unknown = undefined;
     this.touch(seq);
     this.statements.updateResend.run(seq);
   }
 
-  /** osascript ended (or will never be heard of); `doubt` says why the outcome is not plain acceptance. */
+  /** osascript ended (or its end will never be known); `doubt` says why the outcome is not simply accepted. */
   ended(seq: number, watchUntil: number, doubt: { errorCode: string; error: string } | null): void {
     this.looked = undefined;
     this.statements.updateEnded.run(
@@ -226,7 +226,7 @@ export class SendTable {
     this.statements.updatePromote.run(place, seq);
   }
 
-  /** Another text goes out in its place from now on: an attempt of its own, which provably did not begin, is no longer valid. */
+  /** Another text is sent instead from now on: its own attempt, which provably did not begin, is no longer valid. */
   rewait(seq: number, root: number): void {
     this.touch(seq);
     this.statements.updateTwin.run(root, seq);

@@ -1,4 +1,7 @@
-/** What one item is of: a row of chat.db, a message to be posted, a command, a change of a message, a scheduled text, a text, a group. */
+/**
+ * The kind of an item: a row of chat.db, a message to be posted, a command, a change of a message, a scheduled text, a
+ * text, a group.
+ */
 export type ItemKind = 'row' | 'message' | 'command' | 'change' | 'scheduled' | 'text' | 'group';
 
 /** An item that was set aside, since when (Unix ms) and why. */

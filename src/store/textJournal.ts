@@ -3,7 +3,7 @@ import type { Clock } from '../system/clock.js';
 import type { CommitHooks } from './outbox.js';
 import type { Database, Statement } from './sqlite.js';
 
-/** A text that came in or went out, as it is told to those who watch. */
+/** A received or sent text, as monitor clients get it. */
 interface WrittenText {
   conversation: string;
   messageId: string;
@@ -22,8 +22,8 @@ interface JournalPage {
   texts: JournalText[];
   cursor: string;
   /**
-   * `not_kept`: some of what follows was forgotten. `unknown_cursor`: the cursor is of another store, or of a state that was
-   * replaced by an older copy; the page begins with the oldest text that is kept. Null: nothing is missing.
+   * `not_kept`: some later texts were deleted. `unknown_cursor`: the cursor belongs to another store, or of a state
+   * that was replaced by an older copy; the page begins with the oldest text that is kept. Null: nothing is missing.
    */
   gap: 'not_kept' | 'unknown_cursor' | null;
 }
@@ -37,8 +37,8 @@ const PAGE_TEXTS = 100;
 const CURSOR = /^(\d{1,15})(?:-([0-9a-f]{8}))?$/;
 
 /**
- * Every text in the order in which it was told, each in the write that stores what it tells of. Numbers have no gap: one that is
- * missing was forgotten or lost. Kept as long as other things that ended.
+ * Every text in the order in which it was reported, each in the write that stores the reported event. Numbers have no
+ * gaps: a missing one was deleted or lost. Kept as long as other finished items.
  */
 export class TextJournal {
   private readonly insert: Statement;
@@ -65,7 +65,7 @@ export class TextJournal {
       .pluck();
   }
 
-  /** Inside the write that stores what the text is of. */
+  /** Inside the write that stores the reported event. */
   add(said: WrittenText): void {
     const { conversation, messageId, text, sender, saidAt } = said;
     const { lastInsertRowid } = this.insert.run(

@@ -1,7 +1,7 @@
 import type { Clock } from '../system/clock.js';
 import { columns, type Database, type Statement, type StoredRows } from './sqlite.js';
 
-/** What the backend is told with a file: the message that it came with. */
+/** The message of a file, sent to the backend with it. */
 export interface UploadMessage {
   guid: string;
   chatGuid: string;
@@ -18,7 +18,7 @@ export interface UploadRecord {
   message: UploadMessage;
   attempts: number;
   retryAt: number;
-  /** When it was queued, for the first time or again: tells one queueing from another. */
+  /** When it was queued, for the first time or again: identifies the queueing. */
   queuedAt: number;
 }
 
@@ -95,7 +95,7 @@ export class UploadTable {
     });
   }
 
-  /** The message of an open one as it stands now; undefined if it is open no more, or was queued again meanwhile. */
+  /** The current message of an open one; undefined if it is no longer open, or was queued again meanwhile. */
   messageOf({ seq, queuedAt, attachmentGuid }: UploadRecord): UploadMessage | undefined {
     const message = this.selectMessage.get(seq, queuedAt) as string | undefined;
     return message === undefined ? undefined : this.read(attachmentGuid, message);
@@ -115,7 +115,7 @@ export class UploadTable {
     this.updateText.run(text, messageGuid);
   }
 
-  /** Inside a write: the message was taken back. Its files are forgotten, so that nobody can ask for them again. */
+  /** Inside a write: the message was unsent. Its files are deleted from the queue, so they cannot be requested again. */
   withdraw(messageGuid: string): void {
     this.deleteOfMessage.run(messageGuid);
   }

@@ -8,7 +8,7 @@ import { Store } from './Store.js';
 interface Visit {
   directory: string;
   log: Logger;
-  /** Whoever calls is the one that holds the place of the agent. */
+  /** The caller holds the lock of the agent. */
   isLockHeld?: boolean;
   /** Makes the store where there is none yet; the directory is there. */
   makes?: boolean;

@@ -62,7 +62,7 @@ export class StoreCondition {
     if (how !== 'here') throw new StateMoved(this.path, how);
   }
 
-  /** Where nobody may look, SQLite itself says what is wrong. */
+  /** Without permission to look, SQLite itself reports the fault. */
   private whereabouts(): 'here' | LostPlace {
     if (!this.isPlaceOurs()) return 'taken';
     try {
@@ -109,7 +109,10 @@ export class StoreCondition {
 
 /** A write that may be one commit with others. */
 export interface SharedWrite {
-  /** Inside the write; called again, with fewer others and alone at last, where that failed: it may have been for what came along. */
+  /**
+   * Inside the write; if that fails, called again with fewer others and finally alone, because the failure may have
+   * been due to others.
+   */
   take(): void;
   /** Called once. `refused`: the disk did not take it; `failed`: `take` threw, alone too. Nothing of it is stored then. */
   ended(end: SharedEnd): void;
@@ -167,15 +170,15 @@ export class SharedWrites {
     if (!this.isTogether) this.commit();
   }
 
-  /** All that is queued is on the disk when this returns, or its end was told. Nothing inside a write. */
+  /** When this returns, everything queued is on the disk, or its failure was reported. Does nothing inside a write. */
   commit(): void {
     if (this.writer.isWriting()) return;
     while (this.queue.length > 0) this.takeNext();
   }
 
   /**
-   * Takes the whole queue as one commit. What fails is taken in halves, so that one that trips among many is found within a few commits, and
-   * alone at last.
+   * Writes the whole queue in one commit. If that fails, it is split into halves, so that a failing write among many is
+   * found within a few commits.
    */
   private takeNext(): void {
     const part = this.parts.shift();

@@ -18,8 +18,8 @@ const LONGEST_RETRY_MS = 5 * 60_000;
 const STABLE_MS = 60_000;
 
 /**
- * Keeps the Mac from sleeping while we live: `caffeinate -i -m -s -w <pid>` (idle, disk and system sleep; `-s` works on
- * mains only), which ends with us however we end. Restarted when it dies, at growing distances.
+ * Keeps the Mac awake while the agent runs: `caffeinate -i -m -s -w <pid>` (idle, disk and system sleep; `-s` works on
+ * mains only), which ends with the agent's process in every case. Restarted when it ends, at increasing intervals.
  */
 export class Caffeinate {
   private child: ChildProcess | undefined;

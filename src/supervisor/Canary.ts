@@ -1,7 +1,7 @@
 import type { Clock } from '../system/clock.js';
 import { randomHex } from '../system/random.js';
 
-/** What chat.db shows of a text of ours to ourselves: the row that went out, and the one that came back. */
+/** What chat.db shows of a text to our own address: the sent row, and the received one. */
 interface CanaryRows {
   readonly sent: boolean;
   readonly received: boolean;
@@ -28,8 +28,8 @@ interface Flight {
 }
 
 /**
- * A text to ourselves, to see whether Messages still brings anything: a Mac can look healthy and receive nothing
- * (BlueBubbles #750, #779). That the row comes back is demanded only once it has been seen to, as not every macOS does it.
+ * A text to our own address, to check whether Messages still receives: a Mac can look healthy and receive nothing
+ * (BlueBubbles #750, #779). The received row is required only once it has been seen, because not every macOS writes it.
  */
 export class Canary {
   private flight: Flight | undefined;

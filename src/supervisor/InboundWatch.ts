@@ -14,12 +14,12 @@ interface InboundWatchOptions {
   readonly log: Logger;
   /** The highest ROWID of chat.db; null while it cannot be read. */
   readonly highestRow: () => number | null;
-  /** Whether the backend is reached: without it there is nobody to tell, and often no network for Messages either. */
+  /** Whether the backend is reachable: otherwise nothing can be reported, and Messages often has no network either. */
   readonly linkUp: () => boolean;
   /** 0: off. Read at each use. */
   readonly settings: () => { readonly stallMs: number; readonly canaryMs: number };
   readonly canary: CanaryPort;
-  /** Told once of each stall. */
+  /** Called once for each stall. */
   readonly onStall: (stall: Stall) => void;
   /** Tries to wake Messages. */
   readonly nudge: () => void;
@@ -35,9 +35,9 @@ const CAUSES: Readonly<Record<Exclude<CanaryEnd, 'alive'>, Stall['cause']>> = {
 };
 
 /**
- * Notices that Messages has stopped bringing anything while everything looks well. It leads to a notice, an event and a
- * nudge; silence alone proves nothing, so only a canary that got lost is a fault too. A stall is told once, and again when
- * a canary proves it; it ends with the next row.
+ * Detects that Messages has stopped receiving while everything looks healthy. It causes a notice, an event and a nudge;
+ * silence alone proves nothing, so only a lost canary is a fault too. A stall is reported once, and again when a canary
+ * proves it; it ends with the next row.
  */
 export class InboundWatch {
   private readonly canary: Canary;
@@ -69,7 +69,7 @@ export class InboundWatch {
   /** To be called after each look at chat.db; some microseconds, more only while a canary is on its way. */
   looked(): void {
     const newest = this.options.highestRow();
-    // Unreadable is another fault, told elsewhere; silence is counted from when it can be read again.
+    // An unreadable chat.db is another fault, reported elsewhere; silence is counted from when it can be read again.
     if (newest === null || this.newest === null) this.reset();
     const hasMoved = newest !== null && this.newest !== null && newest !== this.newest;
     this.newest = newest;
@@ -80,7 +80,7 @@ export class InboundWatch {
     else if (this.stalled?.cause !== 'canary_not_received') this.recovered();
   }
 
-  /** A message from somebody was read. */
+  /** A message from a person was read. */
   arrived(): void {
     this.recovered();
   }

@@ -61,7 +61,7 @@ export class MessagesApp implements MessagesProcess {
     }
   }
 
-  /** Undefined if pgrep could not tell. It exits with 1 where no process matches (pgrep(1)). */
+  /** Undefined if pgrep failed. It exits with 1 if no process matches (pgrep(1)). */
   private async pids(): Promise<number[] | undefined> {
     const uid = process.getuid?.();
     const ofUser = uid === undefined ? [] : ['-U', String(uid)];

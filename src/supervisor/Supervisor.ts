@@ -20,7 +20,7 @@ const WARM_UP_MS = 3_000;
 const QUIT_PATIENCE_MS = 15_000;
 const TERMINATE_PATIENCE_MS = 10_000;
 const TIMEOUTS_BEFORE_RESTART = 2;
-/** Whatever a restart does not mend, another one at once will not either (a dialog on the screen, say). */
+/** If a restart does not fix it, another one right away will not either (for example a dialog on the screen). */
 const COOL_DOWN_MS = 10 * 60_000;
 
 /**
@@ -50,7 +50,7 @@ export class Supervisor {
     this.checkLater();
   }
 
-  /** Lets go of whoever waits at `ready` and does nothing more to Messages. Idempotent. */
+  /** Releases callers that wait at `ready` and does nothing more to Messages. Idempotent. */
   stop(): void {
     this.running = false;
     this.timer?.cancel();
@@ -58,14 +58,14 @@ export class Supervisor {
   }
 
   /**
-   * Resolves when a text may be handed to Messages; undefined if that is now. Never rejects, ends within 150 s, also
-   * when Messages could not be brought up: the attempt will then say so. False: stopped meanwhile, nothing may be sent.
+   * Resolves when a text may be passed to Messages; undefined if that is now. Never rejects, ends within 150 s, also if
+   * Messages could not be started: the attempt will then show that. False: stopped meanwhile, nothing may be sent.
    */
   ready(): Promise<boolean> | undefined {
     return this.gate;
   }
 
-  /** To be told of every attempt when it has ended, before another one begins. */
+  /** To be called after every attempt, before another one begins. */
   note(attempt: AttemptEnd): void {
     const sign = judgeAttempt(attempt);
     if (sign === 'answered') this.timeouts = 0;
@@ -131,7 +131,7 @@ export class Supervisor {
     } else this.failed(`it did not appear within ${OPEN_PATIENCE_MS / 1000} s`);
   }
 
-  /** Asks, then insists: a hung Messages does not hear the request to quit, and nothing else would mend it. */
+  /** First a request, then a kill: a hung Messages does not react to the request to quit, and nothing else would help. */
   private async restart(): Promise<void> {
     const { app, log, clock } = this.options;
     log.warn('Messages timed out repeatedly; restarting it', { timeouts: this.timeouts });

@@ -19,7 +19,7 @@ export class Waits {
     });
   }
 
-  /** Ends every wait, for good. Idempotent. */
+  /** Ends every wait permanently. Idempotent. */
   end(): void {
     this.ended = true;
     for (const [timer, resolve] of this.pending) {

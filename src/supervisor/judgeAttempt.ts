@@ -1,4 +1,4 @@
-/** How an attempt to send ended, as far as it tells of Messages itself. `code` is AppleScript's error number. */
+/** The result of an attempt to send, as far as it shows the state of Messages. `code` is AppleScript's error number. */
 export interface AttemptEnd {
   readonly kind: 'accepted' | 'notStarted' | 'unknown';
   readonly code?: number | null;
@@ -6,8 +6,8 @@ export interface AttemptEnd {
 }
 
 /**
- * `answered`: Messages works. `timeout`: it hung or died while it was asked. `notRunning`: there was nobody to ask.
- * `silent`: the attempt never came to Messages (no permission, no osascript) and tells nothing of it.
+ * `answered`: Messages works. `timeout`: it hung or ended during the request. `notRunning`: it was not running.
+ * `silent`: the attempt never reached Messages (no permission, no osascript) and shows nothing about it.
  */
 type Sign = 'answered' | 'timeout' | 'notRunning' | 'silent';
 

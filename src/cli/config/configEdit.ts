@@ -25,10 +25,10 @@ import { yesOrNo } from './ask.js';
 const USUAL_EDITOR = 'vi';
 
 /**
- * Lets a person change the configuration file: the editor gets a draft beside it, which takes its place (by a rename) only
- * if it is valid and nobody else changed the file meanwhile. A draft that was not put in place stays: the next edit goes
- * on with it, or, where the file was changed since, sets it aside. A kill or Ctrl-C at any moment leaves the file as it
- * was. Exit 78: the draft is not valid.
+ * Opens the configuration file in an editor: the editor gets a draft next to it, which replaces the file (by a rename)
+ * only if it is valid and the file was not changed meanwhile. A draft that was not used is kept: the next edit
+ * continues with it, or sets it aside if the file was changed since. A kill or Ctrl-C at any moment leaves the file
+ * unchanged. Exit 78: the draft is not valid.
  */
 export async function editConfig(options: { configPath?: string }): Promise<number> {
   try {
@@ -82,7 +82,7 @@ async function edit(found: string, options: { configPath?: string }): Promise<nu
   }
 }
 
-/** Makes the draft, or goes on with one that is newer than the file. */
+/** Creates the draft, or continues with one that is newer than the file. */
 function begin(path: string, draft: string, before: Buffer): void {
   const { mtimeMs, mode } = statSync(path);
   const left = statSync(draft, { throwIfNoEntry: false });

@@ -13,7 +13,7 @@ interface ConfigOptions {
   json?: boolean;
 }
 
-/** Judges the configuration as a start would, and tells every mistake and warning. Starts nothing. */
+/** Checks the configuration like a start, and prints every error and warning. Starts nothing. */
 export async function checkConfig(options: ConfigOptions): Promise<number> {
   const where = places(options);
   try {
@@ -57,7 +57,7 @@ export async function printConfigPath(options: ConfigOptions): Promise<number> {
   }
 }
 
-/** Valid all the same: a backend may ask for none, or hand out a token at registration. */
+/** Valid nevertheless: a backend may require none, or give a token at registration. */
 function missingSecret({ secrets, envPath }: LoadedConfig): string[] {
   if (secrets.edgeSecret !== undefined || secrets.edgeToken !== undefined) return [];
   return [`secret_missing: ${ERROR_CODES.secret_missing} Put EDGE_SECRET=… into ${envPath}.`];

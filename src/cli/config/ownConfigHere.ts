@@ -6,9 +6,9 @@ import { complain } from '../print.js';
 import { isSomebodyThere, yesOrNo } from './ask.js';
 
 /**
- * The `config.yaml` of this directory, if it would get a secret that does not lie beside it and the person at the terminal says, asked
- * once, that it is theirs. Undefined: nothing is to be asked, nobody is there to ask, or the answer was not yes; then the file is
- * refused where a secret is needed (`config_not_named`).
+ * The `config.yaml` of this directory, if it would get a secret from elsewhere and the person at the terminal confirms
+ * (asked once) that it is theirs. Undefined: there is nothing to ask, no terminal, or the answer was not yes; then the
+ * file is refused if a secret is needed (`config_not_named`).
  */
 export async function ownConfigHere(): Promise<string | undefined> {
   const where = places({});
@@ -23,7 +23,7 @@ function refusalOf(load: () => unknown): EdgeError | undefined {
   try {
     load();
   } catch (error) {
-    // Any other mistake is told by the verb.
+    // The verb reports any other error.
     if (error instanceof EdgeError && error.code === 'config_not_named') return error;
   }
   return undefined;

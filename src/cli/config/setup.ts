@@ -76,8 +76,9 @@ export async function setup(
 type Written = 'written' | 'declined' | { wrong: string };
 
 /**
- * Asks everything, says what changes, then writes everything. Of a configuration that is there only what was asked for changes.
- * `wrong`: what is wrong with the flags, where there is nobody to ask. Throws EdgeError where a file cannot be changed so.
+ * Asks everything, shows the changes, then writes everything. In an existing configuration only the requested settings
+ * change. `wrong`: what is wrong with the flags, if there is no terminal. Throws EdgeError if a file cannot be changed
+ * that way.
  */
 export async function writeSetup(
   configPath: string,
@@ -131,7 +132,7 @@ export async function writeSetup(
   return 'written';
 }
 
-/** What is in force with that file; undefined where that has mistakes, which doctor tells. */
+/** The effective settings with that file; undefined if it has errors, which doctor reports. */
 function loadedOrNothing(configPath: string): LoadedConfig | undefined {
   try {
     return loadConfig(places({ configPath }));
@@ -148,7 +149,7 @@ function withSecret(
   configPath: string,
 ): string {
   if (!inKeychain) return dotenvWith(dotenv, SECRET, value);
-  // One entry a configuration: setting up another one beside it must not replace the secret of this one.
+  // One entry per configuration: setting up another one must not replace the secret of this one.
   const account = `${SECRET}-${createHash('sha256').update(configPath).digest('hex').slice(0, 8)}`;
   const failed = writeKeychain(account, value);
   if (failed !== undefined) {

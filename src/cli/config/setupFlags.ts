@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describeError } from '../../errors.js';
 import { plainPhone, unfit } from './setupQuestions.js';
 
-/** As the command line has them. A secret is never one of them: whoever lists processes sees those. */
+/** As on the command line. Never a secret, because every user can list processes with their arguments. */
 export interface SetupFlags {
   readonly yes: boolean;
   readonly force: boolean;

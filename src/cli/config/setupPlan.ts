@@ -19,14 +19,14 @@ interface PlanInput {
   readonly configPath: string;
   /** The text of `config.yaml` as it is now; null: there is none. */
   readonly config: string | null;
-  /** What that comes to with the environment; undefined where there is none, or it has mistakes. */
+  /** The effective settings with the environment; undefined if there are none, or they have errors. */
   readonly inForce: Config | undefined;
   readonly envPath: string;
   /** The text of `.env` as it is now; null: there is none. */
   readonly dotenv: string | null;
   readonly given: SetupAnswers;
   readonly flags: SetupFlags;
-  /** Undefined: there is nobody to ask. */
+  /** Undefined: there is no terminal. */
   readonly person: Questions | undefined;
   readonly hasKeychain: boolean;
 }
@@ -39,7 +39,7 @@ export const SECRET = 'EDGE_SECRET';
 /** The settings that setup is about. */
 const KEYS = { backendUrl: 'backend.url', userPhone: 'edge.user_phone' } as const;
 
-/** Asks for all that the flags have not given, writes nothing. `why`: what is missing, where there is nobody to ask. */
+/** Asks for everything that the flags do not set, writes nothing. `why`: what is missing, if there is no terminal. */
 export async function askPlan(input: PlanInput): Promise<Plan | Wrong> {
   const { flags, hasKeychain } = input;
   if (flags.keychain === true && !hasKeychain) return wrong('--keychain: macOS only.');

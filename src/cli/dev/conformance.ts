@@ -25,9 +25,9 @@ const STYLES: Readonly<Record<CheckResult['verdict'], Style>> = {
 };
 
 /**
- * Plays an agent against a backend and tells what to build next, and then, check by check, what is wrong with it. Says first what it
- * will do, and asks at a terminal. Exit 0 without a FAIL and with every endpoint that matters, 1 otherwise, 2 when nothing was judged, 130 when it was stopped by a signal: then nothing
- * waits at the backend either.
+ * Acts as an agent towards a backend and says what to build next, and then, check by check, what is wrong. First shows
+ * what it will do, and asks at a terminal. Exit 0 without a FAIL and with all required endpoints, 1 otherwise, 2 if
+ * nothing was tested, 130 if it was stopped by a signal: then nothing waits at the backend either.
  */
 export async function conformance(options: ConformanceFlags, address: string): Promise<number> {
   const only = options.only?.split(',').map((id) => id.trim());

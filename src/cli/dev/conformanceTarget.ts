@@ -24,7 +24,7 @@ export interface ConformanceFlags {
   readonly yes?: boolean;
 }
 
-/** Numbers that nobody has: 555-0100 to 555-0199 are kept for fiction (NANPA). */
+/** Fictitious numbers: 555-0100 to 555-0199 are reserved for fiction (NANPA). */
 const AGENT_PHONE = '+12025550143';
 const OTHER_PHONE = '+12025550144';
 const PERSON = '+12025550199';
@@ -81,7 +81,7 @@ function sending(
   );
 }
 
-/** Optional: most backends register whoever has the secret. */
+/** Optional: most backends register every agent with the secret. */
 function registrationToken(file: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
   const isGiven = file !== undefined || (env.REGISTRATION_TOKEN ?? '').trim() !== '';
   return isGiven ? secretFor(file, env, 'REGISTRATION_TOKEN') : undefined;

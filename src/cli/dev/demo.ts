@@ -15,7 +15,7 @@ interface Promised {
 
 /**
  * Shows the agent at its whole job, on a simulated Mac and a simulated backend: the real daemon, a real chat.db, a real
- * child process for osascript. Ends by itself within 30 s; 0 only if everything it promised happened.
+ * child process for osascript. Ends on its own within 30 s; 0 only if everything happened as announced.
  */
 export async function demo(): Promise<number> {
   const screen = new DemoScreen(print, wantsColour(process.stdout, environment()));

@@ -7,7 +7,7 @@ import { EXIT } from '../exitCodes.js';
 import { complain, complainOf, print } from '../print.js';
 import { untilSignal } from '../untilSignal.js';
 
-/** Older happenings are not looked at by anybody while it runs by itself. */
+/** Older events are not needed while it runs alone. */
 const HISTORY = 1_000;
 
 /** The options of the verb, as they were typed. */
@@ -21,7 +21,7 @@ export interface DevBackendOptions {
   rate: string;
 }
 
-/** Runs the reference backend until it is told to stop. */
+/** Runs the reference backend until it is stopped. */
 export async function devBackend(options: DevBackendOptions): Promise<number> {
   const { host, persona, data } = options;
   const port = Number(options.port);

@@ -14,7 +14,7 @@ export interface RecordFlags {
   readonly mostMb: string;
 }
 
-/** Stands between an agent and its backend and writes down what passes, redacted, until it is told to stop. */
+/** Records the redacted traffic between an agent and its backend until it is stopped. */
 export async function record(options: RecordFlags, address: string): Promise<number> {
   const port = Number(options.listen);
   const megabytes = Number(options.mostMb);

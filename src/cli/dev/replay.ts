@@ -22,8 +22,8 @@ export interface ReplayFlags {
 }
 
 /**
- * Plays one side of a transcript: the agent's to a backend (`--to`; exit 1 where it does other things than it did then), or
- * the backend's to whichever agent dials (`--listen`), until it is told to stop.
+ * Plays one side of a transcript: the agent's to a backend (`--to`; exit 1 if it behaves differently than recorded), or
+ * the backend's to any agent that connects (`--listen`), until it is stopped.
  */
 export async function replay(options: ReplayFlags, path: string): Promise<number> {
   const speed = Number(options.speed);

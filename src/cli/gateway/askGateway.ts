@@ -91,7 +91,7 @@ async function askDatabase<V extends AdminVerb>(
 ): Promise<AdminResult<V>> {
   const { GATEWAY_KEY, GATEWAY_PUBLIC_URL } = environment();
   const keys = () => gatewayKeys(place, GATEWAY_KEY);
-  // Makes them with a new file; which they are is known once nobody else has the database.
+  // Creates them with a new file; which keys they are is known once no other process has the database.
   keys();
   const database = await openGatewayDatabase(place, {
     clock: systemClock,

@@ -156,7 +156,7 @@ export function gatewayAdmin(parts: GatewayAdminParts): GatewayAdmin {
       await audit(transaction, { actor: OPERATOR, action, subject, details, at: now });
       return result;
     });
-  /** The same of who may connect. Replicas are told also where it is not known whether it is durable. */
+  /** The same of who may connect. Replicas are notified even if it is not known whether it is durable. */
   const changeSecrets: typeof change = async (action, agentId, work, details) => {
     let result: Awaited<ReturnType<typeof work>>;
     try {
@@ -234,7 +234,7 @@ export function gatewayAdmin(parts: GatewayAdminParts): GatewayAdmin {
         await endOrdersOf(database, id, clock.now());
         return { id };
       } catch {
-        // It is removed all the same. The gateway tries again each hour, and its log says why not.
+        // It is removed anyway. The gateway retries each hour, and its log says why it failed.
         return { id, isLeft: true };
       }
     }),
@@ -299,7 +299,8 @@ export function gatewayAdmin(parts: GatewayAdminParts): GatewayAdmin {
               (await findDelivery(database, id, event)) ??
                 missing('delivery of', event, `webhooks deliveries ${id}`),
             ];
-      // Each in a transaction of its own: one that holds the locks of several agents could wait for another such one.
+      // Each in a separate transaction: one that holds the locks of several agents could deadlock with another such
+      // one.
       for (const delivery of found) {
         const details = { event: delivery.eventId };
         const replay = (transaction: Transaction, now: number) => replayDelivery(transaction, delivery, now);

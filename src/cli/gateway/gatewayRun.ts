@@ -54,8 +54,8 @@ const SILENCE_MS = 60_000;
 const CLOSES_PER_SECOND = 500;
 
 /**
- * Runs the gateway until it is told to stop (exit 0), or says why it cannot (78 where a new start would not help). SIGTERM and SIGINT
- * drain it, a second signal ends it at once.
+ * Runs the gateway until it is stopped (exit 0), or says why it cannot (78 if a new start would not help). SIGTERM and
+ * SIGINT drain it, a second signal ends it immediately.
  */
 export async function gatewayRun(options: GatewayRunOptions): Promise<number> {
   const stopped = untilSignal();

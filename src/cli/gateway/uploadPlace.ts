@@ -9,8 +9,9 @@ const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 const USUAL_REGION = 'us-east-1';
 
 /**
- * Where files from agents are kept: beside the data, in the directory that `--uploads` names, or in its `s3://bucket/prefix`, with the
- * variables that all programs for S3 know. Throws EdgeError `config_invalid`, or `secret_missing` without credentials.
+ * Where files from agents are stored: next to the data, in the directory that `--uploads` names, or in its
+ * `s3://bucket/prefix`, with the usual S3 variables. Throws EdgeError `config_invalid`, or `secret_missing` without
+ * credentials.
  */
 export function uploadPlace(
   typed: string | undefined,

@@ -49,7 +49,7 @@ export function logWish(
 export class LogFilter {
   private wasWanted = false;
   private last: LogEvent | undefined;
-  /** What an event has one of, as bytes, if it is wanted; none: that cannot be told so. */
+  /** Byte strings of which a wanted event has one; none: it cannot be checked that way. */
   private marks: readonly Buffer[];
   private isFitted = false;
   private readonly levels: ReadonlySet<string>;
@@ -107,7 +107,7 @@ export class LogFilter {
     };
   }
 
-  /** Whether the line as it stands may be wanted, if it is an event. */
+  /** Whether the raw line may be wanted, if it is an event. */
   private isPromising(line: string): boolean {
     const { pattern, id } = this.wish;
     return (pattern === undefined || pattern.test(line)) && (id === undefined || carries(line, id));
@@ -119,7 +119,7 @@ export class LogFilter {
   }
 }
 
-/** What tells in either format that an event may be wanted. */
+/** What shows in either format that an event may be wanted. */
 function marksOf({ level, id }: LogWish, levels: readonly LogLevel[]): readonly string[] {
   if (id !== undefined) return [id];
   if (level !== 'warn' && level !== 'error') return [];
@@ -146,7 +146,7 @@ function continued(line: string, event: LogEvent | undefined): Record<string, un
   return { time: new Date(event.time).toISOString(), level: event.level, msg: line };
 }
 
-/** Whether an id stands in the line as a whole, not as a piece of another. */
+/** Whether the line has the whole id, not as a part of another one. */
 function carries(line: string, id: string): boolean {
   for (let at = line.indexOf(id); at >= 0; at = line.indexOf(id, at + 1)) {
     const around = `${line[at - 1] ?? ' '}${line[at + id.length] ?? ' '}`;

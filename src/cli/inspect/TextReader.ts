@@ -12,7 +12,7 @@ interface TextReaderHeard {
   ready: () => void;
   /** Texts are missing before those that come next, or some of them come again; in words. */
   gap: (words: string) => void;
-  /** The agent does not keep texts: it is of an earlier version. */
+  /** The agent does not keep texts: it is an earlier version. */
   refused: () => void;
 }
 
@@ -24,8 +24,8 @@ const GAP_WORDS = {
 } as const;
 
 /**
- * Follows the texts of the agent behind a cursor, over reconnects and restarts, each once and none left out: a live text is given
- * only if it is the next one, else the agent is asked for what lies between.
+ * Follows the texts of the agent after a cursor, across reconnects and restarts, each once and none left out: a live
+ * text is used only if it is the next one, else the missing ones are requested from the agent.
  */
 export class TextReader {
   private readonly endings: (() => void)[];
@@ -105,7 +105,7 @@ export class TextReader {
 
   private failed(error: unknown, isNew: boolean): void {
     const code = error instanceof MonitorError ? error.code : '';
-    // The next connection begins anew.
+    // The next connection starts again.
     if (this.client.state.name !== 'online') return;
     if (code === NOT_UNDERSTOOD) this.heard.refused();
     else this.retry = this.client.clock.after(RETRY_MS, () => void this.read(isNew));

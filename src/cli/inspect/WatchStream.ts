@@ -9,7 +9,7 @@ const OPERATOR = 'operator';
 
 type Shown = Omit<WatchEntry, 'at' | 'record'>;
 
-/** Turns what the client hears into entries, and gives those that are wanted. */
+/** Turns the frames of the client into entries, and returns the wanted ones. */
 export class WatchStream {
   private readonly endings: (() => void)[];
   private agentName: string | undefined;
@@ -44,7 +44,7 @@ export class WatchStream {
     for (const end of this.endings) end();
   }
 
-  /** A text that came in or went out. */
+  /** A received or sent text. */
   message({ conversationId, content, sender, messageId, timestamp, cursor }: ChatMessage): void {
     const { conversation, texts } = this.wish;
     if (conversation !== undefined && !sameConversation(conversationId, conversation)) return;

@@ -15,8 +15,8 @@ interface AlertsTestOptions {
 const PATIENCE_MS = 15_000;
 
 /**
- * Tells every configured channel once that this is a test. The running agent does it, so that its status goes by what comes of it;
- * where none can, this process does. Exit 0 if each took it, 2 if none is configured, else 1.
+ * Sends a test alert once to every configured channel. The running agent does it, so that its status reflects the
+ * result; if none can, this process does. Exit 0 if each accepted it, 2 if none is configured, else 1.
  */
 export async function alertsTest(options: AlertsTestOptions): Promise<number> {
   const asked = await askAgent(options, { verb: 'alerts.test' }, PATIENCE_MS);

@@ -34,7 +34,7 @@ export async function listConversations(options: ConversationOptions): Promise<n
   return EXIT.ok;
 }
 
-/** Shows one conversation: what came in, what went out, and what became of each. */
+/** Shows one conversation: received and sent messages, and the outcome of each. */
 export async function showConversation(options: ConversationOptions, who: string): Promise<number> {
   const { lines, texts = false } = options;
   const asked = await askAgentOrStore(options, {

@@ -60,7 +60,7 @@ function keep(report: Report, stateDirectory: string): void {
   }
 }
 
-/** Whether the archive was written; its path goes to stderr beside JSON. */
+/** Whether the archive was written; with JSON its path goes to stderr. */
 async function bundle(
   { context, secrets, stateDirectory }: OpenContext,
   report: Report,

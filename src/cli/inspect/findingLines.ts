@@ -20,7 +20,7 @@ export function findingLines({ id, verdict, evidence, remedy }: Finding, termina
   return [...result, ...partLines(remedy, terminal, '      → ', '        ')];
 }
 
-/** A list, such as that of all mistakes of the configuration, has a part a line: at a terminal each keeps a line of its own. */
+/** A list, such as all errors of the configuration, has one part per line: at a terminal each keeps its own line. */
 function partLines(text: string, terminal: Terminal, first: string, rest: string): string[] {
   const parts = text.split(/\n\s*/);
   if (!terminal.isTerminal) return entryLines(parts.join(' '), terminal, first);

@@ -32,9 +32,9 @@ const LOOK_EVERY_MS = 200;
 const ANSWER_WITHIN_MS = 1_000;
 
 /**
- * Prints what the log says, from its rotated files and the current one, and with `follow` what is written from then on,
- * over rotations. Reads the files itself, so that it works without an agent, and with a configuration that has mistakes;
- * an agent that runs is asked which files those are.
+ * Prints the log from its rotated files and the current one, and with `follow` new lines, across rotations. Reads the
+ * files itself, so that it works without an agent, and with an invalid configuration; a running agent is asked which
+ * files those are.
  */
 export async function logs(options: LogsOptions): Promise<number> {
   const wish = logWish(options, systemClock.now());
@@ -121,8 +121,8 @@ function* wantedOf(
 }
 
 /**
- * The file in force, else the one that is configured; where the configuration has mistakes, the usual one, which is
- * where the agent told them.
+ * The file in use, else the configured one; if the configuration has errors, the usual one, where the agent reported
+ * them.
  */
 async function logFile(options: LogsOptions): Promise<string> {
   const where = places(options);
@@ -145,7 +145,7 @@ async function fileInForce(where: ConfigPlaces): Promise<string | undefined> {
     const socket = socketPath(await findStateDirectory(where));
     return await logFileInForce((request) => askDaemon(socket, request, ANSWER_WITHIN_MS));
   } catch (error) {
-    // What is wrong with the configuration is told by those who read it next.
+    // Errors of the configuration are reported by the next code that reads it.
     if (error instanceof EdgeError) return undefined;
     throw error;
   }

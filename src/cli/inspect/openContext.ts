@@ -15,7 +15,7 @@ import { places } from '../places.js';
 
 export interface OpenContext {
   readonly context: CheckContext;
-  /** Where reports go; undefined where not even that can be told. */
+  /** Where reports are written; undefined if not even that is known. */
   readonly stateDirectory: string | undefined;
   /** Every secret of the configuration, to be kept out of what is shown. */
   readonly secrets: readonly string[];
@@ -54,7 +54,7 @@ function readConfig(options: { configPath?: string }): CheckContext['config'] {
     return { kind: 'loaded', loaded: loadConfig(places(options)) };
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
-    // The checks know what to do about mistakes in a file; about anything else only the error does.
+    // The checks have remedies for errors in a file; for anything else only the error has one.
     const isOfFile = error instanceof ConfigError && error.hasFile;
     return { kind: 'invalid', why: error.message, ...(isOfFile ? {} : { remedy: error.remedy }) };
   }
@@ -95,7 +95,7 @@ function agentView(answer: DaemonAnswer<StatusSnapshot>): AgentView {
   }
 }
 
-/** Only where somebody sits at a terminal; `--send` in a script is the answer already. */
+/** Only at a terminal; in a script `--send` is already the answer. */
 async function confirm(question: string): Promise<boolean> {
   const { isSomebodyThere, yesOrNo } = await import('../config/ask.js');
   return !isSomebodyThere() || yesOrNo(question, 'no');

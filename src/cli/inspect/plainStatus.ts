@@ -1,9 +1,9 @@
 import type { StatusOptions } from './status.js';
 
 /**
- * The options of a command line that is nothing but `status` with options of its own, as program.ts would read them.
- * Undefined for every other one, for mistakes and for anything unusual (an option twice, a value like an option): those
- * are left to program.ts.
+ * The options of a command line that is only `status` with its own options, as program.ts would read them. Undefined
+ * for every other one, for errors and for anything unusual (a repeated option, a value that looks like an option):
+ * those are left to program.ts.
  */
 export function plainStatus(args: readonly string[]): StatusOptions | undefined {
   let verb = false;

@@ -41,7 +41,7 @@ export async function selftest(options: SelftestCommand): Promise<number> {
   return isWritten && report.summary.FAIL === 0 ? EXIT.ok : EXIT.failed;
 }
 
-/** Whether it was written; its path goes to stderr beside JSON. */
+/** Whether it was written; with JSON its path goes to stderr. */
 function writeReport(
   report: Report,
   { context: { config, homeDir, node }, secrets }: OpenContext,

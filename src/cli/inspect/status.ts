@@ -16,7 +16,7 @@ export type StatusReport =
   | { kind: 'snapshot'; snapshot: StatusSnapshot }
   | { kind: 'none'; code: string; message: string; remedy: string; exitCode: number };
 
-/** Asks the running agent how it is; never guesses from files. The exit code tells the same as the screen. */
+/** Shows the status of the running agent; never guesses from files. The exit code agrees with the screen. */
 export async function status(options: StatusOptions): Promise<number> {
   const asked = await askAgent(options, { verb: 'status' });
   if ('exitCode' in asked) return asked.exitCode;
@@ -56,7 +56,7 @@ export function reportOf({ where, directory, answer }: AgentAnswer<StatusSnapsho
   }
 }
 
-/** What `--json` prints where nobody answered. */
+/** What `--json` prints if there is no answer. */
 export function withoutSnapshot({ code, message, remedy }: Extract<StatusReport, { kind: 'none' }>): object {
   return { schema: 1, error: { code, message, remedy } };
 }

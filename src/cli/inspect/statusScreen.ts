@@ -21,8 +21,8 @@ type Pause = NonNullable<StatusSnapshot['paused']>[number];
 type Backlog = keyof StatusSnapshot['oldest'];
 
 /**
- * The snapshot for a person, line by line: what is paused, then what is wrong and what to do, then the vital signs, then every
- * number with its age. A snapshot of an older agent, which lacks the newest keys, is shown without what they tell.
+ * The snapshot as text, line by line: pauses, then problems and remedies, then the vital signs, then every number with
+ * its age. A snapshot of an older agent, which lacks the newest keys, is shown without them.
  */
 export function statusScreen(snapshot: StatusSnapshot, now: number, terminal: Terminal): string[] {
   const isHealthy = snapshot.state === 'healthy';
@@ -47,7 +47,7 @@ function pausedLines({ paused }: StatusSnapshot, now: number, terminal: Terminal
     const what = incoming === true ? `${where}, incoming too` : where;
     const resume = conversation === '*' ? 'edge-agent resume' : `edge-agent resume ${conversation}`;
     const words = `PAUSED  ${what} (${REASONS[reason]}, ${ago(at, now)}); to resume:`;
-    // The command is on a line of its own and whole, so that it can be copied.
+    // The command is on its own line and complete, so that it can be copied.
     const lines = [...wrap(words, terminal.columns, '', '        '), `        ${resume}`];
     return lines.map((line) => paint(terminal, 'yellow', line));
   });

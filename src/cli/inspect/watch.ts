@@ -12,8 +12,8 @@ import { statusScreen } from './statusScreen.js';
 const EVERY_MS = 1_000;
 
 /**
- * Shows the status anew each second until SIGINT or SIGTERM, whether or not an agent runs meanwhile: on a terminal in one
- * place, elsewhere one screen behind the other, with `--json` one object a line.
+ * Shows the status every second until SIGINT or SIGTERM, whether or not an agent is running: on a terminal in place,
+ * elsewhere one screen after the other, with `--json` one object per line.
  */
 export async function watch(options: StatusOptions): Promise<number> {
   const stop = interruption();

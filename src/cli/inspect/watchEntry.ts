@@ -2,7 +2,7 @@ import { maskHandle } from '../../logging/mask.js';
 import type { Topic } from '../../monitor-client/index.js';
 import { paint, type Style, shownText, type Terminal } from '../terminal.js';
 
-/** What is told, by the name under which it is asked for. */
+/** The types of entries, by their option names. */
 export const WATCH_TYPES = [
   'message',
   'command',
@@ -20,7 +20,7 @@ export const WATCH_TYPES = [
 
 type WatchType = (typeof WATCH_TYPES)[number];
 
-/** What the agent is to tell for each; the others come by themselves. */
+/** The topics of the agent for each; the others are always sent. */
 const TOPICS: Readonly<Partial<Record<WatchType, Topic>>> = {
   command: 'commands',
   send: 'sends',
@@ -32,7 +32,7 @@ const TOPICS: Readonly<Partial<Record<WatchType, Topic>>> = {
   log: 'logs',
 };
 
-/** What is to be shown. `conversation` is compared by `sameConversation`; as typed, until the agent has told its key. */
+/** What to show. `conversation` is compared by `sameConversation`; as typed, until the agent has returned its key. */
 export interface WatchWish {
   types: ReadonlySet<WatchType>;
   topics: readonly Topic[];
@@ -69,7 +69,7 @@ export function sameConversation(conversation: string, typed: string): boolean {
   return plain(conversation) === plain(typed);
 }
 
-/** Whether a masked conversation may be the one that was typed: nobody can tell more. */
+/** Whether a masked conversation may be the one that was typed; no better check is possible. */
 export function perhapsSame(masked: string, typed: string): boolean {
   return plain(masked) === plain(maskHandle(plain(typed)));
 }

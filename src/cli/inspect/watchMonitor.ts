@@ -29,9 +29,9 @@ export interface WatchOptions {
 }
 
 /**
- * Prints what the agent does as it happens, one line an event, until SIGINT or SIGTERM. It waits for an agent that does not
- * run, and goes on when it is back. Of texts none is left out or shown twice meanwhile, nor since a cursor that an earlier
- * watch has printed; of the rest, what happened meanwhile is not shown.
+ * Prints what the agent does as it happens, one line an event, until SIGINT or SIGTERM. It waits for an agent that is
+ * not running, and continues when it is back. No text is left out or shown twice meanwhile, nor since the cursor of an
+ * earlier watch; other events from the meantime are not shown.
  */
 export async function watchMonitor(options: WatchOptions): Promise<number> {
   const wish = watchWish(options);
@@ -92,7 +92,7 @@ export async function watchMonitor(options: WatchOptions): Promise<number> {
   return EXIT.ok;
 }
 
-/** Asked anew at each attempt: after a restart the port may be another one. */
+/** Queried at each attempt: after a restart the port may be different. */
 async function monitorAddress(directory: string): Promise<string> {
   const answer = await askDaemon(socketPath(directory), { verb: 'status' });
   if (answer.kind === 'notRunning') throw new Error(`No edge-agent is running on ${directory}`);
@@ -102,7 +102,7 @@ async function monitorAddress(directory: string): Promise<string> {
   return `ws://127.0.0.1:${port}/ws`;
 }
 
-/** The key of a conversation, by the agent's own reading; as it is while there is no agent that can tell. */
+/** The key of a conversation according to the agent; unchanged while there is no agent to ask. */
 async function keyOf(directory: string, conversation: string | undefined): Promise<string | undefined> {
   if (conversation === undefined) return undefined;
   const answer = await askDaemon(socketPath(directory), { verb: 'conversation.key', conversation });

@@ -21,13 +21,14 @@ const LONGEST_STOP_MS = 30_000;
 interface RunOptions {
   configPath?: string;
   service: boolean;
-  /** Told each time an agent has started. */
+  /** Called each time an agent has started. */
   onStarted?: () => void;
 }
 
 /**
- * Runs the agent until it is told to stop, or meets what only a new start can mend (exit 1; launchd starts it again). SIGTERM and SIGINT drain it (exit 0), a second signal ends it at once. An
- * invalid configuration starts nothing and tells every mistake (exit 78); as a `service` it waits until it is mended.
+ * Runs the agent until it is stopped, or a fault occurs that only a new start can fix (exit 1; launchd starts it
+ * again). SIGTERM and SIGINT drain it (exit 0), a second signal ends it immediately. An invalid configuration starts
+ * nothing and lists every error (exit 78); as a `service` it waits until the file is corrected.
  */
 export async function run(options: RunOptions): Promise<number> {
   const where = places(options);
@@ -66,7 +67,7 @@ interface LiveOptions {
   isService?: boolean;
 }
 
-/** One agent from start to stop; resolves with what only a new start can mend. Throws EdgeError if it cannot start. */
+/** One agent from start to stop; resolves with a fault that only a new start can fix. Throws EdgeError if it cannot start. */
 async function live(
   loaded: LoadedConfig,
   { where, stopped, onStarted, lock, isService = false }: LiveOptions,

@@ -27,7 +27,10 @@ export async function runService(options: { configPath?: string }): Promise<numb
   return (await import('./run.js')).run({ ...options, service: true, onStarted });
 }
 
-/** Whoever installed this version may not have waited for it. Without the note `rollback` may pass it over: no reason to stop. */
+/**
+ * The installer of this version may not have waited for it. Without the note `rollback` may skip this version, which is
+ * no reason to stop.
+ */
 function noteRun(places: ServicePlaces): void {
   try {
     noteThatItRuns(places);

@@ -11,8 +11,9 @@ export interface HandedOver {
 }
 
 /**
- * Copies a file to where the daemon takes files from. The copy is made with the rights of whoever asks, so that the
- * daemon, which macOS may permit to read more, is no way around them. Throws EdgeError `attachment_unavailable`.
+ * Copies a file to the directory from which the daemon sends files. The copy is made with the permissions of the
+ * caller, so that the daemon, which may have more, cannot be used to bypass them. Throws EdgeError
+ * `attachment_unavailable`.
  */
 export function handOver(stateDirectory: string, path: string): HandedOver {
   const source = resolve(path);

@@ -11,8 +11,8 @@ interface PauseOptions {
 const EVERYTHING = '*';
 
 /**
- * Stops what goes out, in one conversation or everywhere; texts wait. With `incoming`, messages that come in wait too.
- * Lasts over restarts, until `resume`.
+ * Stops sending, in one conversation or everywhere; texts wait. With `incoming`, incoming messages wait too. Lasts
+ * across restarts, until `resume`.
  */
 export async function pause(options: PauseOptions, conversation?: string): Promise<number> {
   const asked = await askAgentOrStore(options, { verb: 'pause', ...which(options, conversation) });

@@ -18,7 +18,7 @@ export async function listQueue(options: { configPath?: string; json?: boolean }
   return EXIT.ok;
 }
 
-/** Posts a message that was set aside again, or gives it up for good; `all` means every one. */
+/** Posts a message again that was set aside, or drops it permanently; `all` means every one. */
 export async function changeQueue(
   options: { configPath?: string; json?: boolean },
   change: 'retry' | 'drop',

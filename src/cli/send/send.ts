@@ -22,8 +22,8 @@ const LOOK_EVERY_MS = 200;
 const MAYBE_TAKEN = 'It may have accepted the text. Check before you send it again: edge-agent commands list';
 
 /**
- * Has the agent send a text or a file, in its order and under its limits, and waits for the outcome. Exit 0: sent, or
- * stored for its time; 1: it provably did not go out; 5: nobody can tell, or not yet. Ctrl-C ends the waiting, not the text.
+ * Sends a text or a file through the agent, in order and within its limits, and waits for the outcome. Exit 0: sent, or
+ * scheduled; 1: provably not sent; 5: not known, or not yet. Ctrl-C ends the wait; the text is still sent.
  */
 export async function send(options: SendOptions, to: string, text: string | undefined): Promise<number> {
   const said = text === '-' ? await stdinText() : text;
@@ -87,7 +87,7 @@ function read(
   return { at, timeoutMs };
 }
 
-/** The command as it stands when it has ended, is stored for later, or nobody waits any longer. */
+/** The state of the command when it has ended, is scheduled, or the wait is over. */
 async function outcomeOf(
   options: SendOptions,
   queued: CommandDetail,

@@ -69,7 +69,7 @@ export function start(options: { json?: boolean }): Promise<number> {
   });
 }
 
-/** Ends the installed agent, for good until `start`. */
+/** Stops the installed agent until `start`. */
 export function stop(options: { json?: boolean }): Promise<number> {
   return withService(async (service) => {
     await control.stop(service);
@@ -77,7 +77,7 @@ export function stop(options: { json?: boolean }): Promise<number> {
   });
 }
 
-/** Ends the installed agent in order and starts it anew. */
+/** Stops the installed agent cleanly and starts it again. */
 export function restart(options: { json?: boolean }): Promise<number> {
   return withService(async (service) => {
     const running = await settled(service, await control.restart(service));
@@ -100,7 +100,7 @@ export function rollback(options: { json?: boolean }): Promise<number> {
   });
 }
 
-/** Does something with the service of this user; says in words what is in the way. The exit code tells the same. */
+/** Performs an action on the service of this user and explains failures. The exit code agrees. */
 export async function withService(work: (service: Service) => Promise<void>): Promise<number> {
   try {
     requireMac();
@@ -175,8 +175,8 @@ interface SettledAgent extends RunningAgent {
 }
 
 /**
- * The agent as it is once it knows whether it can do its job: right after its start it knows of no fault. `raise`: somebody is at
- * the screen, most likely, so that macOS asks now for the permission to send. It is `asStarted` where it does not answer any more.
+ * The agent as it is once it knows whether it can do its job: right after its start it knows of no fault. `raise`: a
+ * person is probably at the screen, so macOS asks now for the permission to send. `asStarted` if it no longer responds.
  */
 async function settled(service: Service, asStarted: RunningAgent, raise = false): Promise<SettledAgent> {
   const end = systemClock.monotonic() + SETTLED_MS;
@@ -199,7 +199,7 @@ async function settled(service: Service, asStarted: RunningAgent, raise = false)
   }
 }
 
-/** Of these the agent tells itself, where they are in the way. */
+/** The agent reports these itself, if they matter. */
 const DECIDED: readonly AutomationAnswered['permission'][] = ['granted', 'denied', 'undecided'];
 
 function runningLines(done: string, { pid, state, problems, unknown, undecidable }: SettledAgent): string[] {

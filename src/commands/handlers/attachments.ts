@@ -3,7 +3,7 @@ import type { Verdict } from '../../model/command.js';
 import type { OutgoingFile } from '../../model/sending.js';
 import type { FileAdmission } from '../ports.js';
 
-/** More than anybody looks at in one conversation at a time. */
+/** More than a person would view in a conversation at once. */
 const MOST_FILES = 20;
 
 const ONE_SOURCE = 'exactly one of url, data_base64 and path';

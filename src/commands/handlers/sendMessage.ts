@@ -48,8 +48,8 @@ interface EndedPart {
 }
 
 /**
- * What the ack of a request says: that of its one send, or of all its parts, where the worst decides. `partly_sent`: some
- * parts went out and others provably not, so that the whole must not be sent again.
+ * The ack of a request: that of its only send, or of all its parts, of which the worst decides. `partly_sent`: some
+ * parts were sent and others provably not, so the whole must not be sent again.
  */
 export function requestVerdict(ended: readonly EndedPart[]): Verdict {
   const [only, another] = ended;
@@ -89,8 +89,8 @@ function partResult(file: string | null, outcome: TextOutcome, verdict: Verdict 
 }
 
 /**
- * What the ack of a send says. `retry_safe` is true only where sending again cannot give the person two texts: a text that has a
- * row Messages may yet send by itself, whatever error the row bears.
+ * The ack of a send. `retry_safe` is true only if sending again cannot give the person two texts: Messages may still
+ * send a text with a row on its own, whatever error the row has.
  */
 export function sendVerdict(outcome: TextOutcome): Verdict {
   switch (outcome.kind) {
@@ -185,7 +185,7 @@ export function sendPayload(payload: Record<string, unknown>): typeof withFiles 
   return (hasAttachments(payload) ? withFiles : schema) as typeof withFiles;
 }
 
-/** Somebody's number, as a thread id that needs no more looks. */
+/** A phone number as a thread id that needs no look-up. */
 const NUMBER = /^\+\d{1,20}$/;
 const PLAIN_FIELDS: ReadonlySet<string> = new Set(['thread_id', 'text']);
 
@@ -198,7 +198,7 @@ export function plainText(payload: Record<string, unknown>): Payload | undefined
   return { thread_id, text, bubble_type: 'normal', attachments: [] };
 }
 
-/** `send_message_now`: the text goes out now; the ack comes with its outcome. `send_message` may be for later. */
+/** `send_message_now`: the text is sent now; the ack has its outcome. `send_message` may be scheduled. */
 export function sendMessage(ports: SendMessagePorts): Handler {
   return handlerOf({
     ...sendMessageContract,

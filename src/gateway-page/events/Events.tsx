@@ -6,7 +6,7 @@ import { Field } from '../../monitor-page/pieces/Field.js';
 import { exactTime, fullTime } from '../../monitor-page/words.js';
 import { useConsole, useNames } from '../gatewayConsole.js';
 
-/** What applications are told, as it happens, the newest first. */
+/** The events for applications, live, the newest first. */
 export function Events() {
   const { events } = useConsole();
   const [filter, setFilter] = useState('');
@@ -49,7 +49,7 @@ function Row({ event }: { event: GatewayEvent }) {
   );
 }
 
-/** What happened, without the words of anybody. */
+/** What happened, without message texts. */
 function eventWords({ data }: GatewayEvent, name: (handle: string) => string): string {
   const said: Partial<Record<string, unknown>> = data;
   const words = [said.status, said.action, said.change, said.event_type, said.command_type, said.reason];

@@ -12,7 +12,7 @@ import { type ApiPage, usePages } from '../usePages.js';
 import { Activity } from './Activity.js';
 import { agentState, byUrgency } from './agentState.js';
 
-/** Every agent with its live state, what needs somebody first. */
+/** Every agent with its live state; those that need attention first. */
 export function Fleet() {
   const [filter, setFilter] = useState('');
   const agents = usePages<AgentResource>('v1/agents', [

@@ -12,7 +12,7 @@ export function agentState({
   return problems.length > 0 ? { words: 'Degraded', tone: 'warn' } : { words: 'Online', tone: 'good' };
 }
 
-/** What needs somebody first. */
+/** Those that need attention first. */
 export function byUrgency(one: AgentResource, other: AgentResource): number {
   const rank = (agent: AgentResource) => ['bad', 'warn', 'good', 'calm'].indexOf(agentState(agent).tone);
   return rank(one) - rank(other) || (one.id < other.id ? -1 : 1);

@@ -19,7 +19,7 @@ import { ConsoleNavigation, VIEW_TITLES } from './Navigation.js';
 /** So many events are kept to be looked at. */
 const MOST_EVENTS = 300;
 
-/** The page of who is in: the head, the navigation, one view, and what is told for a moment. */
+/** The signed-in page: the header, the navigation, one view, and temporary notices. */
 export function Console({ api, onLeave }: { api: GatewayApi; onLeave: () => void }) {
   const route = useConsoleRoute();
   const { toasts, tell, dismiss } = useToasts();

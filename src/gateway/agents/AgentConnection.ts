@@ -4,7 +4,7 @@ import { decodeUtf8 } from '../../system/utf8.js';
 import { CLOSE, closeReason, plainFrame } from './frames.js';
 import { Latencies } from './Latencies.js';
 
-/** What a connection tells its owner. After `closed` nothing more comes. */
+/** The callbacks of a connection to its owner. After `closed` there are no more. */
 export interface ConnectionEvents {
   text(connection: AgentConnection, text: string): void;
   binary(connection: AgentConnection, bytes: number): void;
@@ -140,7 +140,7 @@ export class AgentConnection {
   /** One timer for the connection's life instead of a new one for each frame. */
   private checkSilence(): void {
     const { clock, silenceMs } = this.settings;
-    // While we are the one who does not read, the agent cannot be heard.
+    // While we do not read, frames of the agent cannot arrive.
     if (this.pausedBy.has('behind')) this.heardAt = clock.monotonic();
     const left = this.heardAt + silenceMs - clock.monotonic();
     if (left <= 0) this.close(CLOSE.silent, `no frame for ${Math.round(silenceMs / 1000)} s`);

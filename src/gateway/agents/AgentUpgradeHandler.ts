@@ -20,7 +20,7 @@ const FRAME_LIMIT = 16 * 1024 * 1024;
 /** How long a peer has to answer our close frame, in ms; ws would give it 30 s. */
 const CLOSE_MS = 2_000;
 
-/** A constant of its own because @types/ws does not know `closeTimeout` yet. */
+/** A separate constant because @types/ws does not have `closeTimeout` yet. */
 const SERVER_OPTIONS = {
   noServer: true,
   maxPayload: FRAME_LIMIT,
@@ -60,7 +60,7 @@ export class AgentUpgradeHandler {
 
   /** Never rejects. */
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    // The peer may be gone at any moment; `close` follows, and there is nobody to tell.
+    // The peer may disconnect at any moment; `close` follows, and there is no one to notify.
     socket.on('error', (error) => this.context.log(`[WebSocket] ${describeError(error)}`));
     const fault = this.interposer.upgrade();
     const { inQuery, inHeader } = claimedIds(request);
@@ -83,7 +83,7 @@ export class AgentUpgradeHandler {
     }
   }
 
-  /** Resolves when everything that sockets brought is stored, or could not be. */
+  /** Resolves when everything received by sockets is stored, or could not be. */
   async settled(): Promise<void> {
     await Promise.all([...this.intakes.values()].map((intake) => intake.idle()));
   }
@@ -200,7 +200,7 @@ export class AgentUpgradeHandler {
     }
   }
 
-  /** Tells the agent what we could not read; the connection is kept. */
+  /** Reports to the agent what could not be read; the connection is kept. */
   private nonsense(connection: AgentConnection, reason: string): void {
     const { agentId } = connection;
     this.context.log(`[WebSocket] Ignored from ${agentId}: ${reason}`);
@@ -215,7 +215,7 @@ export class AgentUpgradeHandler {
     this.context.log(`[WebSocket] Disconnected: ${agentId} (${code})`);
     this.context.backend.saw({ kind: 'disconnected', agentId, code, reason });
     this.context.backend.disconnected(connection, `${code} ${reason}`.trim());
-    // What it brought is still stored; `settled` waits for it.
+    // Its received frames are still stored; `settled` waits for that.
     void intake?.idle().then(() => this.intakes.delete(connection));
   }
 
@@ -235,7 +235,7 @@ function claimedIds(request: IncomingMessage): { inQuery: string | undefined; in
 }
 
 function turnAway(webSocket: WebSocket, { code, reason }: { code: number; reason: string }): void {
-  // Whatever it still sends, or however it breaks off, is of no interest.
+  // Later frames and errors of it are ignored.
   webSocket.on('error', () => webSocket.terminate());
   webSocket.close(code, closeReason(reason));
 }

@@ -20,8 +20,9 @@ interface Bucket {
 }
 
 /**
- * A bucket of requests for each caller, filled at a steady rate. Without a rate nothing is limited. Whose credentials verify is
- * counted by who it is, anybody else by address: behind a proxy all share one, and strangers must not use up what is the agents'.
+ * A bucket of requests for each caller, filled at a steady rate. Without a rate nothing is limited. Verified callers
+ * are counted by their identity, all others by address: behind a proxy all share one address, and strangers must not
+ * use up the agents' limit.
  */
 export class CallerRateLimit {
   private readonly buckets = new Map<string, Bucket>();

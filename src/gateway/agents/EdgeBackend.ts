@@ -6,7 +6,7 @@ import type { MessageBody, RegisterBody, SyncBody } from './requests.js';
 /** The way something came to us: the socket, or the path of the request. */
 export type Channel = 'websocket' | '/edge/sync' | '/edge/command/ack' | '/edge/ack_command';
 
-/** The way a command went out. */
+/** The channel by which a command was sent. */
 export type DeliveryWay = 'websocket' | 'polling';
 
 /** One thing that an agent reports, in the order in which it came. */
@@ -27,8 +27,8 @@ export interface RegisteredAgent {
 }
 
 /**
- * `later`: there is no answer yet, and the agent is to ask again. `stopping`: there will be none, and nobody is answered. `gone`: who asked
- * has hung up.
+ * `later`: there is no answer yet, and the agent should retry. `stopping`: there will be none, and no one is answered.
+ * `gone`: the caller has disconnected.
  */
 export type MessageOutcome =
   | { readonly kind: 'answered'; readonly body: MessageReply }
@@ -88,7 +88,7 @@ export interface CommandCounts {
   acked: number;
 }
 
-/** What happened that nobody has to act on. */
+/** Events that need no action. */
 export type Sighting =
   | { readonly kind: 'connected'; readonly agentId: string; readonly replaced: boolean }
   /** `code` 1006: the socket went without a close frame. */
@@ -98,7 +98,7 @@ export type Sighting =
       readonly code: number;
       readonly reason: string;
     }
-  /** Somebody was turned away; `code` is an HTTP status or a close code. */
+  /** A caller was refused; `code` is an HTTP status or a close code. */
   | { readonly kind: 'refused'; readonly path: string; readonly code: number; readonly reason: string }
   /** `delivered` false: the agent hung up before it had all of it. */
   | {
@@ -118,9 +118,10 @@ export type Sighting =
   | { readonly kind: 'nonsense'; readonly agentId: string; readonly reason: string };
 
 /**
- * The program behind an EdgeServer: what it does with what agents bring, and what it has for them. The server has verified who
- * asks and what was asked; `agentId` is always the agent whose credentials were shown. What resolves is durable, because the
- * agent is told so and forgets it; what rejects is answered 503 or 500 (a socket is closed), and comes again.
+ * The program behind an EdgeServer: it processes the reports of agents and provides their commands. The server has
+ * verified the caller and the request; `agentId` is always the agent of the credentials. When a promise resolves, the
+ * data is durable, because the agent then deletes its copy; a rejection is answered with 503 or 500 (a socket is
+ * closed), and the agent retries.
  */
 export interface EdgeBackend {
   /** The secrets that count for an agent now; none for one that is unknown. `agentId` undefined: the request names none. */
@@ -141,7 +142,7 @@ export interface EdgeBackend {
     readonly settings?: Readonly<Record<string, unknown>>;
   }>;
 
-  /** Answers an incoming message: a guid once, whatever comes again. `hungUp`: nobody waits for it any more. */
+  /** Answers an incoming message: each guid once, also if it is repeated. `hungUp`: the caller no longer waits. */
   answer(agentId: string, guid: string, message: MessageBody, hungUp: AbortSignal): Promise<MessageOutcome>;
 
   /** Keeps a file. Harmless to repeat. */

@@ -13,7 +13,7 @@ import { type Interposer, NO_FAULTS } from './Interposer.js';
 import { LoadGate } from './LoadGate.js';
 import { RequestHandler } from './RequestHandler.js';
 
-/** An agent that is silent for so long is dropped, in ms, unless told otherwise. */
+/** After this much silence an agent is dropped, in ms, by default. */
 const SILENCE_MS = 60_000;
 
 interface EdgeServerOptions {
@@ -22,7 +22,7 @@ interface EdgeServerOptions {
   registry: ConnectionRegistry;
   /** Gets the lines about what happens. They hold agent ids, which are phone numbers. */
   log: (line: string) => void;
-  /** Whether the secret itself is taken for a token. */
+  /** Whether the secret itself is accepted as a token. */
   plainSecrets: boolean;
   /** Frame types beyond the documents that are read and announced; `event` and `status` unless given. */
   accepts?: readonly string[];
@@ -40,8 +40,8 @@ interface EdgeServerOptions {
 }
 
 /**
- * The other end of the edge protocol (docs/protocol.md): who may come in, what is read and in which form it is answered. What
- * becomes of it is decided by the EdgeBackend behind it. It has no port of its own: its owner gives it requests and upgrades.
+ * The server side of the edge protocol (docs/protocol.md): access, parsing and the form of answers. The EdgeBackend
+ * behind it processes the contents. It does not open a port: its owner passes it requests and upgrades.
  */
 export class EdgeServer {
   private readonly requests: RequestHandler;
@@ -79,7 +79,7 @@ export class EdgeServer {
     return this.upgrades.upgrade(request, socket, head);
   }
 
-  /** Takes no new socket any more: agents are told to come back, and find another replica. */
+  /** Accepts no new sockets: agents are told to reconnect, and find another replica. */
   refuseSockets(): void {
     this.upgrades.refuseAll();
   }
@@ -89,7 +89,7 @@ export class EdgeServer {
     this.latencies.setOut(agentId, commandId);
   }
 
-  /** Resolves when everything that sockets brought so far is stored, or could not be. */
+  /** Resolves when everything received by sockets so far is stored, or could not be. */
   settled(): Promise<void> {
     return this.upgrades.settled();
   }

@@ -22,8 +22,8 @@ interface TakenFrame {
 }
 
 /**
- * What one socket brought, in its order: reports are stored step by step, those that came during one step together in the next;
- * a ping is answered when everything that came before it is stored, because on its pong the agent forgets all that.
+ * The frames of one socket, in order: reports are stored step by step, and those that arrive during one step together
+ * in the next; a ping is answered when everything before it is stored, because on its pong the agent deletes all that.
  */
 export class FrameIntake {
   private readonly waiting: TakenFrame[] = [];

@@ -8,10 +8,13 @@ export type UpgradeFault =
   | { kind: 'status'; status: number; retryAfter?: number }
   | { kind: 'hang' };
 
-/** Stands between an EdgeServer and its agents, for a backend that is to play faults. Asked at each step. */
+/** A layer between an EdgeServer and its agents, for a backend that simulates faults. Called at each step. */
 export interface Interposer extends ConnectionFaults {
   upgrade(): UpgradeFault;
-  /** Resolves when a request may be looked at; with a reply, that is given instead. `stopping`: nobody is answered any more. */
+  /**
+   * Resolves when a request may be processed; if it resolves with a reply, that is sent instead. `stopping`: no one is
+   * answered any more.
+   */
   request(path: string): Promise<HttpReply | 'stopping' | undefined>;
   /** Whether a request was carried out without its caller ever hearing of it. */
   losesReply(path: string): boolean;

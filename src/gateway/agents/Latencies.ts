@@ -19,7 +19,7 @@ export class Latencies {
     this.counted += 1;
   }
 
-  /** `count` is of all that were ever added, the rest of the newest 10 000. */
+  /** `count` includes all that were ever added, the rest only the newest 10 000. */
   summary(): LatencySummary {
     const sorted = [...this.newest].sort((a, b) => a - b);
     const at = (share: number) =>

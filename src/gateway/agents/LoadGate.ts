@@ -1,8 +1,8 @@
 import type { Random } from '../../system/random.js';
 
 /**
- * What a request is of: new work, incoming messages, which wait for their answers, or the life of agents (syncs, acks, registrations), which
- * goes before both.
+ * The class of a request: new work; incoming messages, which wait for their answers; or agent traffic (syncs, acks,
+ * registrations), which has priority over both.
  */
 export type LoadKind = 'work' | 'messages' | 'life';
 
@@ -24,7 +24,7 @@ export class LoadGate {
       /** How long what waits for the database has waited, in ms. */
       readonly waitingMs: () => number;
       readonly random: Random;
-      /** Told of each that is refused, for counters. */
+      /** Called for each refused request, for counters. */
       readonly onRefused?: () => void;
     },
     private readonly limits = { most: MOST, lateMs: LATE_MS },

@@ -20,7 +20,7 @@ export const SOCKET_PATH = '/edge/ws';
 
 /** How many bytes of a body are read. */
 function limitOf({ access, takes }: Endpoint): number {
-  // Who has no credentials is let in by the body itself: until it is read, anybody may send it.
+  // A caller without credentials is admitted by the body itself: until it is read, it may come from anyone.
   if (access === 'own') return SMALL_BYTES;
   return takes === 'form' ? FORM_LIMIT : BODY_LIMIT;
 }
@@ -60,7 +60,7 @@ export class RequestHandler {
     private readonly interposer: Interposer,
   ) {}
 
-  /** Never rejects: a mistake behind an endpoint is a 500, and is logged. */
+  /** Never rejects: an error in an endpoint becomes a 500, and is logged. */
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = pathOf(request.url);
     // A caller that hangs up in the middle of our answer; `close` follows.

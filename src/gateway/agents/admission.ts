@@ -19,8 +19,8 @@ export interface Admitted {
 }
 
 /**
- * Looks at the credentials that an endpoint asks for, and then at the caller's rate: an agent's by its id, an operator's by the key, anybody
- * else's by address. A stranger who is over the limit is told 429, whatever is wrong with the credentials.
+ * Checks the credentials that an endpoint requires, and then the caller's rate: an agent's by its id, an operator's by
+ * the key, all others by address. A stranger over the limit gets 429, whatever is wrong with the credentials.
  */
 export async function admit(
   request: IncomingMessage,
@@ -94,7 +94,7 @@ export function refusal(code: 401 | 403, reason: string): HttpReply {
   return { status: code, body: { error: code === 401 ? 'unauthorized' : 'forbidden', message: reason } };
 }
 
-/** The answer to whoever is over the limit. */
+/** The answer to a caller over the limit. */
 export function tooMany(seconds: number): HttpReply {
   return {
     status: 429,

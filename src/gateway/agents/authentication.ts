@@ -64,8 +64,8 @@ export function mintToken(secret: string, agentId: string, userPhone: string, un
 }
 
 /**
- * Verifies a bearer token, signed or plain. Pure but for a random key; never throws. The comparisons take the
- * same time wherever the difference lies, so that a secret cannot be guessed letter by letter.
+ * Verifies a bearer token, signed or plain. Pure except for a random key; never throws. The comparisons take the same
+ * time wherever the difference is, so that a secret cannot be guessed letter by letter.
  */
 export function verifyCredentials(credentials: Credentials, against: Verification): CredentialsVerdict {
   const token = bearerOf(credentials.authorization);
@@ -96,7 +96,7 @@ function verifySigned(
   if (parts === undefined)
     return { kind: 'refused', reason: 'the token is neither the shared secret nor a signed token' };
   const { agentId, claim, madeAt, signature } = parts;
-  // The signature comes first: nothing about an unsigned claim is told to whoever sent it.
+  // The signature is checked first: the sender of an unsigned claim learns nothing about it.
   if (secrets.filter((secret) => sameText(signature, sign(secret, claim))).length === 0) {
     return { kind: 'refused', reason: 'the signature does not verify: another secret was used' };
   }

@@ -81,7 +81,7 @@ export function parseAgentFrame(text: string): AgentFrame {
   try {
     json = JSON.parse(text);
   } catch {
-    // Not an error of ours: the caller is told what came, and the connection stays.
+    // Not an internal error: it is reported to the caller, and the connection stays.
     return { kind: 'malformed', reason: 'not JSON' };
   }
   const envelope = envelopeSchema.safeParse(json, { error: plainIssue });

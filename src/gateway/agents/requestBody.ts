@@ -18,7 +18,7 @@ interface Form {
 /** Beyond this a sender is not being clumsy but hostile: the connection is cut instead of answered. */
 const PATIENCE_BYTES = 64 * BODY_LIMIT;
 
-/** What came of reading a request's body. `gone`: the caller hung up, so there is nobody to answer. */
+/** The result of reading a request's body. `gone`: the caller disconnected, so there is no one to answer. */
 type Body =
   | { kind: 'json'; value: unknown }
   | { kind: 'form'; form: Form }
@@ -51,7 +51,7 @@ export function readBody(request: IncomingMessage, limit: number): Promise<Body>
     });
     request.on('error', () => resolve({ kind: 'gone' }));
     request.on('close', () => {
-      // Reading a form goes on for a moment after the request has ended.
+      // Reading a form continues for a moment after the request has ended.
       if (!request.readableEnded) resolve({ kind: 'gone' });
     });
   });
@@ -88,7 +88,7 @@ async function parseForm(chunks: readonly Buffer[], type: string): Promise<Body>
   return { kind: 'form', form: { fields, files } };
 }
 
-/** The answer to a request: a status and a JSON object. `sent` is told whether all of it was written. */
+/** The answer to a request: a status and a JSON object. `sent` is called with whether all of it was written. */
 export interface HttpReply {
   status: number;
   body: Record<string, unknown>;

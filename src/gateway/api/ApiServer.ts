@@ -65,8 +65,8 @@ interface Route {
 }
 
 /**
- * The API for applications (docs/gateway-api.md): who may ask, what is read, and in which form it is answered. It has no port of its own:
- * its owner gives it the requests below `/v1/`.
+ * The API for applications (docs/gateway-api.md): access, parsing and the form of answers. It does not open a port: its
+ * owner passes it the requests below `/v1/`.
  */
 export class ApiServer {
   private readonly limit: CallerRateLimit;

@@ -146,7 +146,7 @@ export function decodePlace<T>(schema: z.ZodType<T>, cursor: string | undefined)
   }
 }
 
-/** A page of a list: asked for with one item more than `limit`, which tells whether there is a next one. */
+/** A page of a list: queried with one item more than `limit`, which shows whether there is a next page. */
 export function pageOf<T>(
   items: readonly T[],
   limit: number,

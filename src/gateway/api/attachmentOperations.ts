@@ -23,8 +23,8 @@ export const getAttachment: OperationHandler = async (call, { database, uploads,
       'There is no such file, or it has not arrived yet.',
     );
   const { response } = call;
-  // In chunks: what is kept is of another length where an agent brought it twice at once, and what is beyond a length that was said would be
-  // read as the next answer.
+  // In chunks: the stored file may have another length if an agent uploaded it twice at the same time, and bytes beyond
+  // an announced length would be read as the next answer.
   response.writeHead(OPERATIONS.getAttachment.status, {
     'Content-Type': TYPE.test(upload.type) ? upload.type : 'application/octet-stream',
     // Whatever a person sent: it is kept, and not run where it is opened.

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../../system/clock.js';
 import type { GatewayDatabase, StopListening } from '../storage/GatewayDatabase.js';
 
 const CHANNEL = 'gateway_events';
-/** One notification stands for all that is published in this time, in ms. */
+/** One notification covers everything published in this time, in ms. */
 const GATHER_MS = 20;
 
 /**
@@ -35,13 +35,13 @@ export class EventBell {
     this.pending ??= this.clock.after(GATHER_MS, () => {
       this.pending = undefined;
       this.notifying = this.database.notify(CHANNEL, '').catch((error: unknown) => {
-        // The others look by themselves, a little later.
+        // The others poll on their own, a little later.
         this.log.debug('Other replicas were not told of events', { error: describeError(error) });
       });
     });
   }
 
-  /** Calls `heard` for each ring, until the function that it gives is called. */
+  /** Calls `heard` for each ring, until the returned function is called. */
   listen(heard: () => void): () => void {
     this.listeners.add(heard);
     return () => this.listeners.delete(heard);

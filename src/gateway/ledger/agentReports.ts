@@ -8,8 +8,8 @@ import { learn, NOTHING_KNOWN, statusOf } from './messageStatus.js';
 import { knownMessage, learnOf, statusData } from './messages.js';
 
 /*
- * What agents report, as it is told to applications. Each is called once the report itself is known to be new, in its transaction and
- * within the lock of the agent; called again with the same report it does nothing.
+ * Turns the reports of agents into events for applications. Each function is called once the report itself is known to
+ * be new, in its transaction and within the lock of the agent; a call with the same report again does nothing.
  */
 
 /** An ack as it came, in any documented form. */
@@ -33,7 +33,10 @@ interface ReportedEvent {
   readonly timestamp?: unknown;
 }
 
-/** Keeps an ack and tells of it, if it says anything new: what became of a message, or of a command that is none. */
+/**
+ * Stores an ack and publishes its event if it contains anything new: the outcome of a message, or of a command that is
+ * not a message.
+ */
 export async function takeAck(
   transaction: Transaction,
   agentId: string,
@@ -82,7 +85,7 @@ export async function takeAck(
   );
 }
 
-/** Tells of an event of the agent. */
+/** Publishes an event of the agent. */
 export async function tellEvent(
   transaction: Transaction,
   agentId: string,
@@ -96,7 +99,7 @@ export async function tellEvent(
     await publish(transaction, { ...translated(event, details), agentId, at, id: idOf(agentId, event) }, now);
 }
 
-/** Tells of an incoming message; its conversation shows it from now on. */
+/** Publishes an incoming message; its conversation shows it from now on. */
 export async function tellMessage(
   transaction: Transaction,
   agentId: string,

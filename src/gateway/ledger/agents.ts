@@ -80,7 +80,7 @@ export async function addAgent(
   return addSecret(transaction, box, agent.id, agent.secret ?? randomHex(SECRET_BYTES), now);
 }
 
-/** Adds an agent without a secret of its own. False: there is an agent of that id, and nothing changed. */
+/** Adds an agent without its own secret. False: there is already an agent with that id, and nothing changed. */
 export async function enterAgent(transaction: Transaction, agent: NewAgent, now: number): Promise<boolean> {
   await transaction.lock(agent.id);
   // One that was removed and is added again is offered nothing from before.
@@ -91,7 +91,7 @@ export async function enterAgent(transaction: Transaction, agent: NewAgent, now:
     [agent.id, agent.name, agent.isInvited ? 1 : 0, now],
   );
   if (added.length === 0) return false;
-  // Their positions go on behind those from before.
+  // Their positions continue after the existing ones.
   await transaction.query(
     'INSERT INTO command_positions (agent_id, last_position) VALUES ($1, 0) ON CONFLICT (agent_id) DO NOTHING',
     [agent.id],

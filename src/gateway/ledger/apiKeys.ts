@@ -123,7 +123,7 @@ export async function touchApiKey(transaction: Transaction, id: string, now: num
   await transaction.query('UPDATE api_keys SET last_used_at = $2 WHERE key_id = $1', [id, now]);
 }
 
-/** Whether a key has a scope, `admin` standing for all. */
+/** Whether a key has a scope; `admin` includes all. */
 export function hasScope(key: ApiKey, scope: Scope): boolean {
   return key.scopes.includes('admin') || key.scopes.includes(scope);
 }

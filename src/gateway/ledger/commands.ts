@@ -250,8 +250,8 @@ export async function countAllCommands(queries: Queries): Promise<{ pending: num
 }
 
 /**
- * Forgets some commands that were acked before that time, but for those whose text is not over: a later ack tells its end. A repeat of
- * their ids would be taken for a new command. True: there may be more of them.
+ * Deletes some commands that were acked before that time, except those whose text has no final outcome yet: a later ack
+ * reports it. A repeat of their ids would count as a new command. True: there may be more of them.
  */
 export function forgetCommands(transaction: Transaction, ackedBefore: number): Promise<boolean> {
   const where = `acked_at < $1 AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.agent_id = commands.agent_id

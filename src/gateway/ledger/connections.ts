@@ -16,8 +16,9 @@ const lostAgentRow = z.object({
 });
 
 /**
- * Which replica holds the socket of which agent. A replica has one lease for all of its sockets, by the clock of the database: a
- * socket counts while that lease does, so that an idle agent costs no write. `told_online` is what applications were told last.
+ * Which replica holds the socket of which agent. A replica has one lease for all of its sockets, by the clock of the
+ * database: a socket counts while that lease does, so that an idle agent costs no write. `told_online` is the state
+ * last reported to applications.
  */
 export const connectionTables = (): readonly string[] => [
   `CREATE TABLE connections (
@@ -50,7 +51,7 @@ export interface ClaimedSocket {
   readonly epoch: number;
   /** The replica that held a socket before, if one did; it may be the same. */
   readonly former: string | undefined;
-  /** Whether applications were told that the agent has a socket; they are from now on. */
+  /** Whether applications were notified that the agent has a socket; from now on they are. */
   readonly wasOnline: boolean;
 }
 
@@ -110,7 +111,7 @@ export async function holderOf(queries: Queries, agentId: string): Promise<Socke
   return row === undefined ? undefined : { replicaId: row.replica_id, epoch: row.epoch, since: row.since };
 }
 
-/** The live replicas that hold the sockets of these agents (at most a few hundred). An agent whose socket nobody holds is not in it. */
+/** The live replicas that hold the sockets of these agents (at most a few hundred). An agent without a socket is not in it. */
 export async function holdersOf(
   queries: Queries,
   agentIds: readonly string[],
@@ -177,7 +178,7 @@ export async function liveReplicas(queries: Queries): Promise<string[]> {
   return readRows(replicaIdRow, rows).map(({ replica_id }) => replica_id);
 }
 
-/** Forgets replicas that died more than `graceMs` ago; their sockets count as ended then. */
+/** Deletes replicas that died more than `graceMs` ago; their sockets count as ended then. */
 export async function forgetDeadReplicas(transaction: Transaction, graceMs: number): Promise<void> {
   await transaction.query(
     `UPDATE connections SET replica_id = NULL, ended_at = ${transaction.nowMs} - CAST($1 AS BIGINT),
@@ -200,7 +201,7 @@ export interface LostAgent {
   readonly reason: string;
 }
 
-/** Agents that have had no socket for `graceMs`, and applications were not told. */
+/** Agents that have had no socket for `graceMs`, and whose offline event is still missing. */
 export async function lostAgents(queries: Queries, graceMs: number, limit: number): Promise<LostAgent[]> {
   const rows = await queries.query(
     `SELECT agent_id, epoch, ended_at, reason FROM connections
@@ -216,7 +217,10 @@ export async function lostAgents(queries: Queries, graceMs: number, limit: numbe
   }));
 }
 
-/** Notes that applications are told that an agent is offline. False: it has a socket again. Within the lock of the agent. */
+/**
+ * Records that applications are notified that an agent is offline. False: it has a socket again. Within the lock of the
+ * agent.
+ */
 export async function tellOffline(
   transaction: Transaction,
   agentId: string,

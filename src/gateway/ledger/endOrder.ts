@@ -12,16 +12,16 @@ export const orderRow = z.object({ position: z.number(), command_id: z.string(),
 interface OrderEnd {
   /** What is learnt of a text. */
   readonly evidence: MessageEvidence;
-  /** What is told of a command that is none. */
+  /** The event for a command that is not a message. */
   readonly error: string;
-  /** Tells the event of this end from those of others. */
+  /** Distinguishes the event of this end from those of others. */
   readonly id: string;
   readonly at: number;
 }
 
 /**
- * Ends a command that waits, and tells of it: it is withdrawn, and has no ack. One that the agent sends yet is taken as its first. Within
- * the lock of the agent.
+ * Ends a waiting command and publishes its event: it is withdrawn and has no ack. If the agent still sends one, it
+ * counts as the first. Within the lock of the agent.
  */
 export async function endOrder(
   transaction: Transaction,

@@ -90,7 +90,7 @@ export async function publish<T extends GatewayEventType>(
   const { id, type, agentId } = event;
   const lane = event.conversation ?? '';
   if (transaction.dialect === 'postgres') {
-    // One statement, for whose answer nobody waits.
+    // One statement without waiting for its result.
     void transaction.lock(agentId);
     void transaction.query(PUBLISH, [agentId, id, type, lane, now, bodyOf(event)]);
     return;
@@ -161,7 +161,8 @@ export async function eventsAfter(
     return ` AND ${column} IN (${names.map((_, index) => `$${first + index}`).join(', ')})`;
   };
   const horizon = HORIZON[queries.dialect];
-  // A database that was restored into a new server counts its transactions anew: then only `seq` tells what the cursor has passed.
+  // A database that was restored into a new server restarts its transaction numbers: then only `seq` shows what the
+  // cursor has passed.
   const rows = await queries.query(
     `SELECT xid, seq, type, body FROM event_log
      WHERE xid < ${horizon} AND agent_id <> ''
@@ -184,8 +185,8 @@ export async function newestCursor(queries: Queries): Promise<EventCursor> {
 }
 
 /**
- * Makes events readable that a backup brought from another PostgreSQL server, whose transactions had higher numbers: they come
- * first, in their order. To be called before the first reader.
+ * Makes events readable that were restored from another PostgreSQL server with higher transaction numbers: they come
+ * first, in order. To be called before the first reader.
  */
 export async function adoptRestoredEvents(transaction: Transaction): Promise<void> {
   if (transaction.dialect === 'sqlite') return;

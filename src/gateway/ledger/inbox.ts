@@ -23,7 +23,7 @@ export const inboxTables = (): readonly string[] => [
   'CREATE INDEX inbox_received ON inbox (received_at)',
 ];
 
-/** How a message stands. `leftMs`: how long its answer is still waited for; 0 and less: no more. */
+/** The state of a message. `leftMs`: the remaining wait for its answer; 0 or less: none. */
 type InboxEntry =
   | { readonly kind: 'waiting'; readonly leftMs: number }
   | { readonly kind: 'answered'; readonly reply: MessageReply };
@@ -100,8 +100,8 @@ export async function giveAnswer(
 }
 
 /**
- * Forgets some messages that came before that time. One that came again would be taken for a new one: agents remember for 31 days. True:
- * there may be more of them.
+ * Deletes some messages that came before that time. A repeat would count as a new one: agents remember for 31 days.
+ * True: there may be more of them.
  */
 export function forgetInbox(transaction: Transaction, receivedBefore: number): Promise<boolean> {
   const key = ['agent_id', 'guid'];

@@ -4,7 +4,7 @@ import { MESSAGE_STATUSES, type MessageStatus, type StatusEvidence } from '../..
 /** A status as it is stored. Of one that cannot be read nobody knows what it was. */
 export const statusColumn = z.enum(MESSAGE_STATUSES).catch('unknown');
 
-/** What is told of a message. */
+/** The published state of a message. */
 export type MessageEvidence = AckEvidence | EventEvidence | RemovalEvidence | DamageEvidence;
 
 /** An ack, as far as it says what became of a message (protocol §5). Times are Unix ms, by the clock of the Mac. */
@@ -33,7 +33,7 @@ interface RemovalEvidence {
   readonly wasReached: boolean;
 }
 
-/** That its command cannot be read any more, so that it is offered to nobody; it may have been before. */
+/** Its command cannot be read any more, so it is no longer offered; it may have been before. */
 interface DamageEvidence {
   readonly kind: 'damage';
   readonly at: number;
@@ -54,7 +54,7 @@ const verdictSchema = z.object({
   guid: text,
   service: text,
   deduplicated: z.boolean(),
-  /** The rows of a message of several parts, as the ack lists them; empty where it is of one part. */
+  /** The rows of a message with several parts, as listed in the ack; empty if it has one part. */
   parts: z.array(z.string()),
 });
 
@@ -198,7 +198,7 @@ function standingOfDamaged({ at }: Knowledge['damage'] & object): MessageStandin
   };
 }
 
-/** What applications are told of an order that the gateway cannot read any more. */
+/** The event for a command that the gateway cannot read any more. */
 export const UNREADABLE =
   'what the gateway had stored of it could not be read, and it is not known what became of it';
 
@@ -224,7 +224,7 @@ function standingOfRemoved(
   return { ...standing, status: 'unknown', outcome: 'unknown', error, retrySafe: false };
 }
 
-/** Whether the later status takes back what the earlier one said, rather than goes on from it. */
+/** Whether the later status corrects the earlier one, rather than follows it. */
 export function takesBack(earlier: MessageStatus, later: MessageStatus): boolean {
   if (earlier === later) return false;
   // Unknown and failed say themselves that more may follow; only that which was certain can be taken back.
@@ -241,7 +241,10 @@ const NOTHING_SAID = {
   deduplicated: false,
 } as const;
 
-/** The ack, or the event where that is newer: an event tells of what came after the ack, and an ack corrects what came before it. */
+/**
+ * The ack, or the event where that is newer: an event reports what came after the ack, and an ack corrects what came
+ * before it.
+ */
 function decisive({ ack, event }: Knowledge): Verdict | null {
   if (ack === null || event === null) return ack ?? event;
   if (event.at <= ack.at) return withRow(ack, event);

@@ -113,7 +113,7 @@ const historySchema = z.object({
   corrects: statusColumn.nullable(),
 });
 
-/** Keeps a message beside its command, in one transaction. One of that id stays as it is. */
+/** Stores a message with its command, in one transaction. An existing one with that id stays unchanged. */
 export function addMessage(transaction: Transaction, record: MessageRecord, now: number): void {
   const { agentId, id, keyId, conversation, request } = record;
   void transaction.query(
@@ -223,7 +223,7 @@ export async function learnOf(
   );
 }
 
-/** What an event says of a standing. */
+/** The fields of an event for a status. */
 export function statusData(standing: MessageStanding, now: number) {
   return {
     status: standing.status,
@@ -363,7 +363,7 @@ function view(row: MessageRow, history: StatusChange[]): OutgoingMessage {
   };
 }
 
-/** How a message stands of which only that can be read. */
+/** The status of a message of which nothing else can be read. */
 function lastOf({ status }: MessageRow, history: readonly StatusChange[]): MessageStanding {
   const last = history.at(-1);
   const at = last === undefined ? null : Date.parse(last.at);

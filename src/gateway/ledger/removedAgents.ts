@@ -47,8 +47,8 @@ export async function removedAgents(queries: Queries): Promise<string[]> {
 }
 
 /**
- * Ends what was ordered from an agent that was removed: applications are told of each text and command, and none is offered to an agent
- * that is added again under the same id. Rejects as the database does; what is left is ended by the next call.
+ * Ends the commands of a removed agent: an event reports each text and command, and none is offered to an agent that is
+ * added again under the same id. Rejects like the database; the rest is ended by the next call.
  */
 export async function endOrdersOf(database: GatewayDatabase, agentId: string, now: number): Promise<void> {
   let hasMore = true;

@@ -4,9 +4,9 @@ import type { SecretBox } from './SecretBox.js';
 import { resealWebhooks } from './webhookEndpoints.js';
 
 /**
- * Seals every secret in the database under the key that the box seals with now; gives how many were sealed under another. Whatever
- * dies in between, each opens with one of the keys of the box, and the next call goes on. Resolves when there was
- * none left. Throws EdgeError `secret_missing` where one opens with none of the keys.
+ * Encrypts every secret in the database with the current key of the box; returns how many were encrypted with another
+ * one. After a crash in between, each opens with one of the keys of the box, and the next call continues. Resolves when
+ * none is left. Throws EdgeError `secret_missing` if one opens with none of the keys.
  */
 export async function resealSecrets(database: GatewayDatabase, box: SecretBox): Promise<number> {
   // What was sealed before the box had this key, and is not committed yet, must be seen below.

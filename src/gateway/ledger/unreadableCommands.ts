@@ -5,8 +5,8 @@ import { UNREADABLE } from './messageStatus.js';
 import { readRows } from './readRows.js';
 
 /**
- * Ends a command that waits and cannot be read, and tells of it: whether it was offered before is not known. Gives its id; undefined where
- * there is none such any more. Takes the lock of the agent.
+ * Ends a waiting command that cannot be read, and publishes its event: it is not known whether it was offered before.
+ * Returns its id; undefined if there is no such command any more. Takes the lock of the agent.
  */
 export async function setAsideUnreadable(
   transaction: Transaction,

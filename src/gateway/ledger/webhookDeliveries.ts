@@ -143,7 +143,10 @@ export function enqueueDeliveries(
 
 const LAY_DOWN = layDown('CAST($6 AS BIGINT)');
 
-/** The same as the end of a statement of PostgreSQL, whose `stored` gives the `seq` of the event, and no row if it is not to be laid down. */
+/**
+ * The same as the end of a statement of PostgreSQL, whose `stored` gives the `seq` of the event, and no row if it is
+ * not to be stored.
+ */
 export const LAY_DOWN_STORED = `laid AS (
     ${layDown('stored.seq', 'stored CROSS JOIN')} RETURNING agent_id, webhook_id, lane
   )
@@ -190,8 +193,8 @@ export async function headOfLane(
 }
 
 /**
- * Notes what came of an attempt of a delivery that waits. Within the lock of the agent, with `releaseLane` behind it. Nothing is done where
- * another replica was told that it was taken, after our lease had ended.
+ * Records the result of an attempt of a waiting delivery. Within the lock of the agent, followed by `releaseLane`. Does
+ * nothing if another replica has recorded a success after our lease had ended.
  */
 export function recordAttempt(
   transaction: Transaction,
@@ -248,7 +251,7 @@ export async function listDeliveries(
   );
 }
 
-/** A delivery as it stands now: by its whole key, however many others the webhook has. */
+/** The current state of a delivery: by its whole key, however many others the webhook has. */
 export async function currentDelivery(
   queries: Queries,
   { agentId, webhookId, eventId }: WebhookDelivery,

@@ -120,7 +120,7 @@ export async function findWebhook(queries: Queries, id: string): Promise<Webhook
   return endpointsOf(await queries.query('SELECT * FROM webhooks WHERE webhook_id = $1', [id]))[0];
 }
 
-/** The same, to be changed: nobody else changes it before the end of the transaction. */
+/** The same, for an update: locked until the end of the transaction. */
 export async function findWebhookToChange(
   transaction: Transaction,
   id: string,

@@ -11,7 +11,10 @@ const dueAtRow = z.object({ due_at: z.number().nullable() });
 const webhookIdRow = z.object({ webhook_id: z.string() });
 const leasedRow = z.object({ agent_id: z.string(), lane: z.string(), lease_until: z.number() });
 
-/** So much is left of a replica's own lease where it takes a lane, in ms; and where it is told what to send, for which it has as long. */
+/**
+ * The minimum remaining time of a replica's own lease when it takes a lane, and when it gets something to send, in ms;
+ * it has that long for it.
+ */
 const LEFT_TO_TAKE_MS = 9_000;
 export const LEFT_TO_SEND_MS = 8_000;
 
@@ -21,7 +24,7 @@ export interface LaneLease {
   readonly agentId: string;
   readonly lane: string;
   readonly owner: string;
-  /** By the clock of the database. Tells it from a later lease of the same replica. */
+  /** By the clock of the database. Distinguishes it from a later lease of the same replica. */
   readonly until: number;
 }
 
@@ -40,7 +43,7 @@ export function openLanes(
   );
 }
 
-/** A lane that no replica has: its lease is over, or that of the replica itself is, because it died. */
+/** A lane that no replica holds: its lease is over, or that of the replica itself is, because it died. */
 const isFree = (lane: string, nowMs: string) =>
   `(${lane}.lease_until < ${nowMs} OR NOT EXISTS (SELECT 1 FROM replicas r
      WHERE r.replica_id = ${lane}.lease_owner AND r.lease_until > ${nowMs}))`;
@@ -147,8 +150,8 @@ export async function releaseLane(
 }
 
 /**
- * Lets a lane go on behind an event that was taken after all, by an attempt that had lost the lane: what is next does not wait for the
- * retry of that event. One that another attempt has is left to it. Within the lock of the agent.
+ * Continues a lane after an event that was accepted after all, by an attempt that had lost the lane: the next event
+ * does not wait for the retry of that one. A lane held by another attempt is left to it. Within the lock of the agent.
  */
 export async function hurryLane(
   transaction: Transaction,

@@ -21,7 +21,7 @@ interface DispatchParts {
   replicaId: string;
   /** Of a server that works unless given. */
   interposer?: Pick<Interposer, 'commandFrames'>;
-  /** Tells the replica that holds the socket of an agent that there is something for it. Never throws. */
+  /** Notifies the replica that holds the socket of an agent that there is something for it. Never throws. */
   wakeAt(replicaId: string, agentId: string): void;
   /** Rings after a commit that published events. */
   ring: () => void;

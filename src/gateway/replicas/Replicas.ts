@@ -25,7 +25,7 @@ const RENEWAL_MS = 5_000;
 /** So long before the end of the lease this replica gives up its sockets, in ms: closing them takes a moment. */
 const MARGIN_MS = 2_000;
 
-/** So often what a lost notification would have told is looked up, in ms. */
+/** The interval of the sweep that finds what lost notifications would have reported, in ms. */
 const SWEEP_MS = 30_000;
 const OFFER_AGAIN_MS = 60_000;
 
@@ -70,8 +70,8 @@ interface ReplicaSettings {
 }
 
 /**
- * This replica among the others: its lease, which sockets it holds, and word from and to the others. What notifications tell at once, a
- * sweep finds out later: none of them is needed for anything but speed.
+ * This replica among the others: its lease, its sockets, and notifications from and to the others. What notifications
+ * report immediately, a sweep finds later: they are only needed for speed.
  */
 export class Replicas {
   private readonly wakeUps: WakeUps;
@@ -118,9 +118,10 @@ export class Replicas {
   }
 
   /**
-   * Takes over the socket of an agent from whichever replica holds it, durably, and tells that one; unless the socket has ended while the
-   * claim waited for its turn (`isOpen`): its agent may have another one elsewhere by then. Rejects with EdgeError `storage_unavailable`
-   * (also while this replica has no lease) or `commit_unknown`; the socket is not held then.
+   * Takes over the socket of an agent from the replica that holds it, durably, and notifies that one; unless the socket
+   * has ended while the claim waited for its turn (`isOpen`): its agent may have another one elsewhere by then. Rejects
+   * with EdgeError `storage_unavailable` (also while this replica has no lease) or `commit_unknown`; the socket is not
+   * held then.
    */
   async claim(agentId: string, isOpen: () => boolean): Promise<Claim> {
     this.mustBeReady();
@@ -143,7 +144,10 @@ export class Replicas {
     this.own(this.storeRelease(agentId, epoch, reason));
   }
 
-  /** Tells whichever replica holds the sockets of these agents, this one too, that something waits for them. Never throws. */
+  /**
+   * Notifies the replicas that hold the sockets of these agents, including this one, that something waits for them.
+   * Never throws.
+   */
   wake(agentIds: Iterable<string>): void {
     if (!this.isStopping) this.wakeUps.wake(agentIds);
   }
@@ -198,7 +202,7 @@ export class Replicas {
     this.held.clear();
   }
 
-  /** In SQLite, which one process has for itself: nobody takes its sockets over, however late its lease is renewed. */
+  /** With SQLite, which only one process uses, no one takes over its sockets, however late its lease is renewed. */
   private get isAlone(): boolean {
     return this.settings.database.dialect === 'sqlite';
   }

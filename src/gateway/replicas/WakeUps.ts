@@ -7,7 +7,7 @@ import { type Notice, type TakenSocket, writeNotice } from './notices.js';
 /** So many agents are looked up in one statement. */
 const LOOKUP_LIMIT = 200;
 
-/** What waits to be told to one replica. */
+/** The pending notifications for one replica. */
 interface Mailbox {
   readonly wake: Set<string>;
   readonly taken: Map<string, number>;
@@ -18,8 +18,9 @@ interface Mailbox {
 export const channelOf = (replicaId: string): string => `replica_${replicaId}`;
 
 /**
- * Tells other replicas what concerns their sockets. Whatever comes while a lookup or a notification is under way goes into the next one,
- * so that a burst costs a few of them. What fails is kept and tried again at the next `retry`, each agent once.
+ * Notifies other replicas of changes for their sockets. Everything that arrives during a lookup or a notification goes
+ * into the next one, so a burst costs only a few of them. Failures are kept and retried at the next `retry`, each agent
+ * once.
  */
 export class WakeUps {
   private waiting = new Set<string>();
@@ -47,7 +48,7 @@ export class WakeUps {
     this.send(replicaId);
   }
 
-  /** Tells a replica that it does not hold the socket of this agent any more. Never throws. */
+  /** Notifies a replica that it no longer holds the socket of this agent. Never throws. */
   tellTaken(replicaId: string, [agentId, epoch]: TakenSocket): void {
     const { taken } = this.mailboxOf(replicaId);
     taken.set(agentId, Math.max(epoch, taken.get(agentId) ?? 0));
@@ -73,7 +74,7 @@ export class WakeUps {
   private async lookUp(): Promise<void> {
     this.isLookingUp = true;
     try {
-      // What else this turn of the event loop brings belongs to the same lookup.
+      // Other requests of this turn of the event loop belong to the same lookup.
       await new Promise((resolve) => setImmediate(resolve));
       while (this.waiting.size > 0) {
         const agentIds = [...this.waiting].slice(0, LOOKUP_LIMIT);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { NOTIFY_LIMIT_BYTES } from '../storage/GatewayDatabase.js';
 
-/** What one replica tells another: agents that something waits for, and sockets that have been taken over. */
+/** A notification between replicas: agents that something waits for, and sockets that have been taken over. */
 export interface Notice {
   readonly wake: readonly string[];
   readonly taken: readonly TakenSocket[];
@@ -15,11 +15,11 @@ const noticeSchema = z.object({
   taken: z.array(z.tuple([z.string(), z.number().int()])).optional(),
 });
 
-/** What is in `{"wake":[],"taken":[]}` beside the entries. */
+/** The size of `{"wake":[],"taken":[]}` without the entries. */
 const FRAME_BYTES = 24;
 
 /**
- * The payload of one notification, with as much as fits into it, and what is left. An entry that would fill a notification by itself is
+ * The payload of one notification, with as much as fits, and the rest. An entry that would fill a notification alone is
  * left out: the sweep of the other replica finds it.
  */
 export function writeNotice({ wake, taken }: Notice): { payload: string; rest: Notice } {
@@ -44,7 +44,7 @@ export function writeNotice({ wake, taken }: Notice): { payload: string; rest: N
   };
 }
 
-/** Undefined: another version's, or nobody's; it may have been about anything. */
+/** Undefined: from another version or unknown; it may mean anything. */
 export function readNotice(payload: string): Notice | undefined {
   let value: unknown;
   try {

@@ -8,8 +8,8 @@ interface Waiting {
 }
 
 /**
- * Who uses the connections to the database: so many at once, the urgent before the usual, each in the order in which they came. One more is
- * kept for leases, which must not wait for anybody.
+ * Allocates the connections to the database: a fixed number at once, urgent work before normal work, each in order of
+ * arrival. One more is reserved for leases, which must not wait.
  */
 export class ConnectionTurns {
   private readonly soon: Waiting[] = [];

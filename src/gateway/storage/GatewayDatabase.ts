@@ -83,16 +83,18 @@ export interface GatewayDatabase extends Queries {
   transaction<T>(work: (transaction: Transaction) => Promise<T>, urgency?: Urgency): Promise<T>;
 
   /**
-   * Tells every listener of the channel, here and on other replicas, that are connected now; best effort. In a transaction of its own, to
-   * be called behind the durable one (`afterCommit`): in PostgreSQL a commit with a notification in it takes a lock of the whole server.
-   * Rejects with `storage_unavailable`, or `internal` for a bad channel or a payload over `NOTIFY_LIMIT_BYTES`.
+   * Notifies every connected listener of the channel, here and on other replicas; best effort. In a separate
+   * transaction, to be called after the durable one (`afterCommit`): in PostgreSQL a commit with a notification in it
+   * takes a lock of the whole server. Rejects with `storage_unavailable`, or `internal` for a bad channel or a payload
+   * over `NOTIFY_LIMIT_BYTES`.
    */
   notify(channel: string, payload: string): Promise<void>;
 
   /**
-   * Calls `heard` for each notification of the channel (`[a-z0-9_]`, at most 60), in the order of each sender, from the time that the
-   * promise resolves until the function that it gives is called. `missed` is called after each time that the connection had been lost:
-   * notifications may have been too. Neither may throw. Rejects with `storage_unavailable` if there is no connection in time.
+   * Calls `heard` for each notification of the channel (`[a-z0-9_]`, at most 60), in the order of each sender, from
+   * when the promise resolves until the returned function is called. `missed` is called after each lost connection:
+   * notifications may have been lost too. Neither may throw. Rejects with `storage_unavailable` if there is no
+   * connection in time.
    */
   listen(channel: string, heard: (payload: string) => void, missed: () => void): Promise<StopListening>;
 

@@ -5,7 +5,7 @@ import type { Urgency } from './GatewayDatabase.js';
 interface Patience {
   /** How long one holder is waited for, in ms. */
   lockMs: number;
-  /** How long one waits at most, whoever holds it meanwhile, in ms. */
+  /** The maximum wait, in ms. */
   turnMs: number;
 }
 

@@ -19,14 +19,14 @@ export class LocalChannels {
     this.listeners.set(channel, there.add(heard));
   }
 
-  /** Whether nobody listens to the channel any more. */
+  /** Whether the channel has no more listeners. */
   remove(channel: string, heard: Heard): boolean {
     const there = this.listeners.get(channel);
     there?.delete(heard);
     return there?.size === 0 && this.listeners.delete(channel);
   }
 
-  /** Calls each listener; one that throws is a mistake of ours, and keeps nothing from the others. */
+  /** Calls each listener; one that throws has a bug, and does not affect the others. */
   tell(channel: string, payload: string): void {
     for (const heard of this.listeners.get(channel) ?? []) safely(this.log, () => heard(payload));
   }

@@ -28,7 +28,7 @@ export function clientConfig({ url, connectMs, statementMs, lockMs }: ConnectSet
   };
 }
 
-/** The statements of the program, each prepared once in each connection under a name of its own. */
+/** The statements of the program, each prepared once in each connection under its own name. */
 export class PreparedStatements {
   private readonly known = new Map<string, { name: string; parameters: number }>();
 

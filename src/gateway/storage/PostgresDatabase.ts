@@ -73,7 +73,7 @@ const PATIENCE: Patience = {
 
 const CONNECTIONS = 10;
 
-/** So often a transaction is tried at most, while the failure is of a kind that may pass. */
+/** The maximum number of tries of a transaction, for temporary failures. */
 const MOST_ATTEMPTS = 6;
 
 /** Longest pause before the second attempt, in ms; twice as long before each further one. */
@@ -113,15 +113,16 @@ export class PostgresDatabase implements GatewayDatabase {
     this.turns = new KeyTurns(settings.clock, patience);
     const { clock, connections = CONNECTIONS } = settings;
     this.connectionTurns = new ConnectionTurns(clock, connections, patience.connectMs);
-    // Of connections that nobody uses: the next one is made when it is needed.
+    // Errors of idle connections: the next one is created when it is needed.
     pool.on('error', this.noteLoss);
     pool.on('connect', (client) => this.clients.add(client));
     pool.on('remove', (client) => this.clients.delete(client));
   }
 
   /**
-   * Connects, checks that the server keeps what it is given, and brings the schema forward, while no other replica does. Rejects with
-   * EdgeError `storage_unavailable`, `storage_unsuitable`, `storage_read_only`, `store_newer` or `internal` (a migration that is wrong).
+   * Connects, checks that the server stores data durably, and migrates the schema while no other replica does. Rejects
+   * with EdgeError `storage_unavailable`, `storage_unsuitable`, `storage_read_only`, `store_newer` or `internal` (a
+   * migration that is wrong).
    */
   static async open(settings: PostgresSettings): Promise<PostgresDatabase> {
     const patience = { ...PATIENCE, ...settings.patience };
@@ -217,7 +218,7 @@ export class PostgresDatabase implements GatewayDatabase {
     );
   }
 
-  /** Tries it until it ends for good, for failures that may pass, with growing pauses. */
+  /** Retries temporary failures, at increasing intervals. */
   private async repeat<T>(attempt: () => Promise<Outcome<T>>): Promise<T> {
     const { clock, random, log } = this.settings;
     const end = clock.monotonic() + this.patience.attemptsMs;
@@ -269,7 +270,7 @@ export class PostgresDatabase implements GatewayDatabase {
     }
   }
 
-  /** One statement, in a transaction of its own. */
+  /** One statement, in a separate transaction. */
   private async alone(
     sql: string,
     values: readonly StoredValue[],
@@ -297,7 +298,7 @@ export class PostgresDatabase implements GatewayDatabase {
     }
   }
 
-  /** A connection that nobody else uses until it is released. Rejects with EdgeError `storage_unavailable`. */
+  /** An exclusive connection until it is released. Rejects with EdgeError `storage_unavailable`. */
   private async connect(urgency: Urgency): Promise<PoolClient> {
     const endTurn = await this.connectionTurns.take(urgency);
     try {

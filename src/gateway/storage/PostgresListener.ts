@@ -46,7 +46,7 @@ export class PostgresListener {
     missed: () => void,
   ): Promise<StopListening> {
     const { connectMs } = this.settings;
-    // Each listener of its own, whatever functions it was given.
+    // Each call is a separate listener, even with the same functions.
     const hear = (payload: string) => heard(payload);
     const miss = () => missed();
     let isWanted = true;

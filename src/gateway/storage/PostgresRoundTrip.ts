@@ -9,7 +9,10 @@ export interface SentStatement {
   readonly name: string;
 }
 
-/** What a statement gave. `command`: how the server calls it, as in `COMMIT`. `mistake`: a value of it cannot be kept as it is. */
+/**
+ * The result of a statement. `command`: the server's name for it, as in `COMMIT`. `mistake`: a value of it cannot be
+ * stored unchanged.
+ */
 interface StatementResult {
   readonly rows: readonly StoredRow[];
   readonly command: string;

@@ -20,7 +20,7 @@ const ROLLBACK = plain('ROLLBACK');
 const LOCK = 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))';
 
 interface TransactionContext {
-  /** A connection that nobody else uses until it is released. Rejects with EdgeError. */
+  /** An exclusive connection until it is released. Rejects with EdgeError. */
   connect(): Promise<PoolClient>;
   release(client: PoolClient, isReusable: boolean): void;
   /** Called once there is a connection. */
@@ -112,7 +112,7 @@ export class PostgresTransaction implements Transaction {
     return this.hooks;
   }
 
-  /** Undoes all of it, which the server does by itself where the connection is gone. Never rejects. */
+  /** Rolls it back, which the server does on its own if the connection is lost. Never rejects. */
   async undo(): Promise<void> {
     this.isOver = true;
     const fault = this.fail({ error: undone(), mayRepeat: false, connection: 'kept' });
@@ -125,7 +125,7 @@ export class PostgresTransaction implements Transaction {
     }
   }
 
-  /** It took too long while a turn or a connection was waited for: that comes for nobody. */
+  /** It timed out while it waited for a turn or a connection, which is then given back. */
   private get isGivenUp(): boolean {
     return this.isReleased || this.fault !== undefined;
   }
@@ -208,7 +208,7 @@ export class PostgresTransaction implements Transaction {
     }
   }
 
-  /** The connection, which is taken for the first statement; undefined where there is none for it. */
+  /** The connection, which is acquired for the first statement; undefined if none is available. */
   private connected(): Promise<PoolClient | undefined> {
     this.connecting ??= this.connect();
     return this.connecting;
@@ -256,7 +256,7 @@ export class PostgresTransaction implements Transaction {
   }
 }
 
-/** Of one that nobody waits for the commit tells. */
+/** If no one waits for it, the commit reports its failure. */
 function heard<T>(answer: Promise<T>): Promise<T> {
   answer.catch(() => undefined);
   return answer;

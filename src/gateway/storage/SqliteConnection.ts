@@ -23,7 +23,7 @@ export class SqliteConnection {
     database.pragma('case_sensitive_like = ON');
   }
 
-  /** Whether a transaction is open. SQLite ends one by itself on a full disk and some other faults. */
+  /** Whether a transaction is open. SQLite ends one on its own on a full disk and some other faults. */
   get inTransaction(): boolean {
     return this.database.inTransaction;
   }

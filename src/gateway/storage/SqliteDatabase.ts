@@ -49,7 +49,7 @@ interface SqliteSettings {
 interface Waiting {
   /** When it came, by the monotonic clock. */
   since: number;
-  /** Gives what tells the caller of its success. */
+  /** Returns the function that reports success to the caller. */
   work: (transaction: Transaction) => Promise<() => void>;
   reject: (error: unknown) => void;
 }
@@ -58,10 +58,11 @@ interface Waiting {
 type Ended = { ok: true; hooks: readonly (() => void)[] } | { ok: false; error: unknown };
 
 /**
- * The gateway's database in one SQLite file, for one process. Transactions run one after the other; those that one turn of the event loop
- * brings share a commit, because each commit waits for the disk. Each has a savepoint of its own within it, so one that fails undoes
- * itself alone, and all of them resolve after the commit. Reads outside of transactions use a second connection, which sees commits only;
- * what is in memory has one connection, so that a read there takes its turn among the transactions.
+ * The gateway's database in one SQLite file, for one process. Transactions run one by one; those of one turn of the
+ * event loop share a commit, because each commit waits for the disk. Each has its own savepoint, so a failing one is
+ * rolled back alone, and all of them resolve after the commit. Reads outside of transactions use a second connection,
+ * which sees only commits; an in-memory database has one connection, so a read there takes its turn among the
+ * transactions.
  */
 export class SqliteDatabase implements GatewayDatabase {
   readonly dialect = 'sqlite';
@@ -84,8 +85,9 @@ export class SqliteDatabase implements GatewayDatabase {
   }
 
   /**
-   * Opens or creates the file (mode 0600) and brings its schema forward. Rejects with EdgeError `storage_in_use` while another process has
-   * it, `store_newer`, `store_damaged`, `storage_unsuitable` for a file of another program, or as `transaction` does.
+   * Opens or creates the file (mode 0600) and migrates its schema. Rejects with EdgeError `storage_in_use` while
+   * another process has it, `store_newer`, `store_damaged`, `storage_unsuitable` for a file of another program, or as
+   * `transaction` does.
    */
   static async open(settings: SqliteSettings): Promise<SqliteDatabase> {
     const isInMemory = settings.path === IN_MEMORY;
@@ -181,7 +183,7 @@ export class SqliteDatabase implements GatewayDatabase {
 
   private async takeTurns(): Promise<void> {
     while (this.urgent.length + this.usual.length > 0) {
-      // What else this turn of the event loop brings belongs to the same group.
+      // Other transactions of this turn of the event loop belong to the same group.
       await new Promise((resolve) => setImmediate(resolve));
       const urgent = this.urgent.splice(0, GROUP_LIMIT);
       await this.commitGroup([...urgent, ...this.usual.splice(0, GROUP_LIMIT - urgent.length)]);
@@ -286,7 +288,7 @@ class SqliteTransaction implements Transaction {
 
   query(sql: string, values: readonly StoredValue[] = []): Promise<readonly StoredRow[]> {
     const rows = this.ask(sql, values);
-    // Of one that nobody waits for the commit tells.
+    // If no one waits for it, the commit reports its failure.
     rows.catch(() => undefined);
     return rows;
   }
@@ -343,7 +345,7 @@ function ownFile(path: string): string {
   }
 }
 
-/** The kernel lets go of it with the process, however that dies. */
+/** The kernel releases it with the process, however that ends. */
 function acquire(path: string): InstanceLock {
   return InstanceLock.acquire(`${path}.lock`, (_, cause) => {
     return new EdgeError(

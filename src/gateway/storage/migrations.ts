@@ -9,8 +9,8 @@ export type Migration = (dialect: Dialect) => readonly string[];
 const CREATE_VERSION = 'CREATE TABLE IF NOT EXISTS gateway_schema (version BIGINT NOT NULL)';
 
 /**
- * Brings the schema forward by the migrations that it lacks. To be called in a transaction that no other migrator runs beside; all of it
- * is undone if a statement fails. Throws EdgeError `store_newer` for a schema from the future.
+ * Migrates the schema by the missing migrations. To be called in a transaction without a concurrent migrator;
+ * everything is rolled back if a statement fails. Throws EdgeError `store_newer` for a schema from the future.
  */
 export async function migrate(database: Queries, migrations: readonly Migration[]): Promise<void> {
   await database.query(CREATE_VERSION);

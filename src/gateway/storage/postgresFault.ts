@@ -6,7 +6,7 @@ export interface PostgresFault {
   readonly error: EdgeError;
   /** What was undone by it may succeed if it is run again, on another connection unless this one is `kept`. */
   readonly mayRepeat: boolean;
-  /** `gone`: it ended, and nobody knows what became of a COMMIT that was not answered. `discarded`: it is not to be used again. */
+  /** `gone`: it was lost, and the result of an unanswered COMMIT is not known. `discarded`: it must not be used again. */
   readonly connection: 'kept' | 'discarded' | 'gone';
 }
 

@@ -1,7 +1,7 @@
 import { EdgeError } from '../../errors.js';
 import { NOTIFY_LIMIT_BYTES, type StoredRow, type StoredValue } from './GatewayDatabase.js';
 
-/** What stands for a character that a database cannot keep, as in HTML and Markdown. */
+/** The replacement for a character that a database cannot store, as in HTML and Markdown. */
 const REPLACEMENT = '\uFFFD';
 
 /** A text as every engine keeps it: without U+0000 and lone surrogates. */

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../system/clock.js';
 
-/** A time by which something has to be over, which may be set anew while it is awaited. */
+/** A deadline that may be changed while it is awaited. */
 export class Deadline {
   private timer: Timer | undefined;
   private isOver = false;
@@ -15,7 +15,7 @@ export class Deadline {
     this.missed = new Promise<never>((_, reject) => {
       this.miss = reject;
     });
-    // Nobody may be waiting for it yet, or any more.
+    // There may be no waiter yet, or any more.
     this.missed.catch(() => undefined);
   }
 

@@ -39,8 +39,8 @@ interface S3Surroundings {
 }
 
 /**
- * The bytes of uploaded files as objects in a bucket. One that was answered with 200 is durable: S3 says so after it has stored it, and
- * it verifies the SHA-256 that is signed. Nothing is repeated here: the agent brings again what was not taken.
+ * The bytes of uploaded files as objects in a bucket. An upload that was answered with 200 is durable: S3 answers after
+ * it has stored it, and it verifies the signed SHA-256. Nothing is retried here: the agent uploads it again.
  */
 export class S3Uploads implements UploadStore {
   constructor(
@@ -48,7 +48,7 @@ export class S3Uploads implements UploadStore {
     private readonly surroundings: S3Surroundings,
   ) {}
 
-  /** Tries whether objects can be written. Where they cannot be now, the gateway starts all the same: everything else works. */
+  /** Checks whether objects can be written. If not, the gateway still starts, because everything else works. */
   async prepare(): Promise<void> {
     try {
       await this.ask('PUT', PROBE, Buffer.alloc(0));

@@ -10,12 +10,12 @@ import { type UploadStore, uploadName } from './UploadStore.js';
 /** What is written and not renamed yet. */
 const UNFINISHED = '.part';
 
-/** Nobody writes a file for so long, in ms. */
+/** Longer than any file is being written, in ms. */
 const ABANDONED_MS = 3_600_000;
 
 /**
- * The bytes of uploaded files, each in a file of its own (mode 0600, directories 0700) whose name tells nothing. Several replicas may
- * share the directory.
+ * The bytes of uploaded files, each in a separate file (mode 0600, directories 0700) with a random name. Several
+ * replicas may share the directory.
  */
 export class UploadFiles implements UploadStore {
   constructor(
@@ -92,7 +92,7 @@ async function writtenAt(path: string): Promise<number> {
   }
 }
 
-/** What the file system refuses is a fault of this machine, not a mistake of ours. */
+/** A refusal of the file system is a fault of this machine, not a bug. */
 async function orFault<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -110,7 +110,7 @@ async function syncDirectory(path: string): Promise<void> {
   try {
     await directory.sync();
   } catch (mistake) {
-    // Some file systems refuse it, and keep names by themselves.
+    // Some file systems refuse it, and make names durable on their own.
     if (systemCode(mistake) !== 'EINVAL') throw mistake;
   } finally {
     await directory.close();

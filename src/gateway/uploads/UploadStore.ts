@@ -10,13 +10,13 @@ export interface UploadStore {
    * repeat after a crash replaces what it left.
    */
   keep(agentId: string, guid: string, bytes: Buffer): Promise<string>;
-  /** The bytes of a file by its name, as they come; undefined: it is gone. Who asks ends it within a time of its own. */
+  /** The bytes of a file by its name, as a stream; undefined: it does not exist. The caller ends it within its own deadline. */
   read(name: string): Promise<Readable | undefined>;
   /** Removes a file by its name. Harmless to repeat. */
   remove(name: string): Promise<void>;
 }
 
-/** The name of a file within a store, which tells nothing of what it is. */
+/** The name of a file within a store, which reveals nothing about its content. */
 export function uploadName(agentId: string, guid: string): string {
   const digest = createHash('sha256')
     .update(JSON.stringify([agentId, guid]))

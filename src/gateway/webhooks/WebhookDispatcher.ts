@@ -31,8 +31,8 @@ const LEASE_MS = 90_000;
 const NOTE_MS = 45_000;
 const NOTE_AGAIN_MS = 1_000;
 /**
- * How often what is due is looked for without a ring, at the longest: what a replica stored that died before it rang, and what another
- * one's clock made due. What is known to fall due is looked for then.
+ * The longest interval between searches for due deliveries without a notification: those stored by a replica that died
+ * before it notified, and those that became due on another one. Known due times are checked on time.
  */
 const LOOK_MS = 10_000;
 /** How often the look is repeated while the database does not answer: after the first failure, and at the longest. */

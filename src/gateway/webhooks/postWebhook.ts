@@ -23,7 +23,10 @@ interface WebhookCallOptions extends Judgement {
   /** For the whole, in ms. */
   readonly timeoutMs: number;
   readonly stop: AbortSignal;
-  /** Asked once the connection stands, before anything is written to it. False: it is not posted, and counts as stopped. */
+  /**
+   * Called once the connection is established, before anything is written to it. False: it is not posted, and counts as
+   * stopped.
+   */
   readonly mayBegin: () => Promise<boolean>;
   readonly userAgent: string;
 }
@@ -109,7 +112,7 @@ function readAnswer(response: IncomingMessage, end: (posted: PostedWebhook) => v
   const retryAfterMs = seconds(response.headers['retry-after']) * 1000;
   const answered = (body: string | null) => end({ kind: 'answered', status, body, retryAfterMs });
   if (status >= 300) {
-    // Nothing that it says besides is of use.
+    // The rest of its answer is ignored.
     answered('');
     return;
   }

@@ -132,7 +132,7 @@ async function giveAnswer(
     const bubble = index === 0 && answer.reflex !== undefined ? 'reflex' : index === 0 ? 'normal' : 'burst';
     const payload = { thread_id: message.thread_id, text, bubble_type: bubble, in_reply_to: guid };
     const command = { commandId: id, type: 'send_message_now', payload };
-    // Of an agent that was removed meanwhile nobody can say anything any more.
+    // If the agent was removed meanwhile, there is nothing to record.
     if (!(await commands.add(transaction, agentId, command, now))) return 'none';
     addMessage(transaction, { agentId, id, keyId: null, conversation: message.thread_id, request }, now);
   }

@@ -19,7 +19,7 @@ export interface CommandRequest {
 }
 
 export interface DeliveryOptions {
-  /** `polling`: only by /edge/sync, even beside a live socket, as long as this process runs. Else by socket where there is one. */
+  /** `polling`: only by /edge/sync, even with a live socket, as long as this process runs. Else by socket if there is one. */
   via?: DeliveryWay;
   /** The envelope of this frame, where it should not be the backend's own. */
   envelope?: Envelope;
@@ -28,8 +28,9 @@ export interface DeliveryOptions {
 export interface Delivery {
   commandId: string;
   /**
-   * Resolves when the command is stored. `websocket`: it is sent now. `polling`: laid down for the next sync or reconnect. `known`: the id
-   * was there before, and the command was neither stored nor sent again. Rejects when it could not be stored, which is logged, too.
+   * Resolves when the command is stored. `websocket`: it is sent now. `polling`: stored for the next sync or reconnect.
+   * `known`: the id existed already, and the command was neither stored nor sent again. Rejects when it could not be
+   * stored, which is logged, too.
    */
   via: Promise<DeliveryWay | 'known'>;
 }

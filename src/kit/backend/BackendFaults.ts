@@ -86,7 +86,7 @@ export class BackendFaults {
     this.faults.duplicates += times;
   }
 
-  /** Whether a message that is posted again gets another reflex, with a command id of its own. */
+  /** Whether a message that is posted again gets another reflex, with a new command id. */
   repeatReflexes(on = true): void {
     this.faults.repeatReflexes = on;
   }

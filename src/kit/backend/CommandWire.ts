@@ -4,7 +4,7 @@ import type { Journal } from './Journal.js';
 
 /** What of one command is to go over the wire otherwise than a gateway sends it. */
 interface OddCommand {
-  /** True: only by /edge/sync, even beside a live socket. */
+  /** True: only by /edge/sync, even with a live socket. */
   readonly pollingOnly: boolean;
   readonly envelope: Envelope | undefined;
 }
@@ -32,7 +32,7 @@ export class CommandWire {
     return commandFrame(command, odd?.envelope ?? this.envelope);
   }
 
-  /** A command as it stands in the reply to a sync. */
+  /** A command as in the reply to a sync. */
   inSync(agentId: string, command: WireCommand): WireCommand {
     this.left(agentId, command, 'polling');
     return command;

@@ -84,7 +84,7 @@ export class Faults implements Interposer {
     return this.frozen.has(connection);
   }
 
-  /** Plays a peer that is gone without a word: nothing is read and nothing is written, and nobody is told. */
+  /** Simulates a peer that disappeared: nothing is read or written, and no close is sent. */
   freeze(connection: AgentConnection): void {
     this.frozen.add(connection);
     connection.pause('frozen');

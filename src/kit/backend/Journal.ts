@@ -12,7 +12,7 @@ const PHOTOS_BYTES = 64 * 1024 * 1024;
 type What =
   | Sighting
   | { kind: 'registered'; agentId: string; body: RegisterBody }
-  /** `repeat`: a guid that came before. `place`, of one that did not: how its number stands to those before. */
+  /** `repeat`: a guid that came before. `place`, for a new one: its number relative to those before. */
   | {
       kind: 'message';
       agentId: string;
@@ -88,7 +88,7 @@ export class Journal {
       try {
         listener(entry);
       } catch (mistake) {
-        // A listener's mistake must not cost the agent its answer.
+        // An error in a listener must not affect the answer to the agent.
         this.log(`[Backend] A listener failed on ${entry.kind}: ${String(mistake)}`);
       }
     }

@@ -1,7 +1,7 @@
 /**
- * How a message that came for the first time stands to those of its conversation before it: the next one, behind a gap, or
- * with a number at or below one that came already (it was put aside and posted again, or the agent lost its state and
- * counts from 1). Older agents send no number.
+ * The position of a new message relative to the earlier ones of its conversation: the next one, after a gap, or with a
+ * number at or below an earlier one (it was set aside and posted again, or the agent lost its state and counts from 1).
+ * Older agents send no number.
  */
 export type MessagePlace = 'next' | 'gap' | 'late' | 'unnumbered';
 

@@ -43,7 +43,7 @@ export class Pauses {
   /** What a promise of the caller's comes to within `ms`. Rejects as the promise does. */
   within<T>(promise: Promise<T>, ms: number): Promise<Came<T>> {
     if (this.ended) {
-      // Nobody waits for it any more: a mistake in it is nobody's, and must not end the process as one that none handles.
+      // No one waits for it any more: an error in it must not end the process as an unhandled rejection.
       promise.catch(() => undefined);
       return Promise.resolve({ kind: 'ended' });
     }

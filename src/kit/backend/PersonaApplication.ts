@@ -50,8 +50,8 @@ interface KeptMessage {
 }
 
 /**
- * The persona as the application of a gateway: hears of a message once that is kept, and is asked about it until an answer is stored. A
- * failure of the persona is no answer: it is asked again when the message comes again.
+ * The persona as the application of a gateway: it gets a message once that is stored, and is called until an answer is
+ * stored. A failure of the persona is not an answer: it is called again when the message is repeated.
  */
 export class PersonaApplication implements MessageListener {
   /** The messages that the persona is asked about now. */
@@ -205,7 +205,7 @@ export class PersonaApplication implements MessageListener {
         ports().commands.add(transaction, agentId, command, clock.now()),
       );
     } catch (mistake) {
-      // The text is in the HTTP reply as well, so nobody waits for it.
+      // The text is in the HTTP reply as well, so it is not awaited.
       log(`[Reflex] Not sent: ${describeError(mistake)}`);
       return;
     }

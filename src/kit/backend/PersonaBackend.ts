@@ -35,8 +35,8 @@ interface PersonaBackendParts {
 const FULL_RIGHTS: AdminRights = { name: null, maySeeStats: true, maySend: () => true };
 
 /**
- * What stands before the backend of a gateway in development: one secret for all agents and one key for the operator, a journal of what
- * happened, and settings on their way. All else is the gateway's.
+ * A layer in front of the backend of a gateway for development: one secret for all agents and one key for the operator,
+ * a journal of events, and pending settings. The rest is the gateway's.
  */
 export class PersonaBackend implements EdgeBackend {
   constructor(

@@ -3,7 +3,7 @@ import { enterAgent } from '../../gateway/ledger/agents.js';
 import type { GatewayDatabase, Transaction } from '../../gateway/storage/GatewayDatabase.js';
 import type { Clock } from '../../system/clock.js';
 
-/** One secret for all agents: whoever has it is an agent, and is entered when it first comes. */
+/** One secret for all agents: a caller that has it is an agent, and is registered on its first request. */
 export class SharedSecret implements SocketSecrets {
   private readonly entered = new Set<string>();
 

@@ -16,7 +16,7 @@ export interface SimulatedBackendOptions {
   /** Gets the debug lines of a backend. They hold texts and agent ids. */
   log?: (line: string) => void;
   clock?: Clock;
-  /** True: plain secrets are refused, and an admin key of its own is demanded. */
+  /** True: plain secrets are refused, and a separate admin key is required. */
   production?: boolean;
   /** What a new agent may register with instead of the secret. */
   registrationToken?: string;
@@ -24,7 +24,7 @@ export interface SimulatedBackendOptions {
   adminKey?: string;
   /** An agent that is silent for so long is dropped, in ms; 60 000 unless given. */
   silenceMs?: number;
-  /** Where a command stands in its frame; under `data` and `payload` both unless given, so that every client finds it. */
+  /** Where a command is in its frame; by default under both `data` and `payload`, so that every client finds it. */
   envelope?: Envelope;
   /** How many requests one caller may make; without a limit unless given. */
   rate?: CallerRate;

@@ -21,9 +21,8 @@ const moduleSchema = z.union([
 ]);
 
 /**
- * The persona that `--persona` means: one that is built in, by its name, or the function `persona` (or the default export)
- * of a JavaScript module, by its path. What that function returns is looked at each time; a mistake in it is a 500.
- * Throws EdgeError `config_invalid`.
+ * The persona of `--persona`: a built-in one by name, or the function `persona` (or the default export) of a JavaScript
+ * module by path. Its result is validated each time; an invalid one becomes a 500. Throws EdgeError `config_invalid`.
  */
 export async function loadPersona(named: string): Promise<Persona> {
   const builtIn = Object.entries(BUILT_IN_PERSONAS).find(([name]) => name === named)?.[1];

@@ -13,7 +13,7 @@ interface Latency {
   readonly longest_ms: number;
 }
 
-/** What one check did and saw, in words for whoever writes the backend. Neither part holds a secret or a token. */
+/** What one check did and saw, for the author of the backend. Contains no secret or token. */
 export interface ConformanceOutcome {
   readonly verdict: ConformanceVerdict;
   readonly sent: string;
@@ -21,7 +21,7 @@ export interface ConformanceOutcome {
   readonly latency?: Latency;
 }
 
-/** One clause of docs/protocol.md, put to the test. Ends by itself; what it throws counts as FAIL. */
+/** The test of one clause of docs/protocol.md. Ends on its own; an exception counts as FAIL. */
 export interface ConformanceCheck {
   /** Named in docs/conformance.md and in reports: never changed. */
   readonly id: string;

@@ -9,7 +9,7 @@ import { SOCKET } from './checks/socket.js';
 import { SYNC } from './checks/sync.js';
 import { TRANSPORT } from './checks/transport.js';
 
-/** Every check, in an order in which each stands behind those that it needs. */
+/** Every check, each after those that it needs. */
 export const CHECKS: readonly ConformanceCheck[] = [
   ...TRANSPORT,
   ...REGISTRATION,
@@ -27,7 +27,7 @@ export const CHECKS: readonly ConformanceCheck[] = [
 export function chosenChecks(only: readonly string[] | undefined): readonly ConformanceCheck[] {
   if (only === undefined) return CHECKS;
   const wanted = new Set(only);
-  // From behind: what a check needs stands before it.
+  // Backwards: prerequisites of a check come before it.
   for (const check of CHECKS.toReversed()) {
     if (wanted.has(check.id)) for (const id of [...(check.needs ?? []), REACHABLE]) wanted.add(id);
   }

@@ -27,14 +27,14 @@ export interface ConformanceOptions {
   readonly slow?: boolean;
   /** The protocol's waits unless given. */
   readonly patience?: Partial<ConformancePatience>;
-  /** Ends the checks, the one under way included, of which nothing is told then. What they left behind is tidied up all the same. */
+  /** Ends the checks, including the current one, which is then not reported. They are still cleaned up. */
   readonly stop?: AbortSignal;
 }
 
 /**
- * Plays an agent against a backend, one check after the other, and tells each result as it comes. Never throws: a check
- * that does has failed. No result holds a secret, whatever the backend says. Leaves no command waiting for the test agents, and no
- * socket open, when read to its end or stopped.
+ * Acts as an agent towards a backend, one check at a time, and reports each result immediately. Never throws: a check
+ * that throws has failed. No result contains a secret, whatever the backend answers. Leaves no command waiting for the
+ * test agents, and no open socket, when read to its end or stopped.
  */
 export async function* runConformance(
   target: ConformanceTarget,

@@ -7,7 +7,7 @@ interface Example {
   readonly json: string;
 }
 
-/** Every block of JSON, each with the marker that stands in the line before it. */
+/** Every block of JSON, each with the marker in the line before it. */
 export function examplesIn(page: string): Example[] {
   return [...page.matchAll(/(?:^<!-- (.*) -->\n)?^```json\n([\s\S]*?)^```$/gm)].map(
     ([, marker, json = '']) => ({ marker, json }),

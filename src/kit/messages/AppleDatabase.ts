@@ -25,8 +25,8 @@ export function appleGuid(): string {
 const LOCK_PATIENCE_MS = 60_000;
 
 /**
- * A chat.db to write to as Messages does: WAL, each call a commit of its own unless in `transaction`. Made with
- * Apple's schema if it is missing or empty; an existing one is written to as it is.
+ * A chat.db that is written like Messages does: WAL, each call a separate commit unless in `transaction`. Created with
+ * Apple's schema if it is missing or empty; the schema of an existing one is not changed.
  */
 export class AppleDatabase {
   private readonly database: Database;

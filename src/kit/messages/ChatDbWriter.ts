@@ -15,9 +15,9 @@ export interface ChatDbWriterOptions extends SchemaOptions {
 }
 
 export interface SentMessage {
-  /** Several: parts of their own. */
+  /** Several: separate parts. */
   text: string | readonly string[];
-  /** The absolute path of a file that goes out instead of the text. */
+  /** The absolute path of a file that is sent instead of the text. */
   file?: string;
   /** The chat it goes to, or its guid. */
   chat?: SimulatedChat | string;
@@ -92,7 +92,7 @@ export class ChatDbWriter {
     return incoming;
   }
 
-  /** A message goes out, whoever sent it. Throws if it is for a chat that does not exist. */
+  /** A message is sent, by any sender. Throws if it is for a chat that does not exist. */
   writeSent(message: SentMessage): SimulatedSent {
     const { ghost = false, upTo = 'sent' } = message;
     const chat = this.sentTo(message);
@@ -139,7 +139,7 @@ export class ChatDbWriter {
     this.database.delete('message', rowId);
   }
 
-  /** Lets ROWIDs of messages be given out from the highest there is on, as in a database that was made anew. */
+  /** Makes ROWIDs of messages continue after the highest existing one, as in a recreated database. */
   resetRowIds(): void {
     this.database.forgetSequence('message');
   }
@@ -217,7 +217,7 @@ export function comeTo(sent: SimulatedSent, stage: SentStage): SimulatedSent {
   return sent;
 }
 
-/** A direct message names its recipient, one to a group nobody; a ghost the identifier it was meant for. */
+/** A direct message has its recipient as handle, one to a group has none; a ghost has the identifier it was meant for. */
 function recipientOf(message: SentMessage, chat: SimulatedChat | null, ghost: boolean): string | null {
   if (ghost && typeof message.chat === 'string') return message.chat.split(';').slice(2).join(';');
   if (ghost) return chat?.identifier ?? message.handle ?? null;

@@ -5,7 +5,7 @@ import type { SimulatedChat, SimulatedChats } from './SimulatedChats.js';
 import { SimulatedIncoming, STAGES } from './SimulatedIncoming.js';
 import { ATTACHMENT_MARK, encodeAttributedBody } from './typedstreamEncoder.js';
 
-/** associated_message_type less 2000 or 3000, by what it stands for. */
+/** associated_message_type minus 2000 or 3000, by its meaning. */
 export const TAPBACKS = [
   'love',
   'like',
@@ -72,7 +72,7 @@ export function encodeSummary({ original, retracted = [], versions = {} }: NewSu
   });
 }
 
-/** What happens in conversations beside messages, written as Messages writes it (docs/facts.md#values). */
+/** Events in conversations other than messages, written as Messages writes them (docs/facts.md#values). */
 export class SimulatedChatEvents {
   constructor(
     private readonly database: AppleDatabase,
@@ -94,7 +94,7 @@ export class SimulatedChatEvents {
     });
   }
 
-  /** A message is changed by its sender: the same row, another text, or several that are parts of their own. */
+  /** A message is edited by its sender: the same row, another text, or several as separate parts. */
   edit(message: { rowId: number }, text: string | readonly string[], at = Date.now()): void {
     const { database } = this;
     database.update('message', message.rowId, {
@@ -154,7 +154,7 @@ export class SimulatedChatEvents {
     return this.insert(change, chat, change.by, this.groupColumns(chat, change));
   }
 
-  /** A link with its preview in a row of its own, as with a text around the link. */
+  /** A link with its preview in a separate row, as for a text around the link. */
   sendLink(
     from: string,
     text: string,
@@ -185,7 +185,7 @@ export class SimulatedChatEvents {
     );
   }
 
-  /** A text that somebody here has put off: it waits in the conversation. */
+  /** A text that was scheduled on this Mac: it waits in the conversation. */
   sendLater(chat: SimulatedChat, text: string, date = Date.now()): { rowId: number; guid: string } {
     return this.insert({ date }, chat, null, {
       text,
@@ -218,7 +218,7 @@ export class SimulatedChatEvents {
     });
   }
 
-  /** A message to an address of our own: a row that went out, and one that came in. `receipt`: the first has no text. */
+  /** A message to our own address: a sent row, and a received one. `receipt`: the first has no text. */
   writeToSelf(
     address: string,
     text: string,

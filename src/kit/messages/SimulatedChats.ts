@@ -2,7 +2,7 @@ import { type AppleDatabase, appleGuid } from './AppleDatabase.js';
 
 export type ChatService = 'iMessage' | 'SMS' | 'RCS' | (string & {});
 
-/** A chat as it stands in the simulated chat.db. */
+/** A chat in the simulated chat.db. */
 export interface SimulatedChat {
   readonly rowId: number;
   readonly guid: string;
@@ -83,8 +83,8 @@ export class SimulatedChats {
   }
 
   /**
-   * A group goes over to another service, or iCloud makes it anew: another row of `chat` with another identifier. From macOS 15
-   * on `chat_lookup` has one identifier for both.
+   * A group moves to another service, or iCloud recreates it: another row of `chat` with another identifier. From macOS
+   * 15 on `chat_lookup` has one identifier for both.
    */
   regroup(chat: SimulatedChat, as: Partial<Omit<NewChat, 'style'>> = {}): SimulatedChat {
     return this.database.transaction(() => {

@@ -22,7 +22,7 @@ interface SimulatedAttachment {
 export interface NewIncoming {
   from: string;
   text?: string;
-  /** Instead of `text`: texts that are parts of their own; U+FFFC is the place of the next file. */
+  /** Instead of `text`: texts as separate parts; U+FFFC is the position of the next file. */
   parts?: readonly string[];
   /** Null: it never belongs to one. Left out: the direct chat with the sender. */
   chat?: SimulatedChat | null;
@@ -73,7 +73,7 @@ export class SimulatedIncoming {
     return this.lastRowId;
   }
 
-  /** Writes one stage, a commit of its own; the row first. A stage that was written stays as it is. */
+  /** Writes one stage in a separate commit; the row first. A written stage is not changed. */
   write(stage: Stage): this {
     if (!this.done.has('row') && stage !== 'row') this.write('row');
     if (this.done.has(stage)) return this;

@@ -13,7 +13,7 @@ export class SimulatedMac {
   /** What `behave` and the readers of osascriptLog take. */
   readonly osascriptDirectory: string;
 
-  /** `executableIn`: what stands in for osascript in its directory, where it is not the program of ours. */
+  /** `executableIn`: the replacement for osascript in its directory, if it is not ours. */
   constructor(
     directory: string,
     private readonly version: AppleVersion = 15,

@@ -3,13 +3,13 @@ import { type AppleDatabase, appleGuid, type Columns, type SqlValue } from './Ap
 import { encodeAttributedBody } from './typedstreamEncoder.js';
 
 interface RewriteOptions {
-  /** The new guid; one of its own if left out. */
+  /** The new guid; generated if left out. */
   guid?: string;
   /** The chat that it is joined to instead of those of the original. */
   chatRowId?: number;
   /** Columns that differ from the original's, as in one that was edited. */
   columns?: Columns;
-  /** `shared`: joined to the same attachment rows. `renamed` (unless given): to rows of their own under other guids. */
+  /** `shared`: joined to the same attachment rows. `renamed` (default): to separate rows under other guids. */
   files?: 'shared' | 'renamed';
 }
 
@@ -20,7 +20,7 @@ interface Row {
 /** Tables whose rows name a message by its ROWID. */
 const NAMING_MESSAGES = ['chat_message_join', 'message_attachment_join'] as const;
 
-/** What happens to rows that are there: iCloud writes them again, and a rebuild gives out their ROWIDs anew. */
+/** Changes to existing rows: iCloud writes them again, and a rebuild reassigns their ROWIDs. */
 export class SimulatedRewrites {
   constructor(private readonly database: AppleDatabase) {}
 
@@ -45,7 +45,7 @@ export class SimulatedRewrites {
     });
   }
 
-  /** Gives out all ROWIDs of messages anew, in one commit: the rows in the order that `order` puts them into, from 1. */
+  /** Reassigns all ROWIDs of messages in one commit: the rows in the order of `order`, from 1. */
   rebuild(order: (rowIds: readonly number[]) => readonly number[]): void {
     const { database } = this;
     database.withoutForeignKeys(() => {

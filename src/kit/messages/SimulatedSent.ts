@@ -4,13 +4,13 @@ import { type AppleDatabase, appleDate, appleGuid, type Columns } from './AppleD
 import type { ChatService, SimulatedChat } from './SimulatedChats.js';
 import { ATTACHMENT_MARK, encodeAttributedBody } from './typedstreamEncoder.js';
 
-/** How far a message that goes out has come. `first`: its row does not say yet that it went out. */
+/** The stage of an outgoing message. `first`: its row does not show yet that it was sent. */
 export type SentStage = 'first' | 'inserted' | 'sent' | 'delivered' | 'read';
 
 /**
- * How Messages writes the row of a message that goes out before it sets `is_from_me` (openclaw/imsg #80). `anonymous`: without a
- * handle, the way that was seen; `recipient`: with the handle of whom it goes to, as one that came from there, but unfinished;
- * `none`: `is_from_me` stands at once.
+ * How Messages writes the row of an outgoing message before it sets `is_from_me` (openclaw/imsg #80). `anonymous`:
+ * without a handle, as observed; `recipient`: with the handle of the recipient, like a message from there, but
+ * unfinished; `none`: `is_from_me` is set immediately.
  */
 export type FirstState = 'anonymous' | 'recipient' | 'none';
 
@@ -25,11 +25,11 @@ interface NewSent {
   ghost: boolean;
   account: string;
   firstState: FirstState;
-  /** A file that goes out instead of a text: where it lay when Messages took it. */
+  /** A file that is sent instead of a text: its location when Messages took it. */
   file?: string | undefined;
 }
 
-/** A message that goes out, and what happens to it later; each step is a commit of its own. */
+/** An outgoing message and its later changes; each step is a separate commit. */
 export class SimulatedSent {
   readonly guid = appleGuid();
   private lastRowId: number;
@@ -82,7 +82,7 @@ export class SimulatedSent {
     return this.lastRowId;
   }
 
-  /** Messages notes that it goes out from here: not sent yet. */
+  /** Messages marks it as outgoing: not sent yet. */
   settle(): this {
     return this.change({ is_from_me: 1, handle_id: this.recipient });
   }
@@ -106,12 +106,12 @@ export class SimulatedSent {
     return this.change({ is_finished: 1, is_sent: 0, error });
   }
 
-  /** It went out as SMS after all. */
+  /** It was sent as SMS after all. */
   downgrade(): this {
     return this.change({ is_finished: 1, is_sent: 1, error: 0, was_downgraded: 1, service: 'SMS' });
   }
 
-  /** Messages keeps a copy of its own. */
+  /** Messages keeps its own copy. */
   private join(file: string, guid: string): void {
     const { database } = this;
     const name = basename(file);

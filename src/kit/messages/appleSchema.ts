@@ -217,7 +217,7 @@ function shuffled(columns: readonly string[]): string[] {
   return [...odd.reverse(), ...even];
 }
 
-/** The indices that queries of ours, or the planner's mistakes, could meet (docs/facts.md#indices). */
+/** The indices that our queries, or wrong choices of the planner, could use (docs/facts.md#indices). */
 const APPLE_INDICES: readonly (readonly [sql: string, since?: AppleVersion])[] = [
   ['message_idx_date ON message(date)'],
   ['message_idx_handle ON message(handle_id, date)'],

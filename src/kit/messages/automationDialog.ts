@@ -17,7 +17,7 @@ const NOTE = 'automation';
 const DIALOGS = 'automation.dialogs';
 const LOOK_EVERY_MS = 50;
 
-/** As if somebody had decided in System Settings, or in the dialog that is open. `granted` where nothing was ever noted. */
+/** As if it had been decided in System Settings, or in the open dialog. `granted` if nothing was ever recorded. */
 export function noteAutomation(directory: string, note: AutomationNote): void {
   const path = join(directory, NOTE);
   writeFileSync(`${path}.new`, note);
@@ -37,8 +37,8 @@ export function automationNumber(directory: string): number {
 }
 
 /**
- * Raises the dialog; resolves with what macOS says when somebody has answered it, or when the time is over. Rejects when
- * who asked has `ended`.
+ * Shows the dialog; resolves with the result of macOS when it is answered, or when the time is over. Rejects when the
+ * caller has `ended`.
  */
 export async function raiseDialog(
   directory: string,

@@ -42,7 +42,7 @@ function ownProcess(node: string, directory: string): string {
   return `#!/bin/sh\nexec ${command} "$@"\n`;
 }
 
-/** What `installOsascript` was told. */
+/** The arguments of `installOsascript`. */
 export function readSettings(directory: string): StandInSettings {
   return JSON.parse(readFileSync(join(directory, SETTINGS), 'utf8')) as StandInSettings;
 }

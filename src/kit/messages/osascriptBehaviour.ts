@@ -17,7 +17,7 @@ export type RowFate =
   | { readonly kind: 'first' | 'inserted' | 'sent' | 'delivered' | 'read' | 'none' | 'ghost' | 'echoed' }
   | { readonly kind: 'late' | 'failing' | 'downgraded'; readonly afterMs: number };
 
-/** How the outgoing row is written first, and how many ms later it says that it went out. */
+/** How the outgoing row is first written, and how many ms later it shows that it was sent. */
 export interface FirstWriting {
   readonly form: FirstState;
   readonly settlesAfterMs: number;
@@ -42,7 +42,7 @@ interface Manner {
 interface GoingWrong {
   /** `before` the target is looked up, or `after` the marker was logged and the text, perhaps, sent. */
   readonly when: 'before' | 'after';
-  /** After: whether the text went out all the same. If left out it did, but for errors that are refusals. */
+  /** After: whether the text was sent anyway. If left out it was, except for errors that are refusals. */
   readonly sent?: boolean;
 }
 

@@ -16,7 +16,7 @@ const NO_SUCH_FILE = -43;
 const DENIED = -1743;
 const UNDECIDED = -1744;
 const TIMED_OUT = -1712;
-/** Errors that say that Messages did not take the text, wherever they come. */
+/** Errors that mean that Messages did not accept the text, wherever they occur. */
 const REFUSALS = [-1743, -1728, -1719, -10004, 1];
 const HANG_MS = 15 * 60_000;
 const LOOK_EVERY_MS = 20;
@@ -160,7 +160,7 @@ function contentOf(path: string): { name: string; sizeBytes: number; sha256: str
   return { name: basename(path), sizeBytes: bytes.length, sha256: hash('sha256', bytes, 'hex') };
 }
 
-/** The part of a call that goes wrong, at the moment it was told to. */
+/** The simulated fault of a call, at the configured moment. */
 async function misbehave(call: Call): Promise<number> {
   const { caller, behaviour } = call;
   if (behaviour.kind === 'error') return fail(behaviour.number, call);
@@ -178,7 +178,7 @@ function fail(number: number, { caller, behaviour, target }: Call): number {
   return 1;
 }
 
-/** Without its script only the target tells how it is meant. */
+/** Without its script only the target shows its meaning. */
 function guess(target: string): ScriptShape {
   return { form: target.includes(';') ? 'chat' : 'participant', marker: null, fileArgument: null };
 }

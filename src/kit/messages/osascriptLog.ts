@@ -24,7 +24,7 @@ export interface Dispatch extends OsascriptCall {
   readonly outcome: 'sent' | 'refused';
 }
 
-/** Adds a line in one write, at the end whoever else writes; it is there even if we are killed right after. */
+/** Appends a line in one write, also with concurrent writers; it is kept even if we are killed right after. */
 export function recordCall(directory: string, call: OsascriptCall): void {
   appendFileSync(join(directory, 'calls.jsonl'), `${JSON.stringify(call)}\n`);
 }
@@ -44,7 +44,7 @@ export function readDispatches(directory: string): Dispatch[] {
   return readLines(join(directory, 'sent.jsonl')) as Dispatch[];
 }
 
-/** What went out so far, oldest first: the judge of "sent twice". */
+/** The sent texts so far, oldest first: the evidence for "sent twice". */
 export function readSent(directory: string): Dispatch[] {
   return readDispatches(directory).filter(({ outcome }) => outcome === 'sent');
 }

@@ -16,8 +16,8 @@ const LOG_THEN_SEND = /\blog "([^"]*)"\s*(?:tell application "Messages"(?: to|\n
 const FILE = /\bPOSIX file \(?item (\d+) of argv\)?/;
 
 /**
- * Reads a script by its text: not AppleScript, but enough to tell whether it would do what it should. Null if
- * it does not send to the target in argument 2, or if its blocks are not closed; osascript would not run it.
+ * Reads a script by its text: not AppleScript, but enough to check whether it would do what it should. Null if it does
+ * not send to the target in argument 2, or if its blocks are not closed; osascript would not run it.
  */
 export function readScript(source: string): ScriptShape | null {
   if (!/^on run argv$/m.test(source) || !/\bsend\b/.test(source) || !areBlocksClosed(source)) return null;
@@ -32,7 +32,7 @@ export function readScript(source: string): ScriptShape | null {
   };
 }
 
-/** Every `tell`, `if … then`, `with timeout` and `on run` that opens a block is ended by its own `end`. */
+/** Every `tell`, `if … then`, `with timeout` and `on run` that opens a block has its own `end`. */
 function areBlocksClosed(source: string): boolean {
   const open: string[] = [];
   for (const line of source.split('\n').map((text) => text.trim())) {

@@ -43,7 +43,7 @@ const PHRASES: ReadonlyMap<number, Phrase> = new Map([
   ],
 ]);
 
-/** The line in which osascript tells of an error, as macOS words it, number last. */
+/** The line in which osascript reports an error, in the words of macOS, with the number last. */
 export function errorLine(number: number, words: Words, what: string): string {
   const phrase = (PHRASES.get(number) ?? FAILED)[words](what);
   return `0:0: execution error: ${phrase} (${number})\n`;

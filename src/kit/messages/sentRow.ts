@@ -27,7 +27,7 @@ type Job = { readonly directory: string; readonly afterMs: number } & (
 
 /** "Not Delivered": the recipient is not on iMessage. */
 const NOT_ON_IMESSAGE = { error: 22, is_finished: 1, is_sent: 0 };
-/** "Sent as Text Message", which Messages does by itself. */
+/** "Sent as Text Message", which Messages does on its own. */
 const BY_SMS = { error: 0, is_finished: 1, is_sent: 1, was_downgraded: 1, service: 'SMS' };
 
 /** Whether chat.db has a chat of this guid: what `chat id` finds, and nothing else. */
@@ -48,8 +48,9 @@ interface Writing {
 }
 
 /**
- * Writes the row of a text that was sent. What is to happen later is done by somebody else, as Messages is a process of
- * its own, so that osascript can end or be killed without it. Rejects when the caller ends meanwhile: the row stays as it is then.
+ * Writes the row of a sent text. Later changes are made by another process, because Messages is a separate process:
+ * osascript can end or be killed without affecting it. Rejects when the caller ends meanwhile: the row then stays
+ * unchanged.
  */
 export async function writeSentRow(
   directory: string,

@@ -24,7 +24,7 @@ interface EncoderOptions {
 /** What an attribute may hold: a string, a number, a URL, or raw bytes. */
 export type AttributeValue = string | number | { url: string } | Buffer;
 
-/** A stretch of text with attributes of its own, in the order in which they are archived. */
+/** A run of text with its own attributes, in the order in which they are archived. */
 export interface AttributedRun {
   text: string;
   attributes: readonly (readonly [name: string, value: AttributeValue])[];

@@ -26,14 +26,14 @@ interface Comparison {
   readonly is: string;
 }
 
-/** How long the backend has for an answer, for a handshake, and to be heard out when everything was sent, in ms. */
+/** How long to wait for an answer, for a handshake, and for the rest after everything was sent, in ms. */
 const PATIENCE_MS = 60_000;
 const HANDSHAKE_MS = 20_000;
 const LAST_WORDS_MS = 2_000;
 
 /**
- * Plays the agent's side of a transcript to a backend: dials, frames, requests and closes, each at its time, with fresh
- * credentials and the times of now. Waits for no answer before it goes on, as it did not then. Never rejects.
+ * Plays the agent's side of a transcript to a backend: dials, frames, requests and closes, each at its time, with new
+ * credentials and current times. Like the original, it does not wait for answers before it continues. Never rejects.
  */
 export class AgentSide {
   private readonly sockets = new Map<number, WebSocket>();
@@ -113,7 +113,7 @@ export class AgentSide {
       const type = frameType(String(data));
       this.heard.set(type, (this.heard.get(type) ?? 0) + 1);
     });
-    // Either one ends the handshake; afterwards `close` tells nothing that is compared.
+    // Either one ends the handshake; afterwards `close` is not compared.
     await Promise.race([
       once(socket, 'open').catch(() => undefined),
       once(socket, 'close').catch(() => undefined),
@@ -121,7 +121,7 @@ export class AgentSide {
     this.compare('dial', then, now);
   }
 
-  /** A frame that was sent while the socket of then was open goes out as soon as that of now is. */
+  /** A frame that was sent while the recorded socket was open is sent as soon as the new one is open. */
   private send(number: number, frame: unknown): void {
     const socket = this.sockets.get(number);
     const text = JSON.stringify(frame);

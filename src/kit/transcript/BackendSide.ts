@@ -12,7 +12,7 @@ const LIMIT = 16 * 1024 * 1024;
 const SOCKET_PATH = '/edge/ws';
 const MESSAGE_PATH = '/edge/message';
 
-/** What the agent is told where the transcript has no more answers. */
+/** The answer to the agent if the transcript has no more answers. */
 const AFTER_THE_END: Readonly<Record<string, object>> = { [MESSAGE_PATH]: { should_respond: false } };
 
 interface Cue {
@@ -29,10 +29,10 @@ interface BackendSideOptions {
 }
 
 /**
- * Plays the backend's side of a transcript to whoever dials: the nth socket and the nth request of a path get what the nth one
- * got then, as long after it as then. What the backend sent by socket after a message comes as long after the same message
- * now, and goes to whoever wrote it. Pings and acks are answered for what is sent now, and commands bear the time of now,
- * or the agent would drop them as too old. Credentials are not looked at.
+ * Plays the backend's side of a transcript to any caller: the nth socket and the nth request of a path get the recorded
+ * answer, after the recorded delay. Frames that followed a message follow the current message after the same delay, and
+ * go to its sender. Pings and acks are answered for the current traffic, and commands get the current time, or the
+ * agent would drop them as too old. Credentials are not checked.
  */
 export class BackendSide {
   private readonly sockets = new WebSocketServer({
@@ -42,7 +42,7 @@ export class BackendSide {
   });
   private readonly timers = new Set<Timer>();
   private readonly asked = new Map<string, number>();
-  /** Who and what each name of then stands for now. */
+  /** The current meaning of each recorded name. */
   private readonly names = new Map<string, string>();
   /** The ids of the commands that came by socket. */
   private readonly bySocket: ReadonlySet<unknown>;
@@ -135,12 +135,12 @@ export class BackendSide {
         else reply(response, answer.status, this.replyTo(path, this.now(answer.body, answer.at), body));
       });
     } catch {
-      // The agent hung up before it had said all: there is nobody to answer.
+      // The agent disconnected before its request was complete: there is no one to answer.
       response.destroy();
     }
   }
 
-  /** The answer to the message of then goes to whoever wrote the message of now. */
+  /** The answer to the recorded message goes to the sender of the current one. */
   private learn(then: Record<string, unknown> | undefined, now: Record<string, unknown> | undefined): void {
     for (const key of ['thread_id', 'chat_guid', 'sender', 'message_guid']) {
       const [was, is] = [then?.[key], now?.[key]];
@@ -148,7 +148,7 @@ export class BackendSide {
     }
   }
 
-  /** What the backend did by socket after this entry, until the next one that stands for itself. */
+  /** What the backend did by socket after this entry, until the next independent one. */
   private cues(anchor: Entry, fits: (entry: Cue['entry']) => boolean): Cue[] {
     const { entries } = this.transcript;
     const cues: Cue[] = [];

@@ -17,10 +17,10 @@ const SMALL = 1_000_000;
 const NEAR_MS = 31 * 24 * 60 * 60 * 1000;
 
 /**
- * Puts a made-up name in the place of everything that may be somebody's. What is kept stands at a place that the protocol knows
- * (src/kit/transcript/places.ts), and has the form of what belongs there; texts, keys, numbers and addresses of all other
- * kinds are replaced. The same thing gets the same name throughout, so that who answers whom, and which texts are equal, can
- * still be seen.
+ * Replaces everything that may be personal by a generated name. A value is kept only at a place that the protocol
+ * defines (src/kit/transcript/places.ts), and only if it has the right form; all other texts, keys, numbers and
+ * addresses are replaced. The same value always gets the same name, so that replies and equal texts can still be
+ * recognised.
  */
 export class Pseudonyms {
   private readonly texts = new Map<string, string>();
@@ -148,7 +148,7 @@ function named(names: Map<string, string>, of: string, make: (count: number) => 
   return made;
 }
 
-/** 555-0100 to 555-0199 are kept for fiction in each area of the North American plan (NANPA); so nobody has them. */
+/** 555-0100 to 555-0199 are reserved for fiction in each area of the North American plan (NANPA). */
 function fictionalNumber(count: number): string {
   const area = 201 + Math.floor(count / 100);
   return `+1${area}55501${String(count % 100).padStart(2, '0')}`;

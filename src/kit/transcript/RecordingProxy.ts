@@ -32,8 +32,8 @@ const HOP = new Set([
 const SOCKET_OPTIONS = { perMessageDeflate: false, maxPayload: LIMIT, autoPong: false };
 
 /**
- * Stands on this machine between an agent and its backend, passes everything on as it is, credentials included, and notes it
- * in a transcript. Handshakes that are refused, close codes and silence come through.
+ * Runs on this machine between an agent and its backend, passes everything on unchanged, including credentials, and
+ * records it in a transcript. Refused handshakes, close codes and silence are passed on too.
  */
 export class RecordingProxy {
   private readonly sockets = new WebSocketServer({ ...SOCKET_OPTIONS, noServer: true });
@@ -104,7 +104,7 @@ export class RecordingProxy {
     }
   }
 
-  /** The backend is asked first, so that the agent hears its answer to the handshake and not ours. */
+  /** The backend is connected first, so that the agent gets its answer to the handshake and not ours. */
   private dial(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.dials += 1;
     const number = this.dials;

@@ -27,7 +27,7 @@ export class TranscriptFile {
     version: string,
     private readonly mostBytes: number,
     private readonly clock: Clock,
-    /** Told once when nothing more is written, and why; not for `close`. */
+    /** Called once when writing ends, with the reason; not for `close`. */
     private readonly onEnd: (why: string) => void,
   ) {
     try {

@@ -24,7 +24,7 @@ const mimeType = words(
 const conversation: Fields = each('thread_id chat_guid', 'handle');
 const said: Fields = each('text message message_text notify_text filename caption transcription', 'text');
 
-/** Of every command type. Settings are under keys of their own, so they are not among the fields. */
+/** The fields of every command type. Settings have their own keys, so they are not among the fields. */
 export const payload = object({
   ...conversation,
   ...said,
@@ -55,7 +55,7 @@ export const command: Fields = {
   timestamp: 'time',
 };
 
-/** The text that went out in the place of a duplicate. */
+/** The text that was sent instead of a duplicate. */
 const counterpart = object({ ...each('command_id in_reply_to message_guid', 'id'), bubble: 'number' });
 const part = object({
   kind: words('text file'),

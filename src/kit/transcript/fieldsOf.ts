@@ -15,8 +15,8 @@ interface Shape {
 }
 
 /**
- * The places of an object from its schema, so that what is added there is known here. A text may say anything: `texts` tells by
- * its key what it is, and what that does not name is replaced.
+ * The places of an object from its schema, so that new fields are known here. A text may contain anything: `texts`
+ * gives its kind by key, and texts without a kind are replaced.
  */
 export function fieldsOf(schema: z.ZodType, texts: Fields): Fields {
   return placesIn(z.toJSONSchema(schema) as Shape, texts);

@@ -1,4 +1,4 @@
-/** What may stand at a place. Whatever does not fit is replaced; `free`: whatever stands there is. */
+/** The allowed values at a place. Other values are replaced; `free`: every value is replaced. */
 export type Place =
   | 'free'
   | 'text'
@@ -14,7 +14,7 @@ export type Place =
   | { readonly list: Place }
   | { readonly fields: Fields };
 
-/** The keys of an object that are known; every other one is replaced, with what stands under it. */
+/** The known keys of an object; every other key is replaced, together with its value. */
 export type Fields = Readonly<Record<string, Place>>;
 
 /** One of these words; the lists are split at their white space. */

@@ -81,7 +81,7 @@ const notice = object({
   level: words('info success warning error'),
 });
 
-/** By the `type` of the frame: what stands under `data`, under `payload`, or beside the type. */
+/** By the `type` of the frame: the contents of `data`, of `payload`, or of the frame itself. */
 export const FRAMES: ReadonlyMap<string, Place> = new Map<string, Place>([
   ['ping', object({})],
   ['pong', object({})],

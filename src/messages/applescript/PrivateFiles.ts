@@ -19,7 +19,7 @@ import { describeError, EdgeError } from '../../errors.js';
 import { isMissing } from '../../system/missingFile.js';
 import { DISPATCH_MARKER, SCRIPTS, type ScriptName } from './scripts.js';
 
-/** What a private file tells of its run. */
+/** What a private file shows of its run. */
 interface PrivateOutput {
   /** False only if the whole file was seen and the marker is not in it. */
   readonly marker: boolean;
@@ -33,7 +33,7 @@ const WINDOW_BYTES = 64 * 1024;
 const SUFFIX = '.log';
 /** A file that is made ready for an attempt to come; of no attempt, so its name is no tag's. */
 const SPARE = 'next.spare';
-/** The room that is taken for what osascript prints: it names the marker within its first few hundred bytes. */
+/** The space reserved for the output of osascript: the marker is within its first few hundred bytes. */
 const RESERVED = Buffer.alloc(16 * 1024, ' ');
 
 /** A tag names a file and is searched for in command lines, so it must be plain and not short. */
@@ -59,8 +59,8 @@ export class PrivateFiles {
   }
 
   /**
-   * Makes the directories and writes the scripts anew. Idempotent; a run that has an older script open keeps
-   * it. Throws EdgeError `state_unwritable`.
+   * Creates the directories and rewrites the scripts. Idempotent; a run that has an older script open keeps it. Throws
+   * EdgeError `state_unwritable`.
    */
   prepare(): void {
     try {
@@ -68,7 +68,7 @@ export class PrivateFiles {
         mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
         chmodSync(directory, DIRECTORY_MODE);
       }
-      // Of a life of ours that ended while it wrote one. Nobody else writes here.
+      // From an earlier run that ended while it wrote one. No other program writes here.
       for (const name of readdirSync(this.scripts)) {
         if (name.endsWith('.new')) unlinkSync(join(this.scripts, name));
       }
@@ -116,7 +116,7 @@ export class PrivateFiles {
     const path = this.outputPath(tag);
     const fd = this.takeSpare(path) ?? createReserved(path);
     try {
-      // Without a position: what osascript prints goes on behind it.
+      // Without a position: the output of osascript continues after it.
       writeSync(fd, `${tag}\n`);
     } catch (error) {
       closeSync(fd);
@@ -142,7 +142,7 @@ export class PrivateFiles {
     const { ino, nlink } = fstatSync(fd);
     // With these two names, and none of an attempt of another process, whose own spare one may have had this inode too.
     if (ino === inode && nlink === 2) return fd;
-    // Somebody put another one in its place, or took it.
+    // It was replaced by another one, or taken.
     closeSync(fd);
     unlinkSync(path);
     return undefined;
@@ -163,7 +163,7 @@ export class PrivateFiles {
 
   /**
    * Reads at most the first and the last 64 KiB. Null if there is no such file. One that cannot be read, has a middle
-   * that was not read, or used up the room that was taken for it, counts as holding the marker.
+   * that was not read, or used up its reserved space, counts as containing the marker.
    */
   readOutput(tag: string): PrivateOutput | null {
     let fd: number;

@@ -35,7 +35,7 @@ export interface RunInspection {
   readonly exitKnown: false;
 }
 
-/** `killed`: it had to be ended at its deadline, so nobody knows what it did, marker or not. */
+/** `killed`: it had to be ended at its deadline, so it is not known what it did, with or without the marker. */
 export interface EndOfRun extends RunInspection {
   readonly killed: boolean;
 }
@@ -138,9 +138,9 @@ const PS_DEADLINE_MS = 5_000;
 const PS_BYTES = 64 * 1024 * 1024;
 
 /**
- * Finds the living runs of osascript whose last argument is `tag`. Ours and no others': the arguments
- * `-l AppleScript -` must stand before it, so that a person who looks for the tag is not taken for a run.
- * On Linux by /proc, elsewhere by ps. Never throws.
+ * Finds the living runs of osascript whose last argument is `tag`. Ours and no others': the arguments `-l AppleScript
+ * -` must stand before it, so that a person who searches for the tag does not count as a run. On Linux by /proc,
+ * elsewhere by ps. Never throws.
  */
 export async function findScriptProcesses(tag: string, platform: NodeJS.Platform): Promise<ProcessSearch> {
   try {
@@ -162,7 +162,7 @@ async function searchProc(tag: string): Promise<number[]> {
   return found.flat().sort((a, b) => a - b);
 }
 
-/** A process that ended meanwhile, or that belongs to somebody else, has no arguments for us. */
+/** A process that ended meanwhile, or that belongs to another user, shows us no arguments. */
 async function readCommandLine(pid: string): Promise<string[]> {
   try {
     return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0').slice(0, -1);
@@ -179,8 +179,8 @@ function isRunOf(argv: readonly string[], tag: string): boolean {
 }
 
 /**
- * A text with line breaks could forge lines of ps's output, so the listing only tells which processes may be
- * ours; each is then asked about alone, where its own arguments must be the last thing printed.
+ * A text with line breaks could forge lines of ps's output, so the listing only shows which processes may be ours; each
+ * is then queried alone, and its own arguments must be the last thing printed.
  */
 async function searchPs(tag: string): Promise<number[]> {
   const found: number[] = [];

@@ -14,7 +14,7 @@ interface MessageSenderOptions {
   isGroup: (conversation: string) => boolean;
   /** See MessageSender. */
   hold?: () => Promise<unknown> | undefined;
-  /** Told how each attempt ended, before anybody else is. */
+  /** Called with the result of each attempt, before any other listener. */
   onResult: (result: SendResult) => void;
 }
 
@@ -90,10 +90,10 @@ function isTextMessage({ service, guid }: ChatTarget): boolean {
 }
 
 /**
- * The chat in which the message came that is answered, else the one with the newest message; by its own guid as chat.db has
- * it. Then the person, by their canonical address, as a participant of that chat's account; then by SMS if that is allowed.
- * Somebody whom chat.db does not know has no chat. A chat whose name is a number without its plus is behind the person
- * unless somebody wrote in it: Messages makes one for whatever is handed to it, and delivers nothing there.
+ * The chat of the answered message, else the one with the newest message; by its guid as in chat.db. Then the person,
+ * by their canonical address, as a participant of that chat's account; then by SMS if that is allowed. A person who is
+ * not in chat.db has no chat. A chat whose name is a number without its plus comes after the person unless a message
+ * was received in it: Messages creates such a chat for any number, and delivers nothing there.
  */
 function personTargets(
   conversation: string,

@@ -18,14 +18,14 @@ interface ProofOptions {
 /** What follows the marker takes much longer than the marker has to be seen. */
 const FOLLOWS_S = 30;
 const PATIENCE_MS = 15_000;
-/** So long it has to go on behind the marker: one that is about to end has its end behind it. */
+/** How long it must continue after the marker: in a script that is about to end, the end follows the marker. */
 const GOES_ON_MS = 1_000;
 const LOOK_EVERY_MS = 20;
 
 /**
- * Whether what a script logs is in its file before what follows it begins: a script logs the dispatch marker as those that send do,
- * then waits, and the marker has to be there while it waits. It sends nothing, to nobody, and needs no permission. Ends within
- * 17 s; never rejects.
+ * Tests whether a log line of a script is in its file before the next statement begins: a script logs the dispatch
+ * marker like those that send, then waits, and the marker must be in the file while it waits. It sends nothing and
+ * needs no permission. Ends within 17 s; never rejects.
  */
 export async function proveMarker(options: ProofOptions): Promise<MarkerProof> {
   const { osascriptPath, stateDirectory, env, clock } = options;

@@ -6,8 +6,8 @@ export const DISPATCH_MARKER = 'edge-agent:dispatch';
 
 /**
  * How the recipient is named. `chat`: a chat's guid exactly as chat.db has it (direct or group, must exist).
- * `participant`: an address on an iMessage account, which always resolves, so it also reaches somebody new.
- * `sms`: an address on the SMS account, which exists only with an iPhone's Text Message Forwarding.
+ * `participant`: an address on an iMessage account, which always resolves, so it also reaches a new person. `sms`: an
+ * address on the SMS account, which exists only with an iPhone's Text Message Forwarding.
  */
 export type TargetForm = 'chat' | 'participant' | 'sms';
 
@@ -17,9 +17,9 @@ type ContentForm = 'text' | 'file';
 export type ScriptName = `${TargetForm}-${ContentForm}`;
 
 /**
- * `set` to an object of Messages makes AppleScript ask Messages for it there and then, and `get id of` asks
- * once more, so a target that does not exist fails here, before the marker. A participant's id is not asked
- * for: nothing public shows that somebody never written to has one.
+ * `set` to an object of Messages makes AppleScript ask Messages for it immediately, and `get id of` asks again, so a
+ * target that does not exist fails here, before the marker. A participant's id is not queried: no public source shows
+ * that a new person has one.
  */
 const LOOK_UP: Record<TargetForm, string> = {
   chat: `
@@ -48,8 +48,8 @@ const CONTENT: Record<ContentForm, string> = {
 };
 
 /**
- * One script. `log` stands outside the tell block, where it is AppleScript's own command and writes to
- * stderr; the timeout is that of each Apple event, which without it is 120 s and ends in error -1712.
+ * One script. `log` is outside the tell block, where it is AppleScript's own command and writes to stderr; the timeout
+ * is that of each Apple event, which without it is 120 s and ends in error -1712.
  */
 function script(target: TargetForm, content: ContentForm): string {
   return `on run argv

@@ -7,9 +7,9 @@ import type { ErrorCode } from '../../model/errorCodes.js';
 export type RetryPolicy = 'fallback' | 'later' | 'never';
 
 /**
- * Why nobody can say whether the text went out. `timeout`: we killed the script at its deadline;
- * `ae_timeout`: -1712; `connection_lost`: -609; `after_dispatch`: another error after the marker;
- * `killed`: ended by a signal that was not ours, after the marker.
+ * Why it is not known whether the text was sent. `timeout`: we killed the script at its deadline; `ae_timeout`: -1712;
+ * `connection_lost`: -609; `after_dispatch`: another error after the marker; `killed`: ended by a signal that was not
+ * ours, after the marker.
  */
 export type UnknownReason = 'timeout' | 'ae_timeout' | 'connection_lost' | 'after_dispatch' | 'killed';
 

@@ -42,9 +42,9 @@ interface Queries {
 }
 
 /**
- * The door to chat.db, read-only. Synchronous, indexed, bounded. While chat.db cannot be read (or is locked at
- * this moment) lists are empty and `highestRowId` is null: `access()` says which, in words for a person, and
- * opening it anew is tried by itself. Nothing here throws for the sake of the file.
+ * The read-only interface to chat.db. Synchronous, indexed, bounded. While chat.db cannot be read (or is locked at this
+ * moment) lists are empty and `highestRowId` is null: `access()` gives the reason in readable words, and reopening is
+ * retried automatically. Nothing here throws because of the file.
  */
 export class ChatDb {
   private readonly connection: ChatDbConnection;
@@ -81,7 +81,7 @@ export class ChatDb {
     return this.connection.changed();
   }
 
-  /** What is behind the path is not what was opened: opens it anew at the next read. */
+  /** The file at the path is not the opened one: reopens it at the next read. */
   reopen(): void {
     this.connection.drop();
   }
@@ -113,7 +113,7 @@ export class ChatDb {
     return this.rowsOfSendsAfter(rowId, limit).filter((row) => row.isUndecided !== true);
   }
 
-  /** The same, and rows of which chat.db does not say yet whether they went out. */
+  /** The same, and rows that chat.db does not show as sent or received yet. */
   rowsOfSendsAfter(rowId: number, limit: number, within?: RowsWithin): ChatDbSentRow[] {
     return this.rowsOfSends((sent) => sent.sentRowsAfter(rowId, limit, this.region, within));
   }
@@ -133,12 +133,12 @@ export class ChatDb {
     return this.rowsOfSends((sent) => sent.sentRowsNamed(guids, this.region));
   }
 
-  /** Where the rows with these guids are, whosever they are. */
+  /** The positions of the rows with these guids, from any sender. */
   placesOf(guids: readonly string[]): RowPlace[] {
     return this.value(({ sent }) => sent.placesOf(guids)) ?? [];
   }
 
-  /** The row of a sent message as it stands now. */
+  /** The current row of a sent message. */
   sentRow(guid: string): ChatDbSentRow | undefined {
     return this.rowsOfSends((sent) =>
       [sent.sentRow(guid, this.region)].filter((row) => row !== undefined),
@@ -176,7 +176,7 @@ export class ChatDb {
     });
   }
 
-  /** What `newGroupTies` told was not kept: it tells it again. */
+  /** The result of `newGroupTies` was not stored: it is returned again. */
   forgetGroupTies(): void {
     this.tiesRead = undefined;
   }
@@ -245,7 +245,7 @@ export class ChatDb {
 /** So many of the rows before the cursor are remembered when reading begins: those of about two days on a busy Mac. */
 export const SEEDS = 2000;
 
-/** Where the reading stands, what waits, and what is to be read. */
+/** The reading position, the waiting rows, and what is to be read. */
 interface Place {
   known: ReadingPosition | undefined;
   pending: readonly PendingRow[];
@@ -254,7 +254,7 @@ interface Place {
   /** The guids of the messages that we have, the newest first. */
   newestKnown: () => readonly string[];
   beside: Parameters<typeof gather>[4];
-  /** Rows that were read before, which tell whether ROWIDs are still the same. */
+  /** Rows that were read before, which show whether ROWIDs are still the same. */
   samples: readonly RowPosition[];
   /** The rows before the cursor are not remembered yet. */
   needsSeeds: boolean;
@@ -329,7 +329,7 @@ const MOST_SENT_ROWS = 1000;
 export function sentRows(
   chatDb: ChatDb,
   conversationOf: (address: string) => string,
-  /** When ROWIDs were last found given out anew (Unix ms). */
+  /** When ROWIDs were last found to be reassigned (Unix ms). */
   movedAt: () => number | null = () => null,
 ): SentRows {
   const read = (row: ChatDbSentRow): SentRow => {

@@ -14,7 +14,7 @@ export interface GroupNames {
   identifiersOf(name: string): readonly string[];
 }
 
-/** Every identifier is a group of its own. */
+/** Every identifier is a separate group. */
 export const OWN_NAMES: GroupNames = { nameOf: (name) => name, identifiersOf: (name) => [name] };
 
 /** Identifiers that are one group, the one whose chat is the oldest first. */
@@ -29,15 +29,16 @@ interface GroupChat {
 
 type Prepared<T> = Statement<unknown[], T>;
 
-/** Nobody's group was made anew more often. More than this is a damaged table, and merging its groups would mix people up. */
+/** No group is recreated more often. More than this means a damaged table, and merging its groups would mix up people. */
 const MOST_NAMES = 8;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
- * Which groups of chat.db are one although their identifiers differ. A group that goes over to another service, or is made
- * anew by iCloud, gets another row of `chat`. Two rows are one group if `chat_lookup` (macOS 15 on) has the same identifier
- * for both, as Messages itself looks chats up (imessage-exporter #628), or if they share `group_id` or `original_group_id`
- * and have the same people. Only rows of groups are tied, never a person's. All throw SqliteError.
+ * Which groups of chat.db are the same although their identifiers differ. A group that moves to another service, or is
+ * recreated by iCloud, gets another row of `chat`. Two rows are one group if `chat_lookup` (macOS 15 on) has the same
+ * identifier for both, as Messages itself looks chats up (imessage-exporter #628), or if they share `group_id` or
+ * `original_group_id` and have the same people. Only rows of groups are linked, never a person's. All throw
+ * SqliteError.
  */
 export class GroupTies {
   private readonly stamp: Prepared<string>;
@@ -87,7 +88,7 @@ export class GroupTies {
   read(region: string): { ties: GroupTie[]; tooMany: number } {
     const chats = new Map<number, GroupChat>();
     for (const { rowId, identifier, groupId, original } of this.groups.all()) {
-      // A group that is named like a person has a key of its own form; it is left alone.
+      // A group that is named like a person has a key of a different form; it is left unchanged.
       if (conversationKey(`any;+;${identifier}`, region) !== identifier) continue;
       const groupIds = [groupId, original].filter((id) => id !== null && UUID.test(id)) as string[];
       chats.set(rowId, { rowId, identifier, groupIds: groupIds.map((id) => id.toUpperCase()) });
@@ -172,10 +173,10 @@ const KEYS_READ_BY = 'conversation_keys';
 /** What a look for ties found: none that is not stored, such as are stored now, or such as could not be stored. */
 type TiesRead = 'known' | 'joined' | 'unstored';
 
-/** What tells of new ties: chat.db. */
+/** The source of new links: chat.db. */
 interface TieSource {
   newGroupTies(): { ties: GroupTie[]; tooMany: number } | undefined;
-  /** What was told was not kept: it is told again. */
+  /** The result was not stored: it is returned again. */
   forgetGroupTies(): void;
 }
 
@@ -202,8 +203,8 @@ export class ConversationNames implements GroupNames {
   }
 
   /**
-   * Once for each version of the rules and each region: moves what is stored under keys that are read otherwise now, so
-   * that nobody's pause, context, schedule or queued text stays behind under an old key. Before anything reads the store.
+   * Once for each version of the rules and each region: moves data stored under keys that are now read differently, so
+   * that no pause, context, schedule or queued text remains under an old key. Runs before anything reads the store.
    */
   moveOldKeys(): void {
     const { store, region } = this;

@@ -24,13 +24,13 @@ interface EditWatchOptions {
   chatDb: { readEdits<T>(work: (rows: EditedRows) => T): Reading<T> };
   clock: Clock;
   /**
-   * Takes what stands changed, the oldest message first; the same again at each look, until it is old. False if it could
-   * not be taken now.
+   * Processes the changes, the oldest message first; the same ones again at each look, until they are old. False if
+   * that was not possible now.
    */
   onChanges: (changes: readonly RowChange[]) => boolean;
 }
 
-/** Senders may change a message for 15 minutes and take it back for 2; a Mac that was asleep hears of it later. */
+/** Senders may edit a message for 15 minutes and unsend it for 2; a Mac that was asleep gets the change later. */
 const HOT_MS = 30 * 60_000;
 const COLD_MS = 48 * 3600_000;
 const HOT_EVERY_MS = 1_000;
@@ -115,12 +115,11 @@ export class EditWatch {
 }
 
 /**
- * A message to us that changed after it was written: by its sender, because its files were joined to it later, or because a
- * device wrote down what was said in it. `reversed` is every row that went out: it may have
- * stood as a message to us before. `partsUnsent` are the parts that were taken back, `text` what is left, `filesLeft` the
- * guids of its files that are left, absent where none was taken back or nothing says which; `at` is null where nothing says when.
- * `files` are all that it has now, and reported of every message that has some; `said` goes by the guid of the file. Times are
- * Unix ms.
+ * A message to us that changed after it was written: by its sender, because its files were joined to it later, or
+ * because a device transcribed it. `reversed` is every sent row: it may have looked like a message to us before.
+ * `partsUnsent` are the unsent parts, `text` the remaining text, `filesLeft` the guids of the remaining files, absent
+ * if none was unsent or it is not known which; `at` is null if the time is not known. `files` are all current files,
+ * reported for every message that has some; `said` is keyed by the guid of the file. Times are Unix ms.
  */
 export type RowChange =
   | { kind: 'reversed'; guid: string; rowId: number }
@@ -182,7 +181,7 @@ export class EditedRows {
       `SELECT m.ROWID AS rowId, CAST(m.guid AS TEXT) AS guid FROM message m
        WHERE m.date > ? AND m.date <= ? AND +m.is_from_me = 1 ORDER BY m.date`,
     );
-    // Before macOS 13 there are no edits: they come as messages of their own.
+    // Before macOS 13 there are no edits: they arrive as separate messages.
     if (!schema.has('message', 'date_edited')) return;
     const m = (column: string) => schema.column('message', 'm', column);
     this.changed = database.prepare(
@@ -201,9 +200,9 @@ export class EditedRows {
   }
 
   /**
-   * Those of the messages written after `from` and up to `to` (Unix ms) that stand changed now: first what went out, then what was taken back, then
-   * files, then what was edited or said, which may be in those files. A message that trips over a mistake of ours has no change: it
-   * was set aside when it was read. Throws SqliteError.
+   * The changed messages among those written after `from` and up to `to` (Unix ms): first sent rows, then unsent
+   * messages, then files, then edits and transcriptions, which may be of those files. A message that causes an internal
+   * error has no change: it was set aside when it was read. Throws SqliteError.
    */
   between(from: number, to: number): RowChange[] {
     const stretch = [appleDate(from), appleDate(to)];

@@ -51,24 +51,24 @@ interface IncomingReaderOptions {
 
 /** After so many ms of catching up, other work gets its turn. */
 const SLICE_MS = 25;
-/** So many rows are read in one go: as many as take one slice, whatever the machine is busy with beside. */
+/** How many rows are read at once: as many as fit one time slice, on a busy machine too. */
 const BATCH = { least: 25, most: 200 };
 /** A locked chat.db is looked at again after this. */
 const BUSY_RETRY_MS = 200;
 /** A batch that the store did not take (disk full) is tried again after this. */
 const STORE_RETRY_MS = 1000;
-/** What fails so often in a row is told as a fault: it does not go by itself. */
+/** After this many failures in a row it is reported as a fault, because it does not go away on its own. */
 const FAILURES_BEFORE_FAULT = 3;
 const DAY_MS = 86_400_000;
-/** So many of the rows read last tell whether ROWIDs were given out anew. */
+/** How many of the last rows are used to check whether ROWIDs were reassigned. */
 const SAMPLES = 8;
 /** In a chat.db that lacks the last row, so many of the messages before it are looked for. */
 const KNOWN_ROWS = 200;
 
 /**
- * Brings new rows of chat.db into the store. Each batch is one durable commit of its messages, the cursor and
- * the set of rows that are not complete yet: a crash at any point loses no message and, by the guid, stores
- * none twice. The cursor passes an incomplete row only as a member of that set.
+ * Reads new rows of chat.db into the store. Each batch is one durable commit of its messages, the cursor and the set of
+ * rows that are not complete yet: a crash at any point loses no message and, by the guid, stores none twice. The cursor
+ * passes an incomplete row only as a member of that set.
  */
 export class IncomingReader {
   private readonly reasons = new Map<SkipReason, number>();
@@ -94,9 +94,9 @@ export class IncomingReader {
   }
 
   /**
-   * Looks for new rows and for what waiting rows lacked. Synchronous; to be called whenever chat.db may have
-   * changed. It comes back by itself when a waiting row falls due or there is more to catch up with. Neither
-   * chat.db nor the store can make it throw: what could not be done is tried again.
+   * Looks for new rows and for the missing parts of waiting rows. Synchronous; to be called whenever chat.db may have
+   * changed. It runs again on its own when a waiting row is due or there are more rows to read. Faults of chat.db or
+   * the store do not make it throw: they are retried.
    */
   scan(): void {
     if (this.scanning || this.stopped) return;
@@ -381,12 +381,12 @@ export class IncomingReader {
         'chat.db is a different database without the last known row; starting at its newest row',
         fields,
       );
-    // The same file with ROWIDs given out anew: its schema may be another too.
+    // The same file with reassigned ROWIDs: its schema may be different too.
     if (known?.generation === anchored.position.generation) chatDb.reopen();
   }
 }
 
-/** Whether rows were left out or wait on, and that is all. That one is a copy counts for whoever looks next, so it is stored before. */
+/** Whether rows were only left out or keep waiting. A copy matters for the next look, so it is stored before. */
 function isNothingToTell({ messages, links, edited, events, skipped, seen }: Judged): boolean {
   const news = messages.length + links.length + edited.length + events.length;
   const isAnyCopy = seen.some(({ guid, original }) => original !== guid);

@@ -100,7 +100,7 @@ export class ObjectTable {
     this.lastLink[owner] = link;
   }
 
-  /** The first link of what an object holds, in order, or -1; go on with `next`. */
+  /** The first link of what an object holds, in order, or -1; continue with `next`. */
   first(slot: number): number {
     return this.firstLink[slot] ?? -1;
   }
@@ -148,7 +148,7 @@ const CLASSES: readonly (readonly { name: Buffer; kind: number }[] | undefined)[
   return byLength;
 })();
 
-/** What a class of this name is to us by itself; `other` leaves it to its superclass. */
+/** How a class of this name is handled; `other` means like its superclass. */
 export function classKind(bytes: StreamBytes, from: number, length: number): number {
   const candidates = CLASSES[length];
   if (candidates === undefined) return Kind.other;

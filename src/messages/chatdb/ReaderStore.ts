@@ -58,7 +58,7 @@ export interface ReaderStore {
 export interface RowForwarding {
   /** Read at each look. */
   rules(): ForwardRules;
-  /** Inside the write that passes the row: it tells the backend this, unless it did before. */
+  /** Inside the write that passes the row: reports this to the backend, unless it was reported before. */
   tell(event: RowEvent): void;
   /** Inside the write that stores the message: it had been changed then (Unix ms) when it was read. */
   wasEdited(guid: string, editedAt: number): void;
@@ -74,7 +74,7 @@ interface ReadingPlaceOptions {
   attempt: Attempt;
 }
 
-/** How far chat.db was read, and how reading it by date goes on: kept in the store, moved where chat.db is another than it was. */
+/** How far chat.db has been read, and the state of reading by date: kept in the store, moved if chat.db is a different one. */
 export class ReadingPlace {
   constructor(private readonly options: ReadingPlaceOptions) {}
 
@@ -83,7 +83,7 @@ export class ReadingPlace {
     return readsFrom(state, this.options.store.cursor.get()?.generation ?? '');
   }
 
-  /** How reading by date goes on; its end is stored when its time is over. */
+  /** The state of reading by date; its end is stored when its time is over. */
   state(): ReadingState | undefined {
     const { store, steady } = this.options;
     const state = store.cursor.reading();
@@ -102,7 +102,7 @@ export class ReadingPlace {
     store.write(() => store.cursor.setReading({ ...state, caughtUp: true }));
   }
 
-  /** Reading goes on from there, in a chat.db that is another one or is read for the first time. */
+  /** Reading continues from there, in a different chat.db or one that is read for the first time. */
   moveTo(anchored: Anchor, pending: readonly PendingRow[], seeds: readonly Seed[]): void {
     const { store, clock } = this.options;
     const now = clock.now();
@@ -187,9 +187,9 @@ interface BatchPlace {
 }
 
 /**
- * Stores what a batch is, and `advance` with it, in one write; returns the messages that are new. `isOneByOne`, where that fails
- * again and again for no fault of the disk: each item has a write of its own, so that one that cannot be taken costs only itself: it is set
- * aside, and the others are taken. A crash in between reads them again, and the guid stores none twice.
+ * Stores what a batch is, and `advance` with it, in one write; returns the messages that are new. `isOneByOne`, if that
+ * fails repeatedly and the disk is not at fault: each item has a separate write, so an item that cannot be processed is
+ * set aside and the others are stored. After a crash in between they are read again, and the guid stores none twice.
  */
 export function storeBatch(
   { store, forwarding, log }: BatchPlace,
@@ -292,9 +292,10 @@ const BEHIND_MS = DAY_MS;
 const PAGE = 1000;
 
 /**
- * What is in chat.db when a gap is found belongs to it: notes how far chat.db reaches, and the outgoing rows that the store does not
- * know. To be called before chat.db is read on. False: there is one to be noted and chat.db cannot be read, so nothing is noted,
- * nothing that may be of the gap goes out, and no row may be read either: it would count as one that the store knows.
+ * Everything in chat.db when a gap is found belongs to the gap: records the end of chat.db, and the outgoing rows that
+ * the store does not know. To be called before chat.db is read further. False: there is a gap to record and chat.db
+ * cannot be read. Then nothing is recorded, no text that may be from the gap is sent, and no row may be read, because
+ * it would count as known to the store.
  */
 export function noteGap(
   store: Store,

@@ -51,7 +51,7 @@ export interface ChatRow {
   replyToGuid: string | null;
   /** `payload_data` of a link's preview that has no text. */
   payload: Buffer | null;
-  /** `cache_roomnames`: the group that it is of, as soon as Messages has noted it. */
+  /** `cache_roomnames`: its group, as soon as Messages has recorded it. */
   roomName: string | null;
   chatRowId: number | null;
   chatGuid: string | null;

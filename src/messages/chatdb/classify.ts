@@ -97,14 +97,14 @@ function isGroup(row: ChatRow): boolean {
   return row.chatGuid !== null && parseThreadId(row.chatGuid).kind === 'group';
 }
 
-/** Whether Messages noted on the row that it is of a group. */
+/** Whether Messages recorded a group on the row. */
 function isInRoom({ roomName, chatIdentifier }: ChatRow): boolean {
   return roomName !== null && roomName !== '' && roomName !== chatIdentifier;
 }
 
 /**
- * What identifies a message beside its guid. iCloud writes messages again under a new guid and ROWID with the same chat, sender,
- * text and `date` to the nanosecond (anthropics/claude-plugins-official #5224: 1 958 such rows; #1165).
+ * What identifies a message besides its guid. iCloud writes messages again under a new guid and ROWID with the same
+ * chat, sender, text and `date` to the nanosecond (anthropics/claude-plugins-official #5224: 1 958 such rows; #1165).
  */
 export interface RowIdentity {
   /** Its canonical key, kept apart from the digest as it may move to another one; empty where it is not known. */
@@ -131,7 +131,7 @@ export interface RowIdentity {
  */
 const APART_MS = { carrier: 5 * 60_000, iMessage: 1_000 } as const;
 
-/** Older rows are judged by their age alone and need not be remembered: iCloud brings years of them. */
+/** Older rows are judged only by their age and need not be remembered: iCloud may add years of them. */
 export const REMEMBERED_MS = SEEN_KEPT_DAYS * 86_400_000;
 
 const SECOND_NS = 1_000_000_000n;
@@ -275,9 +275,9 @@ function message(placed: Placed, sender: string | null, isStale: boolean): RowVe
   }
 }
 
-/** Kept back for what the message is. Whoever is kept back for who they are stays unknown to the backend. */
+/** Filtered because of the kind of message. People who are filtered stay unknown to the backend. */
 const TOLD: ReadonlySet<SkipReason> = new Set(['one_time_code', 'stale', 'app', 'damaged']);
-/** What is older, iCloud brings, and nobody knows any more whether it was forwarded in its day. */
+/** Older messages are added by iCloud, and it is no longer known whether they were forwarded at the time. */
 const TOLD_FOR_MS = 7 * 86_400_000;
 
 function isReportedLate(row: ChatRow, { rules, seenAt }: RowFacts, sentAt: number): boolean {

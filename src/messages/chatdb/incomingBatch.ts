@@ -20,8 +20,8 @@ import { isBatchFull, type MessageRows, sizeOf } from './rows.js';
 import { GROUP_STYLE } from './schema.js';
 
 /**
- * A row before the cursor that was not complete, or was held back. `firstSeenAt` is Unix ms, and so is `completeAt`: since then it
- * lacks nothing but the certainty whether it went out.
+ * A row before the cursor that was not complete, or was held back. `firstSeenAt` is Unix ms, and so is `completeAt`:
+ * since then it only lacks the certainty whether it was sent or received.
  */
 export interface PendingRow {
   rowId: number;
@@ -62,7 +62,7 @@ export type Attempt = <T>(guid: string, work: () => T, part?: 'part' | 'whole') 
 /** What becomes of a batch. `dueInMs`: in how many ms the next waiting row is taken as it is. */
 export interface Judged {
   messages: IncomingMessage[];
-  /** Links that belong to the message with the guid `to`; messages of their own where that is not stored. */
+  /** Links that belong to the message with the guid `to`; separate messages if that is not stored. */
   links: { message: IncomingMessage; to: string }[];
   /** Messages that had been changed already when they were read, and when (Unix ms). */
   edited: { guid: string; editedAt: number }[];
@@ -99,8 +99,8 @@ const PATIENCE: Readonly<Record<Awaited, number>> = {
 const PROOF_LOOK_MS = 1000;
 
 /**
- * Where many rows wait, one that has waited for some time is judged again after this share of it at the earliest: however much
- * else comes in, each is judged some dozen times, and one that is complete at last is told at most so much later.
+ * If many rows wait, each is judged again only after this share of the time it has waited: however much else arrives,
+ * each is judged about a dozen times, and a completed one is reported at most this much later.
  */
 const REST_SHARE = 0.1;
 
@@ -113,7 +113,7 @@ const HOLDS_NOBODY: ReadonlySet<Awaited> = new Set(['late_text', 'late_direction
 
 const NONE: readonly never[] = [];
 
-/** What gathering needs beside chat.db. The pending rows that are `resting` are not read, by ROWID. */
+/** What gathering needs besides chat.db. The pending rows that are `resting` are not read, by ROWID. */
 interface Beside {
   asksAcquaintance: boolean;
   own: OwnTraffic;
@@ -143,7 +143,7 @@ export function gather(
   for (const row of byDate?.own ?? []) guarded(row, () => own.note(row), beside.attempt);
   const isWaiting = new Set(pending.map((row) => row.rowId));
   const inRowOrder = [...waiting, ...fresh.filter((row) => !isWaiting.has(row.rowId))];
-  // Without a row that was read before, nothing tells whether ROWIDs were given out anew.
+  // Without a row that was read before, it is not known whether ROWIDs were reassigned.
   const isByDate = byDate !== undefined || position.guid === null;
   const all = isByDate ? inRowOrder.toSorted(byDateSent) : inRowOrder;
   // One that cannot be noted is no echo of anything; what it is itself, and that it is odd, is said by `judge`.
@@ -248,11 +248,10 @@ function mayBeEcho(row: ChatRow): boolean {
 }
 
 /**
- * Judges a batch, oldest row first. A row whose chat or text has not arrived holds back later messages of the
- * same handle for some seconds, so that they do not overtake it, and with them what comes behind them in their conversations;
- * one that waits for files or for a late text does not, for
- * these take long, nor does one of our own. A row that cannot be understood is left out as damaged. Throws SqliteError, of
- * the store.
+ * Judges a batch, oldest row first. A row whose chat or text has not arrived holds back later messages of the same
+ * handle for some seconds, so that they do not overtake it, and with them the later messages of their conversations; a
+ * row that waits for files or for a late text does not, because these take long, nor does one of our own. A row that
+ * cannot be parsed is left out as damaged. Throws SqliteError, of the store.
  */
 export function judge(gathered: Gathered, pending: readonly PendingRow[], facts: BatchFacts): Judged {
   const known = new Map(pending.map((row) => [row.rowId, row]));
@@ -271,7 +270,7 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
   };
   const holding = new Set<string | null>();
   const holdingChats = new Set<number>();
-  // A message that is held back holds its conversation: nobody's later one overtakes it.
+  // A message that is held back holds its conversation: no later one overtakes it.
   const heldConversations = new Set<string>();
   for (const { row, attachments, participants, neighbours } of gathered.rows) {
     const before = known.get(row.rowId);
@@ -349,7 +348,7 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
     judged.pending.push({ rowId: row.rowId, firstSeenAt: seenAt, ...(isComplete ? { completeAt } : {}) });
     if (waitingFor === undefined) continue;
     const holds = waited < HOLDS_MS && !HOLDS_NOBODY.has(waitingFor) && row.isFromMe !== 1;
-    // Whose it is is not known, so it holds back whoever writes in its chat: what follows may be its echo.
+    // Its sender is not known, so it holds back all messages in its chat: the next one may be its echo.
     const isUnsettled = isComplete && row.isFromMe !== 1 && waitedComplete < PATIENCE.direction;
     if (isUnsettled && row.chatRowId !== null) holdingChats.add(row.chatRowId);
     else if (holds) holding.add(row.handle);
@@ -388,7 +387,7 @@ const ENDED: Rest = { until: Number.NEGATIVE_INFINITY, isLarge: false };
 
 /** When rows that wait are judged again. After a start each of them is. */
 export class RowRests {
-  /** By ROWID, in ms of the clock that nobody sets. */
+  /** By ROWID, in ms of the monotonic clock. */
   private rests = new Map<number, Rest>();
 
   constructor(private readonly clock: Pick<Clock, 'monotonic'>) {}
@@ -406,7 +405,7 @@ export class RowRests {
     );
   }
 
-  /** What becomes of a batch and of the rows that rest beside it: they wait on, and are due when their rest is over. */
+  /** The result of a batch and of the resting rows: they keep waiting, and are due when their rest is over. */
   beside(judged: Judged, pending: readonly PendingRow[], resting: ReadonlySet<number>): Judged {
     const now = this.clock.monotonic();
     const kept = pending.filter(({ rowId }) => resting.has(rowId));

@@ -3,7 +3,7 @@ import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import { readBinaryPlist } from './messageSummary.js';
 
 const SCHEME = /^https?:\/\//i;
-/** So many characters beside a link are looked at: more than a scheme and what is before it. */
+/** How many characters around a link are checked: more than a scheme and what is before it. */
 const LOOKED_AT = 16;
 /** What ends right before a link: nothing, or neither a letter nor a part of an address. */
 const BEFORE = /(?:^|[^\w./:@%-])(?:https?:\/\/)?$/i;
@@ -13,7 +13,7 @@ const AFTER = /^\/?[.,;:!?'")\]}>]*(?:$|[^\x21-\x7e])/;
 /** What a text is cut into to find links that are spelt otherwise: printable ASCII without quotes, brackets and commas. */
 const TOKEN = /[^\s"'<>()[\]{},\u0080-\uffff]+/g;
 const TOKEN_END: ReadonlySet<string> = new Set('.,;:!?');
-/** Longer than any link that is written; cut tokens would only be compared in vain. */
+/** Longer than any real link; comparing truncated tokens would be useless. */
 const LONGEST_LINK = INPUT_LIMITS.identifier;
 /** Looked for from its last dot: from its beginning, a list of numbers with dots would be read once for each of them. */
 const ANY_LINK = /https?:\/\/[^\s]|[a-z0-9-]\.[a-z]{2,}(?:\/|\b)/i;
@@ -143,7 +143,7 @@ export interface LinkNeighbour {
   sentAt: number | null;
 }
 
-/** The preview that is asked about. `replyToGuid`: of the text that it belongs to, or of whatever stands before it. */
+/** The preview that is asked about. `replyToGuid`: of the text that it belongs to, or of the row before it. */
 interface LinkRow {
   rowId: number;
   link: string;
@@ -152,8 +152,8 @@ interface LinkRow {
 }
 
 /**
- * What a row of a link is: a `message`; the `preview` of a link in a text beside it, or of one that was a message; or the
- * link of a text that does not have it (`joins` names that text's row).
+ * The role of a link row: a `message`; the `preview` of a link in a neighbouring text, or of one that was a message; or
+ * the link of a text that lacks it (`joins` names that text's row).
  */
 type LinkRole =
   | { kind: 'message' | 'preview' }

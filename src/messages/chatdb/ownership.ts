@@ -23,14 +23,14 @@ import {
 } from './rowBody.js';
 import type { Schema } from './schema.js';
 
-/** Where no row tells what our message was sent from, an echo follows it so soon. */
+/** If no row shows the address that our message was sent from, an echo follows it within this time. */
 const AT_ONCE_MS = 2000;
 /** It comes back at once, or when a slow send is through: Messages has been seen to take 124 s. */
 const WITHIN_MS = 180_000;
 /** Clocks of a server and a Mac differ. */
 const BEFORE_MS = 2000;
 
-/** So soon a second row comes of which only its words tell what it is (docs/facts.md#order-of-writes). */
+/** A second row that can only be identified by its words comes within this time (docs/facts.md#order-of-writes). */
 const REPEATED_WITHIN_MS = 15_000;
 /** With shorter texts, "ok" or "thank you", people do answer the same. */
 const TELLING_LENGTH = 12;
@@ -42,8 +42,9 @@ export function accountAddress(account: string | null, region: string): string |
 }
 
 /**
- * Whether `account` and `destination_caller_id` of a row name addresses of ours. Of an SMS another device may have written them,
- * with numbers that are not ours (claude-code #62022): a person's, taken for ours, would never be heard again.
+ * Whether `account` and `destination_caller_id` of a row name addresses of ours. For an SMS another device may have
+ * written them, with numbers that are not ours (claude-code #62022): a person whose number counted as ours would never
+ * be answered again.
  */
 function namesUs({ service }: Pick<ChatRow, 'service'>): boolean {
   return service?.toLowerCase() === 'imessage';
@@ -60,9 +61,10 @@ function isToItsSender(
 }
 
 /**
- * Whether a message is the second row of one that was sent from here to an address of ours (docs/facts.md#order-of-writes): in the same
- * chat, and sent from the address that this one comes from. Where rows do not tell what ours was sent from: in a chat with
- * ourselves, of the same text as Messages keeps it, right after it. Elsewhere that is a person who answers with our words.
+ * Whether a message is the second row of one that was sent from here to an address of ours
+ * (docs/facts.md#order-of-writes): in the same chat, and sent from the address that this one comes from. If rows do not
+ * show the address that ours was sent from: in a chat with ourselves, with the same text as stored by Messages, right
+ * after it. Elsewhere that is a person who answers with our words.
  */
 function isEcho(
   { text, sender, sentAt, isOwnChat }: { text: string; sender: string; sentAt: number; isOwnChat: boolean },
@@ -78,8 +80,8 @@ function isEcho(
 }
 
 /**
- * When a text of ours went out (Unix ms) that a message of `sentAt` says again: right before it; or within minutes, where the
- * sender is one from whom only texts of ours come.
+ * When the text of ours was sent (Unix ms) that a message of `sentAt` repeats: right before it; or within minutes, if
+ * the sender only sends texts of ours.
  */
 function repeatable(sentAt: number, onlyEchoes: boolean): { from: number; to: number } {
   return { from: sentAt - (onlyEchoes ? WITHIN_MS : REPEATED_WITHIN_MS), to: sentAt + BEFORE_MS };
@@ -103,7 +105,7 @@ function keptOf(own: string): string {
   return normalisedText(own.slice(0, INPUT_LIMITS.messageText));
 }
 
-/** Whether nobody says just this by chance. */
+/** Whether these words are too long for a coincidence. */
 export function isTelling(text: string): boolean {
   return [...normalisedText(text).slice(0, 2 * TELLING_LENGTH)].length >= TELLING_LENGTH;
 }
@@ -117,9 +119,10 @@ export interface Said {
 }
 
 /**
- * Whose a row is. `ours`: the agent's, or of no concern to it; `why` says by which rule, and `echo` that only its words tell.
- * `operator`: a person wrote it from this account by other means. `person`: a message to us; `repeatsUs` if it says what had just been
- * sent from here. `undecided`: ask again when more of it, or of a text of ours, is known.
+ * The sender of a row. `ours`: the agent, or irrelevant to it; `why` names the rule, and `echo` means that only its
+ * words show it. `operator`: a person wrote it from this account by other means. `person`: a message to us; `repeatsUs`
+ * if it repeats what was just sent from here. `undecided`: judge again when more of it, or of one of our texts, is
+ * known.
  */
 export type Owner =
   | { kind: 'ours'; why: 'own' | 'echo' | 'preview'; echo?: EchoOf }
@@ -161,10 +164,10 @@ export function ownerOf(placed: Placed, sender: string | null, said: Said): Owne
 }
 
 /**
- * What a row waits for, or `ours`, while chat.db does not say for sure whether it went out; undefined where it does, or where it
- * was waited for long enough: then it is taken for what it seems. A row with the words of a text of ours that is under way waits
- * until that one is proven or given up; one that is not finished even then is that text's, for no message of a person stays so.
- * One that names nobody in any way answers nobody, so it waits on.
+ * What a row waits for, or `ours`, while chat.db does not show for certain whether it was sent; undefined if it does,
+ * or if it has waited long enough: then it counts as what it seems. A row with the words of one of our texts in
+ * progress waits until that one is proven or given up; if it is still not finished, it belongs to that text, because no
+ * message of a person stays unfinished. A row without any address cannot be answered, so it keeps waiting.
  */
 export function directionAwaited(
   row: ChatRow,
@@ -180,7 +183,7 @@ export function directionAwaited(
   const mayBe = isMessage ? rules.mayBeOurs(candidate) : 'no';
   if (mayBe === 'underWay' && !waitedFor('proof')) return 'proof';
   if (!waitedFor('direction')) return 'direction';
-  // Of a row of files alone only a handle tells whose they are.
+  // For a row with only files, only a handle shows the sender.
   const isOurs = !isFinished && mayBe !== 'no' && (isAnonymous(row) || candidate.text !== '');
   if (isOurs) return 'ours';
   // A handle may come late, as a chat may; a notice is taken without one.
@@ -188,7 +191,7 @@ export function directionAwaited(
   return mayBeNamed && place.sender === null && !waitedFor('late_direction') ? 'late_direction' : undefined;
 }
 
-/** What went out from this account: by us, or by a person with another device. */
+/** A row sent from this account: by us, or by a person with another device. */
 function ownerOfSent({ row, facts, conversation }: Placed, { body, words, text }: Said): Owner {
   const { rules, neighbours, waitedFor } = facts;
   if (facts.ownAddresses.has(conversation) || facts.onlyEchoes(conversation)) return OWN;
@@ -205,7 +208,7 @@ function ownerOfSent({ row, facts, conversation }: Placed, { body, words, text }
   return { kind: 'operator' };
 }
 
-/** What came in: somebody else's, or a text of ours that came back. */
+/** A received row: from another person, or one of our texts that came back. */
 function ownerOfReceived(placed: Placed, sender: string, { words }: Said): Owner {
   const { row, facts, conversation, sentAt, region } = placed;
   if (isToItsSender(row, sender, region)) return { kind: 'ours', why: 'echo' };
@@ -220,9 +223,10 @@ function ownerOfReceived(placed: Placed, sender: string, { words }: Said): Owner
 const OWN: Owner = { kind: 'ours', why: 'own' };
 
 /**
- * The text of ours that a message says again, unless the row itself tells that somebody else wrote it to an address of ours.
- * `isEcho`: it has come back, though no row tells that its chat is one with ourselves: from the very address that it went to, at
- * once and to the letter. A person who sends a long text of ours back within seconds is mistaken for that.
+ * The text of ours that a message repeats, unless the row itself shows that another person wrote it to one of our
+ * addresses. `isEcho`: it has come back, although no row shows that its chat is one with ourselves: from the same
+ * address that it was sent to, immediately and unchanged. A person who sends one of our long texts back within seconds
+ * is mistaken for an echo.
  */
 function repeatedWords(
   placed: Placed,
@@ -246,22 +250,23 @@ function repeatedWords(
   return { of: guid, isEcho: comesBack && facts.rules.isOurText(ownRow) };
 }
 
-/** Whether a row went out or came in, as far as its columns are sure of it. */
+/** Whether a row was sent or received, if its columns show it for certain. */
 export type Direction = 'out' | 'in' | 'unsettled';
 
 type DirectionColumns = Pick<ChatRow, 'isFromMe' | 'handle' | 'isFinished' | 'isSent'>;
 
 /**
- * Messages writes the row of a text that goes out from here as one that came in, without a handle and unfinished, and sets
- * `is_from_me` in a later update (openclaw/imsg #80, PR #87). A message that came in has a handle, is finished and never `is_sent`.
- * What is neither clearly one nor the other is not settled. `is_delivered` says nothing: messages that came in have it too.
+ * Messages first writes the row of an outgoing text as a received one, without a handle and unfinished, and sets
+ * `is_from_me` in a later update (openclaw/imsg #80, PR #87). A received message has a handle, is finished and never
+ * `is_sent`. A row that is neither clearly one nor the other is not settled. `is_delivered` shows nothing: received
+ * messages have it too.
  */
 export function directionOf({ isFromMe, handle, isFinished, isSent }: DirectionColumns): Direction {
   if (isFromMe === 1) return 'out';
   return isAnonymous({ handle }) || isFinished === 0 || isSent === 1 ? 'unsettled' : 'in';
 }
 
-/** Whether a row names nobody. */
+/** Whether a row has no address of a person. */
 export function isAnonymous({ handle }: Pick<ChatRow, 'handle'>): boolean {
   return handle === null || handle === '';
 }
@@ -297,9 +302,9 @@ export class OwnAddresses {
 }
 
 /**
- * The address of ours that a message was sent to, canonical: `destination_caller_id`, else `account`. Null where neither
- * tells one. Of a message that did not come by iMessage only an address that is known as ours counts: such rows may be
- * written by the phone that relays them, with numbers of its own (claude-code #62022).
+ * Our address that a message was sent to, canonical: `destination_caller_id`, else `account`. Null if neither has one.
+ * For a message that did not come by iMessage only an address that is known as ours counts: such rows may be written by
+ * the phone that relays them, with numbers of its own (claude-code #62022).
  */
 export function writtenTo(
   row: Pick<ChatRow, 'service' | 'account' | 'ownAddress'>,
@@ -315,7 +320,7 @@ export function writtenTo(
   return null;
 }
 
-/** What somebody wrote to us. `echoOf`: the text of ours that it was, though nothing but its words tells; null: it was another's. */
+/** A message to us. `echoOf`: the text of ours that it repeats, recognised only by its words; null: it is from another person. */
 export interface Voice {
   address: string;
   echoOf: string | null;
@@ -323,12 +328,12 @@ export interface Voice {
 
 /** So many of the newest are remembered; an echo follows within minutes. */
 const REMEMBERED = 100;
-/** So many texts of ours that came back, and not a word of its own between them, and an address counts as ours. */
+/** After this many of our texts came back, with no other message in between, an address counts as ours. */
 const ECHOES_OF_OURS = 2;
 
 /**
- * What lately went out from this account, noted as its rows are read, so that no query has to ask for it. The addresses
- * of the accounts are known with the very first row that was sent from them.
+ * Recently sent rows of this account, recorded as they are read, so that no query is needed. The addresses of the
+ * accounts are known from the first row that was sent from them.
  */
 export class OwnTraffic {
   private readonly messages = new Map<number, OwnMessage>();
@@ -338,7 +343,7 @@ export class OwnTraffic {
 
   constructor(private readonly region: string) {}
 
-  /** Where ROWIDs are given out anew nothing that was noted holds. True if so, and at first: then note what is recent. */
+  /** If ROWIDs are reassigned, the recorded rows are invalid. True in that case, and at first: then record the recent rows. */
   startsOver(generation: string): boolean {
     if (generation === this.generation) return false;
     this.generation = generation;
@@ -346,12 +351,12 @@ export class OwnTraffic {
     return true;
   }
 
-  /** ROWIDs were given out anew in the same file. */
+  /** ROWIDs were reassigned in the same file. */
   forget(): void {
     this.generation = undefined;
   }
 
-  /** Notes a row, as it stands now; rows that are not ours are passed over. */
+  /** Records the current state of a row; rows that are not ours are skipped. */
   note(row: ChatRow): void {
     if (row.isFromMe !== 1) return;
     const { region } = this;
@@ -403,7 +408,7 @@ export class OwnTraffic {
     return (this.echoes.get(address)?.size ?? 0) >= ECHOES_OF_OURS;
   }
 
-  /** These addresses, and those of our accounts as far as rows have told. */
+  /** These addresses, and those of our accounts that rows have shown. */
   with(addresses: ReadonlySet<string>): ReadonlySet<string> {
     const learned = [...this.accounts];
     return learned.every((address) => addresses.has(address))

@@ -10,7 +10,7 @@ export interface ReadingPosition {
   guid: string | null;
 }
 
-/** `same`: go on. `first`: nothing was ever read. `found` and `lost`: another database than the one read last. */
+/** `same`: continue. `first`: nothing was ever read. `found` and `lost`: another database than the one read last. */
 export interface Anchor {
   kind: 'same' | 'first' | 'found' | 'lost';
   position: ReadingPosition;
@@ -19,11 +19,10 @@ export interface Anchor {
 }
 
 /**
- * Where to read on in the database that is open. On the first start ever: behind its newest row, so that nothing
- * older is forwarded. In another database (other file, or ROWIDs were given out anew): behind the row with the
- * last guid; else behind the newest of the messages that we have (a restored copy lacks the last rows); else behind
- * the newest row. Deleted messages do not make another database. What lies below that place and was never read is found by date
- * (DateLook).
+ * Where to continue reading in the open database. On the very first start: after its newest row, so that nothing older
+ * is forwarded. In another database (a different file, or ROWIDs were reassigned): after the row with the last guid;
+ * else after the newest of the messages that we have (a restored copy lacks the last rows); else after the newest row.
+ * Deleted messages do not make it another database. Unread rows below that position are found by date (DateLook).
  */
 export function anchor(
   known: ReadingPosition | undefined,
@@ -55,12 +54,13 @@ export function anchor(
   return { kind: 'lost', position: behindNewest(rows, generation), keepsPending: false };
 }
 
-/** So many of the messages that we have tell whether a database whose last row is gone is still the same. */
+/** How many of our messages are used to check whether a database whose last row is missing is still the same. */
 const ASKED = 20;
 
 /**
- * A backup copied over the file, or ROWIDs given out anew, give our ROWID to another message or our message another ROWID; a row
- * that is gone was only deleted, unless a message that we have lies behind the place up to which we have read.
+ * After a backup was copied over the file, or ROWIDs were reassigned, our ROWID belongs to another message or our
+ * message has another ROWID. A missing row was only deleted, unless one of our messages is after the position up to
+ * which we have read.
  */
 function isSameRow(
   { rowId, guid }: ReadingPosition,
@@ -86,7 +86,7 @@ function behindNewest(rows: Pick<MessageRows, 'newest'>, generation: string): Re
   return { generation, rowId: newest?.rowId ?? 0, guid: newest?.guid ?? null };
 }
 
-/** How reading by date goes on, as it is stored. Times are Unix ms. */
+/** The stored state of reading by date. Times are Unix ms. */
 export interface LookState {
   since: number;
   caughtUp: boolean;
@@ -118,9 +118,9 @@ const LOOK_EVERY_MS = 60_000;
 const PAGE = 200;
 
 /**
- * Reads by date what was never judged, because ROWIDs order rows only within one generation of chat.db (Spshulem/openAGI PR #36
- * has rebuilt ones in no order of time). One look over the window at once, then one a minute for an hour. The page is kept in
- * memory alone: after a crash the look begins anew, and passes over what is stored.
+ * Reads by date what was never judged, because ROWIDs order rows only within one generation of chat.db
+ * (Spshulem/openAGI PR #36 has rebuilt ones in no order of time). One look over the window immediately, then one a
+ * minute for an hour. The page is kept only in memory: after a crash the look starts again, and skips what is stored.
  */
 export class DateLook {
   private place: DatePlace | undefined;

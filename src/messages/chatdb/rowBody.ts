@@ -64,9 +64,9 @@ function written(row: BodyColumns): DecodedBody {
 }
 
 /**
- * A body as it is without the parts that were taken back. Messages writes it so itself; where it still has more parts than are
- * left, those are cut out by their number. A body that has as many as are left is taken as it is, for nobody has said whether
- * what is left keeps its numbers.
+ * A body without the unsent parts. Messages usually writes it that way; if it still has more parts than remain, the
+ * unsent ones are removed by their number. A body that has as many parts as remain is used unchanged, because it is not
+ * documented whether the remaining parts keep their numbers.
  */
 function withoutUnsent(body: DecodedBody, { original, retracted }: MessageSummary): DecodedBody {
   if (body.text === null || retracted.size === 0) return body;
@@ -149,7 +149,7 @@ export function isTakenBack(row: Signs, body: RowBody, text: string, files: numb
   return !body.hasPartList && body.partsUnsent.length >= Math.max(files, 1);
 }
 
-/** U+FFFC stands for a file or an inline image, U+FFFD for an app's balloon. */
+/** U+FFFC is a placeholder for a file or an inline image, U+FFFD for an app's balloon. */
 const PLACEHOLDER_RUNS = /[\ufffc\ufffd]+/g;
 const HAS_PLACEHOLDER = /[\ufffc\ufffd]/;
 const FILE_MARK = '\ufffc';
@@ -166,12 +166,14 @@ interface OpenPart {
 
 /**
  * The parts of a body, texts trimmed and without placeholders, empty ones left out. The rule:
- * - A seam lies wherever the part number of the runs changes, whether it grows, skips or falls (after a part was taken back).
- * - Text without a part number continues the text before it: without a number no seam is proven.
- * - A file's mark lies in a seam of its own, unless it has the very part number of the text beside it: then it is an image within
- *   the text (Genmoji), no seam, and its attachment follows that text.
- * - Runs that do not cover the text (a damaged body, or the column `text` alone) tell nothing: then the marks alone are seams.
- * - Of files, one more than `countedParts` leaves: a mark of three bytes must not make a part each.
+ * - There is a boundary wherever the part number of the runs changes, whether it grows, skips or falls (after a part
+ *   was unsent).
+ * - Text without a part number continues the text before it: without a number no boundary is proven.
+ * - A file's mark is a separate part, unless it has the same part number as the text beside it: then it is an image
+ *   within the text (Genmoji), not a boundary, and its attachment follows that text.
+ * - Runs that do not cover the text (a damaged body, or only the column `text`) show nothing: then only the marks are
+ *   boundaries.
+ * - Of files, at most one more than `countedParts` leaves: marks of three bytes must not make a part each.
  *
  * Linear in the length of the text.
  */
@@ -222,26 +224,26 @@ export function bodyParts(body: DecodedBody): MessagePart[] {
   return parts;
 }
 
-/** Where the next mark stands, or the end of the text. */
+/** The position of the next mark, or the end of the text. */
 function markFrom(text: string, at: number): number {
   const found = text.indexOf(FILE_MARK, at);
   return found < 0 ? text.length : found;
 }
 
-/** Whether text of this part number goes on with what is open. */
+/** Whether text with this part number continues the open part. */
 function continues(open: OpenPart, number: number | null): boolean {
   if (number === null || open.number === null) return open.endsInText;
   return open.number === number;
 }
 
-/** The parts, or one text and the files behind it where they are more than anybody writes. */
+/** The parts, or one text and the files after it if there are more than a person writes. */
 export function countedParts(parts: MessagePart[]): MessagePart[] {
   if (parts.length <= INPUT_LIMITS.messageParts) return parts;
   const files = parts.filter(({ type }) => type === 'attachment').slice(0, INPUT_LIMITS.messageParts);
   return [{ type: 'text', text: textOf(parts) }, ...files];
 }
 
-/** A subject is bold above the text: a text of its own, before all others. */
+/** A subject is bold above the text: a separate text, before all others. */
 export function underSubject(subject: string | null, parts: readonly MessagePart[]): MessagePart[] {
   return [...textPart(subject ?? ''), ...parts];
 }

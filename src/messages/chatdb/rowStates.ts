@@ -1,7 +1,7 @@
 import type { ChatDb } from './ChatDb.js';
 import { type Direction, directionOf, isAnonymous } from './ownership.js';
 
-/** A row as far as it tells whether it went out, for a report: nothing of what it says, nor of whom. */
+/** The fields of a row that show whether it was sent, for a report without texts and addresses. */
 export interface SeenState {
   readonly direction: Direction;
   readonly isFromMe: boolean;

@@ -8,13 +8,13 @@ import { MAX_PLIST_BYTES } from './messageSummary.js';
 import { bodyOf, readableText } from './rowBody.js';
 import { APPLE_EPOCH_MS, GROUP_STYLE, LATEST_NS, LEAST_NS, mimeTypeColumn, type Schema } from './schema.js';
 
-/** Where a message stands, for a cursor. */
+/** The position of a message, for a cursor. */
 export interface RowPosition {
   rowId: number;
   guid: string;
 }
 
-/** Where a look by date goes on: `date` as stored, in the unit of its stretch. */
+/** Where a look by date continues: `date` as stored, in the unit of its range. */
 export interface DatePlace {
   unit: 'seconds' | 'ns';
   date: bigint;
@@ -139,7 +139,7 @@ export class MessageRows {
     return newest === null ? undefined : Number(BigInt(newest) / 1_000_000n) + APPLE_EPOCH_MS;
   }
 
-  /** What went out lately, up to this row. */
+  /** Recently sent rows, up to this one. */
   recentOwnRows(rowId: number): ChatRow[] {
     return this.named(this.ownBefore.all(rowId - LATELY, rowId));
   }
@@ -262,12 +262,12 @@ type PreparedNeighbours<T> = Statement<unknown[], T>;
 const NS_A_MS = 1_000_000n;
 const NEIGHBOURS_WITHIN_NS = BigInt(NEIGHBOURS_WITHIN_MS) * NS_A_MS;
 const MOST_NEIGHBOURS = 40;
-/** So many of a chat's newest messages tell whether anybody here ever wrote in it. */
+/** How many of a chat's newest messages are checked for one sent from here. */
 const ACQUAINTANCE = 200;
 
 /**
- * What stands beside a row of `message` and decides what it is. CROSS JOIN keeps the order in which SQLite goes: from
- * one row by its ROWID to few others by an index. All throw SqliteError.
+ * Related data of a row of `message` that decides what it is. CROSS JOIN fixes SQLite's order: from one row by its
+ * ROWID to few others by an index. All throw SqliteError.
  */
 class NeighbourRows {
   private readonly near: PreparedNeighbours<RawNeighbour>;
@@ -301,7 +301,7 @@ class NeighbourRows {
     const isGroup = `${schema.column('chat', 'c', 'style')} = ${GROUP_STYLE}`;
     const isDirect = `${schema.column('chat', 'c', 'style')} <> ${GROUP_STYLE}`;
     const answers = m('thread_originator_guid');
-    // Either the message that it answers, or about which it is, is in a group or nobody knows where, or its sender is in one, by any
+    // The message that it answers or refers to is in a group or in an unknown chat, or its sender is in a group, by any
     // handle.
     this.grouped = database
       .prepare<unknown[], number>(
@@ -339,7 +339,7 @@ class NeighbourRows {
     }));
   }
 
-  /** Whether anything was sent from this account in the chat, as far as its newest messages tell. */
+  /** Whether anything was sent from this account in the chat, according to its newest messages. */
   isAcquainted(chatRowId: number): boolean {
     return this.answered.get(chatRowId) !== undefined;
   }

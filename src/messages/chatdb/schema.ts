@@ -53,7 +53,7 @@ export class Schema {
     return this.has(table, column) ? `${alias}.${column}` : 'NULL';
   }
 
-  /** The same of a column for texts: whatever else stands there (SQLite takes anything in any column) reads as NULL. */
+  /** The same for a text column: any other value (SQLite accepts anything in any column) reads as NULL. */
   text(table: Table, alias: string, column: string): string {
     return this.typed('text', table, alias, column);
   }

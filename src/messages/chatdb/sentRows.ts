@@ -10,9 +10,9 @@ import { chatOf } from './rows.js';
 import { APPLE_EPOCH_MS, GROUP_STYLE } from './schema.js';
 
 /**
- * A message that went out from this account (from this Mac or another device of its owner), as it stands now.
- * `joined`: it belongs to a chat; a row that never does, and is empty, is the ghost of a failed send (imsg #90),
- * whose `handle` is then the identifier it was meant for. `error` 0 is none. Times are Unix ms.
+ * The current state of a message that was sent from this account (from this Mac or another device of its owner).
+ * `joined`: it belongs to a chat; a row that never does, and is empty, is the ghost of a failed send (imsg #90), whose
+ * `handle` is then the identifier it was meant for. `error` 0 is none. Times are Unix ms.
  */
 export interface ChatDbSentRow {
   rowId: number;
@@ -32,7 +32,7 @@ export interface ChatDbSentRow {
   wasDowngraded: boolean;
   isEmpty: boolean;
   joined: boolean;
-  /** Present where chat.db does not say (yet) that it went out, but has it in a state in which a row of ours is written first. */
+  /** Present if chat.db does not show it as sent (yet), but has it in a state in which our rows are first written. */
   isUndecided?: true;
 }
 
@@ -207,7 +207,7 @@ export class ChatDbSentRows {
     return this.highest.get() ?? 0;
   }
 
-  /** Rows above this ROWID that went out or may yet turn out to have, in its order, at most `limit`. */
+  /** Rows above this ROWID that were sent or may turn out to have been, in its order, at most `limit`. */
   sentRowsAfter(rowId: number, limit: number, region: string, within?: RowsWithin): ChatDbSentRow[] {
     const rows =
       within === undefined || this.afterWithin === undefined
@@ -304,7 +304,7 @@ export class ChatDbSentRows {
     return found;
   }
 
-  /** The services by which a person was met, as their handles tell. */
+  /** The services of a person, according to their handles. */
   servicesOf(key: string, region: string): string[] {
     return this.handleServices.all(this.spellingsOf(key, region));
   }

@@ -40,10 +40,10 @@ const MOST_ENTRIES = 50_000;
 const TAIL = 4;
 
 /**
- * The names of people as Contacts has them on this Mac, by number and e-mail address. Reads the database of Contacts, read only: Apple's
- * own interface waits for a dialog that a service has nobody to answer. Nothing is read before a name is asked for, nor unless it is
- * wanted. An account that cannot be read keeps the names that it had, and is read again at each look until it can be. The names are for
- * the operator alone: callers neither log them nor send them on.
+ * The names of people as Contacts has them on this Mac, by number and e-mail address. Reads the database of Contacts,
+ * read only: Apple's own interface waits for a dialog that no one can answer in a service. Nothing is read before a
+ * name is requested, nor if the setting is off. An account that cannot be read keeps its previous names, and is read
+ * again at each look until that works. The names are only for the operator: callers neither log them nor send them on.
  */
 export class AddressBook {
   private accounts = new Map<string, Account>();

@@ -10,7 +10,7 @@ import { spoken } from '../words.js';
 import { CommandTimeline } from './CommandTimeline.js';
 import { COMMAND_TONES } from './tones.js';
 
-/** What the agent was told to do, the newest first, and of one of them its whole life. */
+/** The commands of the agent, the newest first, and the details of one of them. */
 export function Commands({ at }: { at: string | undefined }) {
   const { client, people } = useOperator();
   const [which, setWhich] = useState<'all' | 'open'>('all');

@@ -1,6 +1,6 @@
 /**
- * What stands for a conversation in the page's address, so that no number of a person does, nor gets into the browser's
- * history: FNV-1a (32 bits), which tells the few dozen that are shown apart.
+ * The reference of a conversation in the page's address, so that no phone number gets into the browser's history:
+ * FNV-1a (32 bits), which distinguishes the few dozen that are shown.
  */
 export function conversationRef(conversation: string): string {
   let hash = 0x811c9dc5;

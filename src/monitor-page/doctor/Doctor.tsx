@@ -9,7 +9,7 @@ import { Pill, type Tone } from '../pieces/Pill.js';
 import { Time } from '../pieces/Time.js';
 
 const TONES: Readonly<Record<Verdict, Tone>> = { PASS: 'good', WARN: 'warn', FAIL: 'bad', SKIP: 'calm' };
-/** What needs somebody stands first. */
+/** Findings that need attention come first. */
 const ORDER: readonly Verdict[] = ['FAIL', 'WARN', 'PASS', 'SKIP'];
 
 /** What the doctor found about this Mac when it looked last, and a button that makes it look again. */

@@ -14,7 +14,7 @@ import { showTabSign, tabSign } from './tabSign.js';
 import { usePresence } from './usePresence.js';
 import { View } from './View.js';
 
-/** The page of who is in: the head, the navigation, one view, and what is told for a moment. */
+/** The signed-in page: the header, the navigation, one view, and temporary notices. */
 export function Console({
   client,
   onEnd,
@@ -37,7 +37,7 @@ export function Console({
   useEffect(() => showTabSign(sign), [sign.words, sign.icon]);
   const newest = monitor.notifications.at(-1);
   useEffect(() => {
-    // What this operator did is told by the answer already.
+    // The answer already shows what this operator did.
     const own = connection.name === 'online' ? connection.userId : undefined;
     if (newest !== undefined && (newest.by === undefined || newest.by !== own))
       tell(newest.level, newest.message);

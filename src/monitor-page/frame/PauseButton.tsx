@@ -2,7 +2,7 @@ import { useOperator } from '../operator.js';
 import { pausedWords, resumedWords } from '../outcomes.js';
 import { Icon } from '../pieces/Icon.js';
 
-/** Stops all that goes out, or lets it go on. */
+/** Stops or resumes all sending. */
 export function PauseButton() {
   const { monitor, act, tell } = useOperator();
   const paused = monitor.snapshot?.status.paused?.some(({ conversation }) => conversation === '*') ?? false;

@@ -6,7 +6,7 @@ import { Mark } from './Mark.js';
 export function SignIn({ why, onToken }: { why: string | null; onToken: (token: string) => void }) {
   const [token, setToken] = useState('');
   const field = useRef<HTMLInputElement>(null);
-  // Whoever was refused is to try again at once, by keyboard too.
+  // After a refusal the user can retry immediately, also by keyboard.
   useEffect(() => {
     if (why !== null) field.current?.focus();
   }, [why]);

@@ -1,7 +1,7 @@
 import { Icon } from '../pieces/Icon.js';
 import type { Toast } from '../useToasts.js';
 
-/** What is told for a moment, in a corner. */
+/** Temporary notices in a corner. */
 export function Toasts({ toasts, onDismiss }: { toasts: readonly Toast[]; onDismiss: (id: number) => void }) {
   return (
     <section class="toasts" aria-label="Notices" aria-live="polite">

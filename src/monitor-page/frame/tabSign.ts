@@ -25,6 +25,6 @@ export function showTabSign({ words, icon }: TabSign): void {
   document.title = words;
   const link = document.querySelector('link[rel=icon]');
   const file = `icon-${icon}.svg`;
-  // Set anew it would be loaded anew.
+  // Setting it again would reload it.
   if (link?.getAttribute('href') !== file) link?.setAttribute('href', file);
 }

@@ -8,7 +8,7 @@ const STEP = 10;
 /** Of an hour's width, at most; and the widest of the whole chart, so that one hour alone is no wall. */
 const MOST_WIDTH = 0.7;
 const WIDEST = 1 / 9;
-/** So many times are written below the bars, beside "now". */
+/** The number of time labels below the bars, in addition to "now". */
 const LABELS = 4;
 
 /** Bars by the hour. `kinds` are the classes of the values, also their names; `shown` writes a value. */

@@ -4,7 +4,7 @@ import { linkShares, percent, type Segment } from './linkSegments.js';
 
 const WIDTH = 1440;
 const HEIGHT = 60;
-/** Height tells the states apart too, for who cannot by colour. */
+/** Height distinguishes the states too, for users who cannot see the colours. */
 const HEIGHTS: Readonly<Record<Segment['state'], number>> = {
   realtime: 60,
   polling: 38,

@@ -14,7 +14,7 @@ const TONES: Readonly<Record<string, Tone>> = {
   error: 'bad',
 };
 
-/** What the agent has told, whether somebody watched or not, the newest first. */
+/** The notifications of the agent, also from times without clients, the newest first. */
 export function NotificationsCard() {
   const { client, monitor, people } = useOperator();
   const answer = useAnswer(client, 'notifications.list', {}, []);

@@ -10,7 +10,7 @@ const REASONS: Readonly<Record<string, string>> = {
   loop: 'two machines answered each other',
 };
 
-/** Where nothing goes out, why, and a button that lets it. */
+/** Where sending is paused, why, and a button to resume it. */
 export function PausesCard() {
   const { monitor, people, act, tell } = useOperator();
   const paused = monitor.snapshot?.status.paused ?? [];

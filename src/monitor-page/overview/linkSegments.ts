@@ -49,7 +49,7 @@ export function linkShares(segments: readonly Segment[]): { state: LinkWord; sha
     .filter(({ share }) => share > 0);
 }
 
-/** A share for a person: the whole is told from the nearly whole. */
+/** A readable percentage that distinguishes 100 % from nearly 100 %. */
 export function percent(share: number): string {
   if (share === 1) return '100 %';
   if (share > 0.999) return '99.9 %';

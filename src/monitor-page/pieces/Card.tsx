@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 
-/** A titled section. `aside` stands at the right of its title. */
+/** A titled section. `aside` is at the right of its title. */
 export function Card(props: {
   title: string;
   aside?: ComponentChildren;

@@ -6,7 +6,7 @@ export function Code({ text }: { text: string }) {
   const copy = () =>
     navigator.clipboard.writeText(text).then(
       () => setCopied('yes'),
-      // Browsers may refuse it; the text can be selected all the same.
+      // Browsers may refuse it; the text can still be selected.
       () => setCopied('no'),
     );
   const words = copied === 'yes' ? 'Copied' : copied === 'no' ? 'Select it' : 'Copy';

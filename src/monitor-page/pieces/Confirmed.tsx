@@ -3,7 +3,7 @@ import { useId, useRef } from 'preact/hooks';
 /** A button whose act is asked for once more, as it cannot be undone. */
 export function Confirmed(props: {
   label: string;
-  /** What the button is about, for who cannot see where it stands. */
+  /** The purpose of the button, for users who cannot see its position. */
   about: string;
   question: string;
   consequence: string;

@@ -17,7 +17,7 @@ const PATHS = {
 
 type IconName = keyof typeof PATHS;
 
-/** A sign beside words; it says nothing by itself. */
+/** An icon next to text; decorative only. */
 export function Icon({ name }: { name: IconName }) {
   return (
     <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">

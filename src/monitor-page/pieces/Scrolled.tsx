@@ -5,8 +5,8 @@ import { useEffect, useRef } from 'preact/hooks';
 const NEAR_END = 80;
 
 /**
- * A part that scrolls by itself; it can be reached by keyboard, as nobody could scroll it otherwise. With `follow` it stays
- * at its end whenever that changes, unless the operator has scrolled up.
+ * A scrolling area; it is focusable, so that it can be scrolled by keyboard. With `follow` it stays at its end when
+ * that changes, unless the operator has scrolled up.
  */
 export function Scrolled(props: {
   label: string;

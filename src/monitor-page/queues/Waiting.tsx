@@ -13,7 +13,7 @@ const QUEUES: readonly (readonly [string, (status: Status) => number])[] = [
   ['Images to be uploaded', (status) => status.uploads_queued],
 ];
 
-/** Every queue with its length; these empty by themselves. */
+/** Every queue with its length; these empty on their own. */
 export function Waiting() {
   const status = useOperator().monitor.snapshot?.status;
   return (

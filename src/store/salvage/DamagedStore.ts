@@ -131,7 +131,7 @@ export class DamagedStore {
     }
   }
 
-  /** Marks the free pages, so that what was deleted is not taken for rows; false if the list cannot be read to its end. */
+  /** Marks the free pages, so that deleted data is not read as rows; false if the list cannot be read to its end. */
   private reachFree(header: Buffer): boolean {
     let trunk = header.readUInt32BE(32);
     const free = header.readUInt32BE(36);

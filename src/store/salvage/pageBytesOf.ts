@@ -39,7 +39,7 @@ function beginningOf(path: string, bytes: number): Buffer {
   }
 }
 
-/** Read with another size than it has, a page lacks what lies at its end, or all but one of four are not met. */
+/** If a page is read with the wrong size, its end is missing, or three of four pages are never read. */
 function likelyPageBytes(path: string): number {
   const file = openSync(path, 'r');
   try {

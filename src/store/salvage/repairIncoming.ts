@@ -4,7 +4,7 @@ import { number, type Repair, text } from './Repair.js';
 
 const DAY_MS = 86_400_000;
 
-/** The indexes that tell how a message ended. */
+/** The indexes that show how a message ended. */
 const ENDS = [
   ['incoming_parked', 'parked'],
   ['incoming_expired', 'expired'],
@@ -43,7 +43,7 @@ export function rebuildIncoming(repair: Repair): boolean {
   return readsAgain;
 }
 
-/** Rows of chat.db are looked for by date, and those that nothing else tells of are judged once more. */
+/** Rows of chat.db are searched by date, and those without any other record are judged again. */
 function lookAgain(repair: Repair, isPlaceLost: boolean): void {
   repair.run(
     `DELETE FROM seen_rows WHERE guid NOT IN (SELECT guid FROM incoming)

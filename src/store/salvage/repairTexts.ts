@@ -30,7 +30,7 @@ const OF_COMMAND = `SELECT coalesce(json_extract(body, '$.payload.thread_id'), '
 const OF_MESSAGE = `SELECT conversation, json_extract(message, '$.chatGuid') AS threadId, '' AS text, NULL AS commandId
   FROM incoming WHERE guid = ?`;
 
-/** A row that may be older than what was stored last does not tell that its text did not go out. */
+/** A row that may be older than the last stored version does not prove that its text was not sent. */
 export function distrustSends(repair: Repair): void {
   for (const seq of repair.table('sends').uncertain) {
     repair.unknownTexts += repair.run(
@@ -43,7 +43,7 @@ export function distrustSends(repair: Repair): void {
   }
 }
 
-/** The ledger names a text by its cause; what else is known of it stands in the rows of that cause. */
+/** The ledger names a text by its cause; everything else about it is in the rows of that cause. */
 export function rebuildSend(repair: Repair, { key, known, indexes }: LostRow): void {
   const id = text(known.id);
   if (id === null) return;
@@ -73,7 +73,7 @@ export function rebuildSend(repair: Repair, { key, known, indexes }: LostRow): v
     ...[isProven ? null : 'outcome_unknown', isProven ? null : LOST_TEXT],
     ...[number(known.settled_at) ?? repair.now, partOf, part ?? 0],
   );
-  // What became of a text that was settled was told when it was.
+  // The outcome of a settled text was reported when it was settled.
   if (isNew === 0 || isProven || indexes.has('sends_settled_at')) return;
   repair.unknownTexts++;
   const scheduleId = cause === 'schedule' ? name : null;
@@ -84,7 +84,7 @@ export function rebuildSend(repair: Repair, { key, known, indexes }: LostRow): v
   });
 }
 
-/** An id of the ledger tells its cause, and which bubble and part it is; see `textsOf` and `partsOf`. */
+/** An id of the ledger contains its cause, and which bubble and part it is; see `textsOf` and `partsOf`. */
 function causeOf(
   repair: Repair,
   id: string,
@@ -138,7 +138,7 @@ export function endDuplicates(repair: Repair): void {
   }
 }
 
-/** Texts that were, or may have been, still to be sent, and that nothing else tells of. */
+/** Texts that were, or may have been, still to be sent, without any other record. */
 export function lostSchedules(repair: Repair): LostSchedule[] {
   const { lost, soundIndexes, uncertain } = repair.table('schedule');
   const texts = lost

@@ -14,9 +14,9 @@ import {
 /** What was done for rows that are lost. */
 export interface Repairs {
   schedules: readonly LostSchedule[];
-  /** Commands whose outcome nobody knows any more. */
+  /** Commands whose outcome is lost. */
   unknownCommands: number;
-  /** Texts whose outcome nobody knows any more. */
+  /** Texts whose outcome is lost. */
   unknownTexts: number;
   /** chat.db is read again, by date. */
   readsAgain: boolean;
@@ -27,9 +27,9 @@ export interface Repairs {
 const HOUR_MS = 3_600_000;
 
 /**
- * Makes good, in the new store and from what else is known, what is lost of the damaged one (docs/guarantees.md, "When the
- * disk fails us"). One commit. No text is sent that may have gone out, no command executed that was ever seen; whatever
- * cannot be told is told as unknown. `now` is Unix ms. Throws what the disk throws.
+ * Reconstructs in the new store, from all other records, what is lost of the damaged one (docs/guarantees.md, "When the
+ * disk fails"). One commit. No text is sent that may have been sent, no command is executed that was ever seen; unknown
+ * outcomes are reported as unknown. `now` is Unix ms. Disk errors are thrown.
  */
 export function repair(target: Database, salvaged: Salvaged, now: number): Repairs {
   return target.transaction(() => repairAll(new Repair(target, salvaged, now)))();
@@ -81,7 +81,7 @@ function refuseUsedLinks(repair: Repair): void {
   repair.run("INSERT OR REPLACE INTO meta (key, value) VALUES ('used_links_floor', ?)", String(repair.now));
 }
 
-/** Nothing goes out where somebody may have stopped it: only a person can say that there was no pause. */
+/** Nothing is sent if it may have been paused: only the operator knows that there was no pause. */
 function pauseIfLost(repair: Repair): boolean {
   if (!repair.isDamaged('pauses')) return false;
   repair.run(

@@ -66,7 +66,7 @@ function parse(text: string): unknown {
   }
 }
 
-/** What a person is told: which tables lost something, and which scheduled texts are gone, by name. */
+/** The report for people: which tables lost something, and the names of the lost scheduled texts. */
 export function describeLosses({
   tables,
   schedules,

@@ -8,7 +8,7 @@ interface Column {
   isRequired: boolean;
 }
 
-/** How a table's records are laid out: its columns in the order of a record. */
+/** The layout of a table's records: its columns in the order of a record. */
 export interface TableShape {
   table: string;
   columns: readonly Column[];

@@ -8,18 +8,18 @@ const LITTLE_ENDIAN = 0x377f0682;
 const BIG_ENDIAN = 0x377f0683;
 
 /**
- * What a write-ahead log holds, also behind a damaged stretch (sqlite.org/fileformat2.html#walformat). `damaged`: commits
- * were written behind something that cannot be read, so that SQLite, which stops there, would go on with an older state
- * and not say so. A log that was only cut off while its last commit was written is not damaged, nor is one in which
- * commits failed (a full disk): what each wrote is overwritten in part by the next one.
+ * The contents of a write-ahead log, also after a damaged section (sqlite.org/fileformat2.html#walformat). `damaged`:
+ * commits were written after something that cannot be read, so SQLite, which stops there, would continue with an older
+ * state without an error. A log that was only cut off while its last commit was written is not damaged, nor is one in
+ * which commits failed (a full disk): what each wrote is overwritten in part by the next one.
  */
 export interface WalFrames {
   damaged: boolean;
-  /** Where in the file the newest image of each page lies. */
+  /** The position in the file of the newest image of each page. */
   offsets: Map<number, number>;
   /** Pages of which a newer image than any that can be read was there. */
   lost: Set<number>;
-  /** It cannot be told which pages were changed by what is damaged. */
+  /** It is not known which pages the damaged part changed. */
   isUncertain: boolean;
 }
 
@@ -37,7 +37,7 @@ interface Frame {
 type Slot = Frame | 'unwritten' | 'unreadable';
 
 interface Log {
-  /** What tells the frames of this generation of the log; undefined where its header cannot be read. */
+  /** What identifies the frames of this generation of the log; undefined if its header cannot be read. */
   salts: Buffer | undefined;
   slots: readonly Slot[];
 }
@@ -80,7 +80,7 @@ function readLog(file: number, size: number, pageSize: number, index: Index | un
     readSync(file, frame, 0, frame.length, at);
     const own = frame.subarray(8, 16);
     salts ??= Buffer.from(own);
-    // From here on it can be told again what belongs to the commit that the index names.
+    // From here on it is known again what belongs to the commit that the index names.
     if (hasHeader && slots.length === index?.frames && index.salts.equals(salts)) sum = index.sum;
     if (!own.equals(salts)) {
       slots.push(isEarlier(own, salts, generations) ? 'unwritten' : 'unreadable');
@@ -103,8 +103,8 @@ function readLog(file: number, size: number, pageSize: number, index: Index | un
 }
 
 /**
- * Whether a block that was never written to the disk may have left these salts: nothing, or those of one of so many generations before, whose
- * first salt was less by one each. Where a frame lies across two blocks, one of them may be new.
+ * Whether a block that was never written to the disk may have left these salts: nothing, or those of one of so many
+ * generations before, whose first salt was less by one each. If a frame spans two blocks, one of them may be new.
  */
 function isEarlier(salts: Buffer, now: Buffer, generations: number): boolean {
   const first = salts.readUInt32BE(0);
@@ -141,10 +141,11 @@ function isFrame(slot: Slot | undefined): slot is Frame {
 }
 
 /**
- * The last commit that was written behind the slot at `end`; -1: none. A transaction is begun only when the one before is on the disk, so
- * a power cut costs blocks of the last one and of no other. One that failed may have written all of its frames: the next one begins where it
- * had begun, and what it does not reach stays behind it, from a frame whose checksum does not fit up to the one commit. So each such break
- * has one commit behind it, before the next break; whoever has a second one was written on. Neither leaves what is unreadable.
+ * The last commit that was written behind the slot at `end`; -1: none. A transaction is begun only when the one before
+ * is on the disk, so a power cut costs blocks of the last one and of no other. One that failed may have written all of
+ * its frames: the next one begins where it had begun, and the rest remains after it, from a frame whose checksum does
+ * not match up to the one commit. So each such break is followed by one commit before the next break; a second commit
+ * means that writing continued. Neither leaves unreadable data.
  */
 function lastWrittenBehind(slots: readonly Slot[], end: number, hasHeader: boolean): number {
   let last = -1;
@@ -169,8 +170,9 @@ interface Index {
 }
 
 /**
- * Reads the index of a store's log (sqlite.org/walformat.html, "The WAL-Index Header"), which lies in memory that outlives a killed process,
- * and is written once the commit is on the disk. Undefined where there is none, or it names no commit.
+ * Reads the index of a store's log (sqlite.org/walformat.html, "The WAL-Index Header"), which is in memory that
+ * survives a killed process, and is written once the commit is on the disk. Undefined if there is none, or it names no
+ * commit.
  */
 function readIndex(path: string): Index | undefined {
   if (!existsSync(path)) return undefined;

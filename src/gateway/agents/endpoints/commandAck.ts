@@ -7,7 +7,7 @@ import type { Endpoint } from './endpoint.js';
 
 /**
  * POST /edge/command/ack, and under its older name /edge/ack_command: one ack. Harmless to repeat, in any order; the
- * JSON reply is what tells the agent that it was read.
+ * JSON reply confirms to the agent that it was read.
  */
 export function commandAck(channel: Channel): Endpoint {
   return {

@@ -20,7 +20,7 @@ export interface EndpointContext {
   readonly load: LoadGate;
   /** Frame types beyond the documents that we read. */
   readonly accepts: readonly string[];
-  /** Whether the secret itself is taken for a token. */
+  /** Whether the secret itself is accepted as a token. */
   readonly plainSecrets: boolean;
   /** How wrong credentials are answered on the socket: by a close code after the upgrade, or by 401 and 403 instead of it. */
   readonly refuseBy: 'close' | 'status';
@@ -50,7 +50,7 @@ export interface Call {
  */
 export interface Endpoint {
   method: 'GET' | 'POST';
-  /** What it is of where there is too much; it is let in always unless given. */
+  /** Its class under overload; without one it is always admitted. */
   load?: LoadKind;
   /** What its body is; JSON unless given. */
   takes?: 'form';

@@ -25,7 +25,7 @@ const formSchema = z.object({
 
 /**
  * POST /photo/upload: a file of an incoming message, as a form. Harmless to repeat: the idempotency key is
- * `attachment_guid`. The JSON reply is what tells the agent that it arrived.
+ * `attachment_guid`. The JSON reply confirms to the agent that it arrived.
  */
 export const photoUpload: Endpoint = {
   method: 'POST',

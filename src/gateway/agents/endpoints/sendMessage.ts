@@ -31,9 +31,9 @@ export const sendSchema = z
   });
 
 /**
- * POST /api/send-message: has an agent send a text, now or at `send_at`. Instant where the agent's socket is up, else
- * queued; `delivery` says which. Not for agents: it takes the admin key, because it can text anybody. A caller that may
- * repeat itself gives a `command_id`.
+ * POST /api/send-message: sends a text through an agent, now or at `send_at`. Immediate if the agent's socket is up,
+ * else queued; `delivery` says which. Not for agents: it requires the admin key, because it can text anyone. A caller
+ * that may repeat the request sets a `command_id`.
  */
 export const sendMessage: Endpoint = {
   method: 'POST',

@@ -40,7 +40,7 @@ export function postMessage(
   return run.post('/edge/message', body, { headers, ...(credentials && { credentials }) });
 }
 
-/** The form of an upload, with an image of one dot. */
+/** The form of an upload, with an image of one pixel. */
 export function picture(run: ConformanceRun): FormData {
   const { agent, person } = run.target;
   const form = new FormData();
