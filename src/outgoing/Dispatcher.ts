@@ -4,26 +4,17 @@ import type { AttemptResult, MessageSender, SendRecord, SendTarget, SentRows } f
 import { orderOf } from '../store/cursor.js';
 import { diskFault } from '../store/diskFault.js';
 import type { Store } from '../store/Store.js';
-import { rowWatchedMs, sendTrace } from '../store/sendRecord.js';
+import { sendTrace } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { randomHex } from '../system/random.js';
+import { type Attempt, AttemptEnds } from './AttemptEnds.js';
 import type { ConversationQueues, NextSend } from './ConversationQueues.js';
 import { saidMeanwhile } from './DuplicatePairing.js';
 import { MachineGate, type NewRecipients, type Pace } from './limits.js';
 import type { OutcomeRecorder } from './OutcomeRecorder.js';
 import { notDelivered, outcomeOf } from './OutcomeRecorder.js';
-import { retryOf } from './retryPolicy.js';
-import { knownRows, matchRows, type UndecidedTexts } from './SendVerifier.js';
+import type { UndecidedTexts } from './SendVerifier.js';
 import { type Evidence, isReply, type SentEvidence } from './SentEvidence.js';
-
-interface Attempt {
-  send: SendRecord;
-  tag: string;
-  form: SendTarget['form'];
-  /** The form is the best one that there is. */
-  isBest: boolean;
-  formCount: number;
-}
 
 type RowPosition = NonNullable<ReturnType<SentRows['position']>>;
 
@@ -68,6 +59,7 @@ export class Dispatcher {
   /** What keeps every text from its beginning. */
   private held: Promise<unknown> | undefined;
   private readonly machine: MachineGate;
+  private readonly ends: AttemptEnds;
   /** Since when (Unix ms) texts wait because chat.db does not show whether they were sent, by their seq. */
   private readonly unsettled = new Map<number, number>();
   private readonly startListeners: StartListener[] = [];
@@ -85,6 +77,7 @@ export class Dispatcher {
     private readonly attemptEnded: () => void,
   ) {
     this.machine = new MachineGate(clock);
+    this.ends = new AttemptEnds(store, lanes, rows, settlement, clock, log, this.machine);
     store.onRollback(() => {
       this.reread();
       // In no write: the one that failed may be tried again by then, without this text.
@@ -240,8 +233,8 @@ export class Dispatcher {
       this.settlement.settle(send, { kind: 'failed', errorCode: 'send_refused', message });
       return false;
     }
-    if (this.hasRow(send)) {
-      this.awaitRow(send, null);
+    if (this.ends.hasRow(send)) {
+      this.ends.awaitRow(send, null);
       this.store.afterCommit(() => this.attemptEnded());
       return false;
     }
@@ -354,7 +347,7 @@ export class Dispatcher {
     this.store.sends.begin(send.seq, { tag: tagOf(send), ...placeOf(send, { ...position, rowId }) });
     this.evidence.takeUp(send);
     this.noteBegun(send);
-    this.endAttempt(send, BEGUN);
+    this.ends.endAttempt(send, BEGUN);
     this.store.afterCommit(() => this.attemptEnded());
   }
 
@@ -386,13 +379,6 @@ export class Dispatcher {
     this.limits.newRecipients.note(conversation, hasChat);
   }
 
-  /** Inside a write: which form to begin with next time. The best one needs no note. */
-  private learn({ send: { conversation }, form, isBest }: Attempt): void {
-    if (!isBest) this.store.targetForms.set(conversation, form);
-    else if (this.store.targetForms.get(conversation) !== undefined)
-      this.store.targetForms.forget(conversation);
-  }
-
   private ended(attempt: Attempt, result: AttemptResult): void {
     this.machine.note(result);
     if (this.machine.failures > 0) this.limits.pace.takeBack(attempt.send.conversation);
@@ -418,7 +404,7 @@ export class Dispatcher {
   private isEndStored(attempt: Attempt, result: AttemptResult): boolean {
     const conclude = () => {
       this.current = undefined;
-      this.conclude(attempt, result);
+      this.ends.conclude(attempt, result);
     };
     try {
       return this.store.tryWrite(() => {
@@ -431,78 +417,6 @@ export class Dispatcher {
       if (!this.store.tryEach([attempt], conclude, (_, fault) => void faults.push(fault))) return false;
       return faults.every((fault) => this.setAside(attempt.send, fault));
     }
-  }
-
-  /** Inside a write: what the ledger says after an attempt. */
-  private conclude(attempt: Attempt, result: AttemptResult): void {
-    const { formCount } = attempt;
-    const send = this.store.sends.get(attempt.send.seq);
-    if (send === undefined) return;
-    if (result.kind === 'accepted') this.learn(attempt);
-    if (result.kind === 'notStarted' && !this.hasRow(send)) this.retryOrFail(send, result, formCount);
-    else if (send.afterRow !== null) {
-      this.awaitRow(send, result);
-      this.proveAtOnce(send);
-    } else if (result.kind === 'accepted') {
-      this.settlement.settle(send, {
-        kind: 'sent',
-        confirmed: false,
-        guid: null,
-        service: null,
-        late: false,
-      });
-    } else this.settlement.settle(send, { kind: 'unknown', message: result.message });
-  }
-
-  /** Whether chat.db already has the row of a text, or one that may become it, whatever osascript says of it. */
-  private hasRow(send: SendRecord): boolean {
-    if (send.afterRow === null) return false;
-    const { proofs, undecided } = matchRows([send], this.rows, knownRows(this.store), this.clock.now());
-    return proofs.has(send.seq) || undecided.has(send.seq);
-  }
-
-  /**
-   * Inside the write that stores the end of an attempt: its row is there already, so that its outcome is stored with it. A row that others
-   * may have a claim to, or that says that it failed, is left to the verifier.
-   */
-  private proveAtOnce({ seq, conversation }: SendRecord): void {
-    const { sends } = this.store;
-    const watched = sends.watched().filter((other) => other.conversation === conversation);
-    const send = watched.find((one) => one.seq === seq);
-    if (send === undefined || watched.length > 1) return;
-    const row = matchRows([send], this.rows, knownRows(this.store), this.clock.now()).proofs.get(seq);
-    if (row === undefined || row.error !== 0) return;
-    const { guid, service } = row;
-    this.settlement.settle(send, { kind: 'sent', confirmed: true, guid, service, late: false });
-  }
-
-  private awaitRow(send: SendRecord, result: AttemptResult | null): void {
-    this.endAttempt(send, result?.kind === 'unknown' ? result.message : null);
-  }
-
-  private endAttempt(send: SendRecord, why: string | null): void {
-    const doubt = why === null ? null : { errorCode: 'outcome_unknown', error: why };
-    this.store.sends.ended(send.seq, this.clock.now() + rowWatchedMs(send), doubt);
-    this.lanes.changed(send.conversation);
-  }
-
-  private retryOrFail(
-    send: SendRecord,
-    result: Extract<AttemptResult, { kind: 'notStarted' }>,
-    formCount: number,
-  ): void {
-    const { errorCode, message } = result;
-    const retry = retryOf(send, result, formCount, this.machine.failures);
-    if (retry.kind === 'final') {
-      this.log.error('A text could not be sent', { ...sendTrace(send), code: errorCode });
-      this.settlement.settle(send, { kind: 'failed', errorCode, message });
-      return;
-    }
-    const { form, attempts } = retry;
-    const notBefore = retry.delayMs === 0 ? 0 : this.lanes.putOff(retry.delayMs);
-    this.store.sends.requeue(send.seq, { form, attempts, notBefore, errorCode, error: message });
-    this.lanes.changed(send.conversation);
-    this.log.warn('A text was not started; will retry', { ...sendTrace(send), code: errorCode });
   }
 
   private arm(next: { kind: 'later'; inMs: number } | { kind: 'none' } | { kind: 'now' }): void {

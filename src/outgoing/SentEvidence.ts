@@ -1,22 +1,11 @@
-import type { RowPlace, RowsWithin, SendRecord, SentRow, SentRows } from '../model/sending.js';
+import type { SendRecord, SentRow, SentRows } from '../model/sending.js';
 import { kinshipOf } from '../store/cursor.js';
-import { type GapRow, type LedgerGap, newestRowOf } from '../store/ledgerGap.js';
+import type { LedgerGap } from '../store/ledgerGap.js';
 import type { RecordedAnswer } from '../store/lineage.js';
 import type { Store } from '../store/Store.js';
 import type { GoneOut, WantedSince, WantedText } from '../store/sendRecord.js';
-import { isFileOf, isNamedLike, knownRows } from './SendVerifier.js';
-import { SettledRows } from './SettledRows.js';
-
-/**
- * The cause of a text. `row`: after this row of chat.db, the message that it answers. `time`: not before then
- * (Unix ms): the command was created, the schedule fell due, the message was written. `copied`: not before
- * then, and in front of this row, which iCloud wrote again after the answer to it. `unknown`: a command
- * without a time.
- */
-type Cause =
-  | { kind: 'row' | 'copied'; rowId: number; at: number }
-  | { kind: 'time'; at: number }
-  | { kind: 'unknown' };
+import { type Cause, GapRows, LOOK_BACK_MS } from './GapRows.js';
+import { isFileOf, isNamedLike } from './SendVerifier.js';
 
 /**
  * What chat.db shows of a text whose record the ledger may have lost. `none`: it was not sent. `sent`: this
@@ -39,8 +28,6 @@ export type Evidence =
 const CLOCKS_APART_MS = 2_000;
 /** A message is dated by its sender's clock, which may be this much ahead, in ms; its row shows the order. */
 const SENDER_AHEAD_MS = 86_400_000;
-/** Of such a command rows are not read further back, in ms. */
-const LOOK_BACK_MS = 86_400_000;
 /** How long after its date a row may still settle that chat.db does not show as sent, in ms. */
 const SETTLES_WITHIN_MS = 180_000;
 
@@ -86,7 +73,7 @@ function isAfter(cause: Cause, { rowId, sentAt }: SentRow): boolean {
  * being sent.
  */
 export class SentEvidence {
-  private readonly settled = new SettledRows();
+  private readonly gapRows: GapRows;
 
   constructor(
     private readonly store: Store,
@@ -96,8 +83,7 @@ export class SentEvidence {
     /** What our clock shows when the backend's shows this (Unix ms); the earliest that it may be while that is not certain. */
     private readonly ownTime: (backendTime: number) => number = (time) => time,
   ) {
-    // A group has another name from now on, and so have the rows of it.
-    store.onRekeyed(() => this.settled.forget());
+    this.gapRows = new GapRows(store, rows);
   }
 
   /** Called right before a text is sent for the first time. */
@@ -176,7 +162,7 @@ export class SentEvidence {
   private foundSince(send: SendRecord, cause: Cause, gap: LedgerGap): Evidence {
     const mayBeOfGap = mayBeFrom(gap, cause);
     if (!mayBeOfGap && send.seq > gap.knownSends) return NONE;
-    const rows = this.rowsInGap(send, cause, gap);
+    const rows = this.gapRows.inGap(send, cause, gap);
     if (rows === undefined) return { kind: 'unsettled' };
     const candidates = rows.filter((candidate) => isAfter(cause, candidate));
     const found = candidates.filter((candidate) => candidate.isUndecided !== true);
@@ -202,9 +188,10 @@ export class SentEvidence {
     if (open.some((candidate) => this.maySettle(candidate))) return { kind: 'unsettled' };
     if (open.length > 0) return { kind: 'doubtful' };
     const misdated = rows.filter((other) => !isAfter(cause, other) && this.isOf(send, other));
-    const byGuid = misdated.find(({ guid }) => this.mayBeOf(send.seq, guid) === 'surely');
+    const byGuid = misdated.find(({ guid }) => this.gapRows.mayBeOf(send.seq, guid) === 'surely');
     if (byGuid !== undefined && byGuid.isUndecided !== true) return { kind: 'sent', row: byGuid };
-    if (misdated.some(({ guid }) => this.mayBeOf(send.seq, guid) !== 'no')) return { kind: 'doubtful' };
+    if (misdated.some(({ guid }) => this.gapRows.mayBeOf(send.seq, guid) !== 'no'))
+      return { kind: 'doubtful' };
     if (!mayBeOfGap) return NONE;
     if (isBegun) return { kind: 'begun', firstRow: null };
     if (this.isAnswered(send, found, gap)) return { kind: 'answered' };
@@ -218,7 +205,7 @@ export class SentEvidence {
   private isFirst(send: SendRecord, row: SentRow, found: readonly SentRow[], cause: Cause, gap: LedgerGap) {
     if (!this.isMisplaced(row, cause, gap))
       return !found.some((other) => isDatedBefore(other, row, cause) && this.isOf(send, other));
-    return this.mayBeOf(send.seq, row.guid) === 'surely';
+    return this.gapRows.mayBeOf(send.seq, row.guid) === 'surely';
   }
 
   /**
@@ -234,7 +221,9 @@ export class SentEvidence {
   /** Such a row that was not there when the gap was found: iCloud has written it since. */
   private isBrought({ seq }: SendRecord, row: SentRow, cause: Cause, gap: LedgerGap): boolean {
     if (row.isUndecided === true || !this.isMisplaced(row, cause, gap)) return false;
-    return this.mayBeOf(seq, row.guid) === 'no' && (gap.untilRow === null || row.rowId > gap.untilRow);
+    return (
+      this.gapRows.mayBeOf(seq, row.guid) === 'no' && (gap.untilRow === null || row.rowId > gap.untilRow)
+    );
   }
 
   /**
@@ -274,11 +263,11 @@ export class SentEvidence {
       text,
       file: null,
     };
-    const rows = this.rowsInGap(wanted, cause, gap);
+    const rows = this.gapRows.inGap(wanted, cause, gap);
     if (rows === undefined) return 'unreadable';
     if (this.store.lineage.isBegun(wanted, isOfTime(cause))) return 'maybe';
     const kin = rows.filter((row) => kinshipOf({ text, file: null }, row, normalise) === 'whole');
-    return kin.some((row) => isAfter(cause, row) || this.mayBeOf(Infinity, row.guid) !== 'no')
+    return kin.some((row) => isAfter(cause, row) || this.gapRows.mayBeOf(Infinity, row.guid) !== 'no')
       ? 'maybe'
       : 'no';
   }
@@ -325,140 +314,8 @@ export class SentEvidence {
     return made === null ? undefined : { kind: 'time', at: this.ownTime(made) - CLOCKS_APART_MS };
   }
 
-  /**
-   * Whether a row that was noted when the gap was found may belong to a text, whatever its date. `surely`:
-   * the store had the text before it knew the row, which is better evidence than any clock. `perhaps`: the
-   * clock was behind in the gap.
-   */
-  private mayBeOf(seq: number, guid: string): 'surely' | 'perhaps' | 'no' {
-    const { lineage } = this.store;
-    const noted = lineage.gapRow(guid);
-    if (noted === undefined) return 'no';
-    if (seq <= noted.knownSends) return 'surely';
-    return lineage.wasClockBehind() ? 'perhaps' : 'no';
-  }
-
-  /**
-   * Rows of the gap in a conversation that prove nothing else, the oldest first: by their positions, or by
-   * their dates if ROWIDs were reassigned; noted rows by their guids, whatever their dates. Undefined while
-   * chat.db cannot be read, or has not been readable since the gap was found.
-   */
-  private rowsInGap(
-    send: Pick<SendRecord, 'seq' | 'conversation' | 'text' | 'file'>,
-    cause: Cause,
-    gap: LedgerGap,
-  ): readonly SentRow[] | undefined {
-    const { seq, conversation } = send;
-    const { lineage } = this.store;
-    const position = this.rows.position();
-    if (position === undefined || !gap.areRowsNoted) return undefined;
-    const comesUntil = lineage.rowComesUntil(send) ?? gap.until;
-    const until = Math.max(gap.until, comesUntil);
-    const isInTime = (row: SentRow) =>
-      lineage.isInGap(row, position) ||
-      (row.sentAt !== null && row.sentAt > gap.until && row.sentAt <= comesUntil);
-    this.settled.keepWhile(`${position.generation} ${position.movedAt}`);
-    // Rows sent since the gap are not part of it, and are not read; otherwise each text would cost more than
-    // the one before.
-    const within = { until, untilRow: newestRowOf(gap, position) };
-    const here = this.rowsSince(seq, cause, within).filter((row) => isIn(conversation, row));
-    return this.unclaimed(here.filter(isInTime), here);
-  }
-
-  /**
-   * Those of these rows that prove no other text, directly or as rows that iCloud wrote again. `here`: rows
-   * of the same conversation.
-   */
-  private unclaimed(rows: readonly SentRow[], here: readonly SentRow[]): readonly SentRow[] {
-    const known = knownRows(this.store);
-    const open = rows.filter(
-      ({ guid, isUndecided }) => !known.isClaimed(guid) && !(isUndecided === true && known.isPersons(guid)),
-    );
-    const times = [...new Set(open.flatMap(({ sentAt }) => sentAt ?? []))];
-    if (times.length === 0) return open;
-    const byTime = new Map<number | null, SentRow[]>();
-    for (const other of [...here, ...this.rows.datedAt(times)])
-      byTime.set(other.sentAt, [...(byTime.get(other.sentAt) ?? []), other]);
-    const isProof = (row: SentRow, other: SentRow) =>
-      other.guid !== row.guid && this.isCopy(row, other) && known.isClaimed(other.guid);
-    return open.filter((row) => !(byTime.get(row.sentAt) ?? []).some((other) => isProof(row, other)));
-  }
-
-  private rowsSince(seq: number, cause: Cause, within: RowsWithin): readonly SentRow[] {
-    if (cause.kind === 'row') return this.behind(cause.rowId, within);
-    const rows = this.dated(seq, cause, within);
-    if (this.rows.position()?.movedAt !== null) return rows;
-    // Their positions show their order better than any clock.
-    const inOrder = rows.toSorted((a, b) => a.rowId - b.rowId);
-    return cause.kind === 'copied' ? inOrder.filter(({ rowId }) => rowId < cause.rowId) : inOrder;
-  }
-
-  private dated(seq: number, cause: Exclude<Cause, { kind: 'row' }>, within: RowsWithin): readonly SentRow[] {
-    const { until } = within;
-    const rows = this.since(cause.kind === 'unknown' ? until - LOOK_BACK_MS : cause.at, within);
-    const isOutside = ({ sentAt }: { sentAt: number | null }) => sentAt === null || sentAt > until;
-    // Whatever its date was when it was noted: Messages may have changed it.
-    const noted = this.notedBeside(
-      rows,
-      (before, now) => isOutside(before) || isOutside(now) || this.mayBeOf(seq, now.guid) !== 'no',
-    );
-    return [...rows, ...noted].toSorted((a, b) => (a.sentAt ?? 0) - (b.sentAt ?? 0));
-  }
-
-  /** The rows that were noted when a gap was found, as they stand now, by their places: without these and those that are gone. */
-  private notedBeside(
-    rows: readonly SentRow[],
-    isWanted: (before: GapRow, now: RowPlace) => boolean,
-  ): readonly SentRow[] {
-    const { lineage } = this.store;
-    const read = new Set(rows.map(({ guid }) => guid));
-    const others = lineage.gapRows().flatMap(({ guid }) => (read.has(guid) ? [] : guid));
-    const wanted = this.rows.placesOf(others).filter((now) => {
-      const before = lineage.gapRow(now.guid);
-      return before !== undefined && isWanted(before, now);
-    });
-    const settled = wanted.flatMap((now) => this.settled.get(now) ?? []);
-    const known = new Set(settled.map(({ guid }) => guid));
-    const found = this.rows.named(wanted.flatMap(({ guid }) => (known.has(guid) ? [] : guid)));
-    for (const row of found) this.settled.add(row);
-    return [...settled, ...found].toSorted((a, b) => a.rowId - b.rowId);
-  }
-
-  /** iCloud writes a row again with its date and words, under another guid. */
-  private isCopy(row: SentRow, proof: SentRow): boolean {
-    if (row.sentAt === null || row.sentAt !== proof.sentAt || row.conversation !== proof.conversation)
-      return false;
-    return this.rows.normalise(row.text) === this.rows.normalise(proof.text);
-  }
-
   private maySettle({ sentAt }: SentRow): boolean {
     return Math.abs(this.now() - (sentAt ?? 0)) < SETTLES_WITHIN_MS;
-  }
-
-  /** Outgoing rows of then (Unix ms) and later, by their dates, read in as many pieces as they come in. */
-  private since(from: number, within: RowsWithin): readonly SentRow[] {
-    const found = new Map<string, SentRow>();
-    for (let since = from; ; ) {
-      const rows = this.rows.since(since, within).filter(({ guid }) => !found.has(guid));
-      for (const row of rows) found.set(row.guid, row);
-      const last = rows.at(-1)?.sentAt ?? null;
-      if (last === null) break;
-      since = last;
-    }
-    return [...found.values()];
-  }
-
-  /**
-   * Outgoing rows after this one, in order, read in pages; together with noted rows that are further away.
-   */
-  private behind(rowId: number, within: RowsWithin): readonly SentRow[] {
-    const found: SentRow[] = [];
-    for (let rows = this.rows.after(rowId, within); rows.length > 0; ) {
-      found.push(...rows);
-      rows = this.rows.after(rows.at(-1)?.rowId ?? Number.MAX_SAFE_INTEGER, within);
-    }
-    const noted = this.notedBeside(found, (_, now) => now.rowId > rowId);
-    return noted.length === 0 ? found : [...found, ...noted].toSorted((a, b) => a.rowId - b.rowId);
   }
 
   private isOf(send: SendRecord, row: SentRow): boolean {
@@ -540,11 +397,6 @@ function isOlder(before: Evidence, { sentAt }: SentRow, { at }: { at: number }):
   if (sentAt === null) return false;
   if (before.kind === 'sent') return before.row.sentAt !== null && before.row.sentAt < sentAt;
   return (before.kind === 'unsettled' || before.kind === 'doubtful') && sentAt >= at;
-}
-
-/** The chat of a row that is just being written may come after its text. */
-function isIn(conversation: string, row: SentRow): boolean {
-  return row.conversation === conversation || (row.isUndecided === true && row.conversation === null);
 }
 
 /** The message that a text answers, or is assumed to. */
