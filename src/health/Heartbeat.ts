@@ -21,9 +21,9 @@ interface HeartbeatOptions {
 }
 
 /**
- * Fetches a URL again and again while the agent is healthy, so that whoever watches it hears when the agent, its Mac or its
- * network is gone: silence is the alarm. A failure is told once, and once when it is over. The path of the URL is often
- * secret and is never logged.
+ * Requests a URL regularly while the agent is healthy, so that a monitoring service notices when the agent, its Mac or
+ * its network is down: missing requests are the alarm. A failure is logged once, and once when it is over. The path of
+ * the URL is often secret and is never logged.
  */
 export class Heartbeat {
   private timer: Timer | undefined;

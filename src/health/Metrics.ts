@@ -105,7 +105,7 @@ export class Metrics {
     return this.registry.contentType;
   }
 
-  /** Everything, as of now. The event-loop figures are of the time since the last call. */
+  /** All current metrics. The event-loop figures cover the time since the last call. */
   async text(): Promise<string> {
     const now = this.readNow();
     try {
@@ -120,7 +120,7 @@ export class Metrics {
     this.registry.clear();
   }
 
-  /** Made anew each time, so that no value stays of something that is over. */
+  /** Created each time, so that no outdated value remains. */
   private readNow(): Registry {
     const reading = this.read();
     const registry = new Registry();

@@ -34,7 +34,7 @@ const WAITING = {
 } as const;
 type MachineWork = keyof typeof WAITING;
 
-/** What was not tried for so long may be possible again: nobody knows. */
+/** After this long without a try, the fault may be over: it is not known. */
 const EVIDENCE_LASTS_MS = 3_600_000;
 
 interface Fault extends Problem<number, LastingCode> {
@@ -43,9 +43,10 @@ interface Fault extends Problem<number, LastingCode> {
 }
 
 /**
- * Whether texts and files get out of this machine at all, by how attempts end. A fault of this machine is over with the
- * first attempt of the same work that gets past it; any other lasting fault with the first text that gets through. An hour after
- * the last attempt it is over too, as nobody knows any more; but for a permission that macOS denied, which only a person gives.
+ * Whether texts and files can be sent from this machine at all, by the results of attempts. A fault of this machine
+ * ends with the first attempt of the same work that is not stopped by it; any other lasting fault with the first text
+ * that is sent. An hour after the last attempt it ends too, because it is no longer known; except for a permission that
+ * macOS denied, which only a person can grant.
  */
 export class SendHealth {
   private current: Fault | undefined;

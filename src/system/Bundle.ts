@@ -11,7 +11,7 @@ declare global {
   }
 }
 
-/** A module as V8 has compiled it. It may run again and again, each time anew. */
+/** A module compiled by V8. It may run several times, each time as a new module. */
 interface Compiled {
   readonly script: Script;
   readonly text: string;
@@ -30,11 +30,10 @@ type Wrapped = (
 const HEADER_BYTES = 8;
 
 /**
- * The programs that scripts/bundle.mjs made, with the code that V8 once compiled them to: a start that finds it compiles next to
- * nothing. Code is used only for the very source, Node and V8 flags that it was made with. V8 itself compares no more than the
- * length of the source, and crashes on code that is damaged; that is why the source is kept with it, and the code twice. (Comparing
- * costs less than a checksum, and needs nothing that Node would have to load.) Without code, or with code that does not fit, V8
- * compiles as ever.
+ * The programs that scripts/bundle.mjs made, with the code that V8 once compiled them to: a start that finds it
+ * compiles next to nothing. Code is used only with exactly the same source, Node and V8 flags. V8 itself compares only
+ * the length of the source, and crashes on damaged code; so the source is stored with it, and the code twice.
+ * (Comparing costs less than a checksum, and needs no other module.) Without matching code, V8 compiles as usual.
  */
 export class Bundle {
   private readonly codeDirectory: string;
@@ -77,7 +76,7 @@ export class Bundle {
       header.writeUInt32LE(code.length, 4);
       const path = join(this.codeDirectory, name);
       mkdirSync(join(path, '..'), { recursive: true });
-      // Whoever starts meanwhile finds the old code or the new.
+      // A process that starts meanwhile finds either the old or the new code.
       writeFileSync(`${path}.${process.pid}`, Buffer.concat([header, source, code, code]));
       renameSync(`${path}.${process.pid}`, path);
     }

@@ -20,7 +20,7 @@ export type CircuitState =
     };
 
 export type CircuitEvent =
-  /** A request goes out. `chance` is in [0, 1). */
+  /** A request is sent. `chance` is in [0, 1). */
   | { readonly type: 'began'; readonly at: number; readonly chance: number }
   /** One was taken, whatever the answer said. */
   | { readonly type: 'taken' }
@@ -127,8 +127,8 @@ interface CircuitOptions {
 const USUAL_WAITS: CircuitWaits = { firstMs: 1_000, longestMs: 5_000 };
 
 /**
- * Drives `nextCircuit`: who has requests asks `mayBegin` before each, says `began` and how it ended, and is told when it may go on. No
- * timer runs while it is closed.
+ * Drives `nextCircuit`: a caller asks `mayBegin` before each request, reports `began` and its result, and is notified
+ * when it may continue. No timer runs while it is closed.
  */
 export class Circuit {
   private state: CircuitState = CLOSED;
@@ -158,7 +158,7 @@ export class Circuit {
     return this.waitMs() === 0;
   }
 
-  /** A request goes out; to be called before `mayBegin` is asked for the next one. */
+  /** A request is sent; to be called before `mayBegin` is asked for the next one. */
   began(): void {
     this.options.within?.began();
     const { clock, random } = this.options;
@@ -173,13 +173,13 @@ export class Circuit {
     if (wasOpen) for (const listener of this.recoveryListeners) listener();
   }
 
-  /** A request was not taken. One that this agent cut by itself shows nothing, and is not to be told. */
+  /** A request was not accepted. One that this agent cut itself shows nothing, and must not be reported. */
   failed(failure: CircuitFailure): void {
     const { clock, random } = this.options;
     this.feed({ type: 'failed', at: clock.monotonic(), chance: random(), ...failure });
   }
 
-  /** Something else shows that the other side may be back: what waits is told, and one request may go. */
+  /** Something else shows that the other side may be back: waiting callers are notified, and one request may be sent. */
   hint(): void {
     this.feed({ type: 'hint', at: this.options.clock.monotonic() });
     if (!this.isOpen) for (const listener of this.recoveryListeners) listener();
@@ -197,7 +197,7 @@ export class Circuit {
     this.recoveryListeners.push(listener);
   }
 
-  /** Nobody is told any more. Idempotent. */
+  /** No one is notified any more. Idempotent. */
   stop(): void {
     this.isStopped = true;
     this.timer?.cancel();
@@ -213,7 +213,7 @@ export class Circuit {
     this.timer = clock.after(circuitWait(this.state, clock.monotonic()), () => this.probe());
   }
 
-  /** The first that has a request takes it; by turns, so that nobody's requests wait for those of another. */
+  /** The first caller with a request takes it; by turns, so that no caller waits for another's requests. */
   private probe(): void {
     const [first, ...others] = this.probeListeners;
     for (const listener of [...this.probeListeners]) listener();

@@ -22,7 +22,7 @@ export interface WayOut {
   readonly proxy: NamedProxy | undefined;
   /** Options of every request, handshake and TLS connection to it: always verified, by the certificates that are trusted. */
   readonly tls: typeof VERIFIED_TLS & { readonly secureContext?: SecureContext };
-  /** A new agent for requests and WebSockets; whoever asks for one destroys it, or keeps no connections in it. */
+  /** A new agent for requests and WebSockets; the caller destroys it, or keeps no connections in it. */
   readonly agent: (options: AgentOptions) => HttpAgent;
 }
 
@@ -53,7 +53,7 @@ export class Outbound {
     return route;
   }
 
-  /** The options of one request to a URL, over a connection of its own. */
+  /** The options of one request to a URL, over a separate connection. */
   once(url: URL): WayOut['tls'] & { readonly agent: HttpAgent } {
     this.look();
     const { tls, agent } = this.routeTo(url);
@@ -104,7 +104,7 @@ export class Outbound {
 /** That the way through the proxy did not open: nothing has reached the host behind it. */
 class ProxyError extends Error {
   override readonly name = 'ProxyError';
-  /** Only what this machine has run out of; every other code would be taken for one of the host. */
+  /** Only missing resources of this machine; any other code would be mistaken for one of the host. */
   readonly code?: string;
 
   constructor(proxy: NamedProxy, why: string, code: string | undefined) {
@@ -117,8 +117,8 @@ type TunnelOptions = AgentOptions & WayOut['tls'];
 type ConnectArguments = Parameters<HttpsProxyAgent<string>['connect']>;
 
 /**
- * Opens each connection by CONNECT (RFC 9110 §9.3.6), so that TLS ends at the host. What the proxy answers is never taken for an
- * answer of the host, and a proxy that does not answer is given up after 10 s.
+ * Opens each connection by CONNECT (RFC 9110 §9.3.6), so that TLS ends at the host. An answer of the proxy never counts
+ * as an answer of the host, and a proxy that does not answer is given up after 10 s.
  */
 class TunnelAgent extends HttpsProxyAgent<string> {
   constructor(
@@ -187,7 +187,7 @@ function plain(text: string): string {
   }
 }
 
-/** Node's AggregateError of a name with several addresses says nothing by itself. */
+/** Node's AggregateError for a name with several addresses has no message of its own. */
 function wordsOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return wordsOf(error.errors[0]);
   return describeError(error);

@@ -15,7 +15,7 @@ export function bootId(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): strin
       platform === 'darwin' ? bySysctl(env) : readFileSync('/proc/sys/kernel/random/boot_id', 'utf8');
     return id.trim() === '' ? undefined : id.trim();
   } catch {
-    // Another system, or a sandbox: whether it was started anew is not known.
+    // Another system, or a sandbox: it is not known whether it was restarted.
     return undefined;
   }
 }

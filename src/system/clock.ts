@@ -66,7 +66,7 @@ export function sleep(clock: Clock, ms: number): Promise<void> {
   });
 }
 
-/** Wall-clock time as it would be if nobody had set the clock since now, in Unix ms. */
+/** Wall-clock time as if the clock had not been set since now, in Unix ms. */
 export function steadyNow(clock: Clock): () => number {
   const origin = clock.now() - clock.monotonic();
   return () => origin + clock.monotonic();
@@ -105,12 +105,13 @@ export class WakeDetector {
 }
 
 /**
- * Stored times (Unix ms) as they count for waits, whatever the wall clock was set to. Two rules: *what is tried again may be tried
- * early, never late* (`now` to store when it is due, `left`), and *what is given up after a time may be given up late, never early*
- * (`age`, `waited`). Within a life the monotonic clock decides; nothing tells by which clock an earlier life stored a time.
+ * Stored times (Unix ms) as they count for waits, whatever the wall clock was set to. Two rules: *what is tried again
+ * may be tried early, never late* (`now` to store when it is due, `left`), and *what is given up after a time may be
+ * given up late, never early* (`age`, `waited`). Within a run the monotonic clock decides; it is not known by which
+ * clock an earlier run stored a time.
  */
 export class SteadyTime {
-  /** Wall-clock time as it would be if nobody had set the clock since the start, in Unix ms. */
+  /** Wall-clock time as if the clock had not been set since the start, in Unix ms. */
   readonly now: () => number;
   private readonly startedAt: number;
 
@@ -125,7 +126,7 @@ export class SteadyTime {
     return left > longest ? 0 : Math.max(0, left);
   }
 
-  /** How old something of then is at least, in ms. For ages of hours and days, which go on while no agent runs. */
+  /** The minimum age of something from then, in ms. For ages of hours and days, which increase while no agent runs. */
   age(at: number): number {
     return Math.max(0, Math.min(this.clock.now(), this.now()) - at);
   }

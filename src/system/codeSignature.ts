@@ -4,12 +4,12 @@ import { type Bytes, Damaged, within } from './fileParts.js';
 export type CodeSignature =
   | { readonly kind: 'none' }
   | {
-      /** `adHoc`: nobody vouches for it; macOS knows it by its bytes alone. */
+      /** `adHoc`: without a certificate; macOS identifies it only by its bytes. */
       readonly kind: 'adHoc' | 'signed';
       readonly identifier: string;
       /** Apple's id of the developer; null of an ad hoc signature and of a certificate that is not from Apple. */
       readonly team: string | null;
-      /** Under the hardened runtime macOS refuses what no entitlement allows, without asking anybody. */
+      /** Under the hardened runtime macOS refuses everything without an entitlement, without asking. */
       readonly hardened: boolean;
       /** The entitlements that are granted: those whose value is true. */
       readonly entitlements: readonly string[];
@@ -28,7 +28,7 @@ const MOST_ENTITLEMENTS_BYTES = 64 * 1024;
 const HEAD_BYTES = 8;
 
 /**
- * Reads the SuperBlob that LC_CODE_SIGNATURE names. Whether it is valid only `codesign --verify` can tell. Throws
+ * Reads the SuperBlob that LC_CODE_SIGNATURE names. Only `codesign --verify` can check whether it is valid. Throws
  * `Damaged`. The format: <kern/cs_blobs.h> of apple-oss-distributions/xnu.
  */
 export function readSignature(bytes: Bytes, size: number): CodeSignature {

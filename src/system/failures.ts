@@ -79,8 +79,8 @@ export function isMachineCode(code: string): code is MachineCode {
 export type MachineFault = Omit<Problem<number, MachineCode>, 'since'>;
 
 /**
- * `anywhere`: nothing on this machine could have done it, whatever file was meant. `own`: it is this machine's fault
- * where the file is the agent's own; a file that somebody named may be missing or unreadable by itself.
+ * `anywhere`: a fault of this machine, for any file. `own`: a fault of this machine only if the file is the agent's
+ * own; another file may be missing or unreadable itself.
  */
 type FaultScope = 'anywhere' | 'own';
 

@@ -1,11 +1,11 @@
 /**
- * How much of anything that comes from outside is looked at. Every limit applies before the work that it bounds, and what
- * lies beyond one is cut with a mark or refused with a reason, never dropped in silence. docs/guarantees.md has the table.
+ * The limits for all input. Every limit applies before the work that it bounds, and anything over it is truncated with
+ * a mark or refused with a reason, never dropped silently. docs/guarantees.md has the table.
  */
 export const INPUT_LIMITS = {
   /** The text of a message to us, in UTF-16 units: twice what Messages lets a person type. */
   messageText: 40_000,
-  /** The same of one that went out from here: as long as any text that the agent sends (MAX_TEXT_BYTES). */
+  /** The same for a sent message: as long as any text that the agent sends (MAX_TEXT_BYTES). */
   ownText: 100_000,
   /** Texts and files of one message that are kept apart; Messages has been seen to write 20. */
   messageParts: 300,
@@ -13,7 +13,7 @@ export const INPUT_LIMITS = {
   messageTitle: 4_000,
   /** `message.attributedBody`, in bytes. */
   messageBody: 1024 * 1024,
-  /** The same of a message that is only compared with a link beside it. */
+  /** The same for a message that is only compared with a neighbouring link. */
   neighbourBody: 256 * 1024,
   /** Bodies and texts of new rows that are read from chat.db in one go, in bytes; one row is read whatever its size. */
   rowBatch: 8 * 1024 * 1024,

@@ -49,7 +49,7 @@ const OBJECT = 0x7b;
  * takes time and memory by these, up to a hundred times those of the text, and by nothing else. Takes the text in any cuts.
  */
 export class JsonPieces {
-  /** How many there are so far. What stands in texts does not count. */
+  /** The count so far, not including the contents of texts. */
   count = 0;
   private inText = false;
   private isEscaped = false;
@@ -68,7 +68,7 @@ export class JsonPieces {
   }
 }
 
-/** Whether a text is JSON of at most so many pieces, for all that can be told before parsing it. */
+/** Whether a text may be JSON with at most this many pieces, as far as that is known before parsing it. */
 export function hasAtMostPieces(text: string, most: number): boolean {
   return text.length <= most || new JsonPieces().add(text).count <= most;
 }

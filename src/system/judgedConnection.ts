@@ -22,8 +22,8 @@ export function isForbiddenLiteral(url: URL, mayReach: (address: string) => bool
 }
 
 /**
- * The options of a request by which exactly an address is connected to that was judged; or why there is none. By a proxy too: it
- * is told the address. `watch` has the last word, with the connection itself; call it with the request.
+ * The options of a request that connects only to a checked address; or why there is none. Also through a proxy, which
+ * gets the address. `watch` makes the final check, on the connection itself; call it with the request.
  */
 export async function judgedOptions(
   url: URL,
@@ -37,7 +37,7 @@ export async function judgedOptions(
   }
   const unwatched = () => undefined;
   if (proxyResolves) return { options: {}, watch: unwatched };
-  // The proxy is told the very address that was judged: what a name means to it cannot be known.
+  // The proxy gets the checked address, because it might resolve the name differently.
   const found = await judgedAddress(url.hostname.replace(/^\[|\]$/g, ''), lookup);
   return found instanceof Error ? found : { options: { hostname: found }, watch: unwatched };
 }
@@ -48,11 +48,11 @@ function watchSocket(asked: ClientRequest, mayReach: (address: string) => boolea
   });
 }
 
-/** Calls `then` once the connection of a request stands, TLS and all: what it writes from then on leaves at once. */
+/** Calls `then` once the connection of a request is established, including TLS: data written from then on is sent immediately. */
 export function onceConnected(asked: ClientRequest, then: (socket: Socket) => void): void {
   asked.on('socket', (socket) => {
     const isSecure = socket instanceof TLSSocket;
-    // One that was kept open stands already. Within a tunnel the socket of TLS is connected before its handshake.
+    // A kept-alive connection is already established. Within a tunnel the TLS socket is connected before its handshake.
     const stands = isSecure ? socket.alpnProtocol !== null : !socket.connecting;
     if (stands) then(socket);
     else socket.once(isSecure ? 'secureConnect' : 'connect', () => then(socket));

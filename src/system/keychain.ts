@@ -10,14 +10,14 @@ type KeychainAnswer =
 
 const SERVICE = 'edge-agent';
 const NO_SUCH_ENTRY = 'it has no such entry';
-/** It answers in some ms; where it waits for a dialog nobody may be there. */
+/** It answers within a few ms; if it waits for a dialog, there may be no one to answer. */
 const PATIENCE_MS = 5_000;
 /** `security -i` reads lines of so many bytes at most (SecurityTool/security.c). */
 const LONGEST_LINE = 4_000;
 
 /**
- * Reads a secret of ours from the login Keychain of this user: security(1). Whoever put it there by `security` may read it
- * by `security` without a dialog. Blocks for as long as that takes, at most 5 s.
+ * Reads a secret of ours from the login Keychain of this user: security(1). An entry created by `security` can be read
+ * by `security` without a dialog. Blocks for at most 5 s.
  */
 export function readKeychain(account: string): KeychainAnswer {
   const end = security(['find-generic-password', '-s', SERVICE, '-a', account, '-w']);

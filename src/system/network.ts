@@ -9,7 +9,7 @@ export interface NamedProxy {
   readonly isOfProcess: boolean;
 }
 
-/** What decides how connections leave this machine. A value: it is made anew when one of its sources changes. */
+/** The route of outgoing connections. An immutable value: it is replaced when one of its sources changes. */
 export interface Network {
   /** For https and wss. */
   readonly https?: NamedProxy | undefined;
@@ -35,8 +35,9 @@ export function proxyName({ url }: NamedProxy): string {
 }
 
 /**
- * Whether `NO_PROXY` has the host of a URL: a name stands for itself and all below it, with or without `.` or `*.` before it; an
- * address, or a network as `10.0.0.0/8`, for addresses; a port behind it (`host:8443`) narrows it; `*` stands for all.
+ * Whether `NO_PROXY` has the host of a URL: a name matches itself and its subdomains, with or without `.` or `*.`
+ * before it; an address, or a network such as `10.0.0.0/8`, matches addresses; a port after it (`host:8443`) restricts
+ * it; `*` matches all.
  */
 function isExempt(noProxy: string, url: URL): boolean {
   const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
@@ -51,7 +52,7 @@ function isExempt(noProxy: string, url: URL): boolean {
 
 function covers(entry: string, host: string, port: string): boolean {
   if (entry === '*') return true;
-  // Of an IPv6 address the colons are its own, unless it stands in brackets.
+  // The colons of an IPv6 address belong to it, unless it is in brackets.
   const [, name = entry, itsPort] = /^(\[.+\]|[^:]+):(\d+)$/.exec(entry) ?? [];
   if (itsPort !== undefined && itsPort !== port) return false;
   const bare = name.replace(/^\[|\]$/g, '').replace(/^\*?\./, '');

@@ -5,7 +5,7 @@ const MAY_ASK = 'com.apple.security.automation.apple-events';
 /** What belongs to macOS itself, and is there on every Mac. */
 const OF_MACOS = /^\/(?:usr\/lib|System\/Library)\//;
 
-/** The program that this Mac would start of a file: the one of its own architecture, else any. */
+/** The program in a file that this Mac would start: the one of its own architecture, else any. */
 export function sliceFor(found: MachO, architecture: string): MachOSlice | undefined {
   if (found.kind !== 'machO') return undefined;
   return found.slices.find((slice) => slice.architecture === architecture) ?? found.slices[0];
@@ -25,14 +25,14 @@ export function whyNoProgram(found: MachO): string | undefined {
   }
 }
 
-/** The libraries that a package manager brings along, and replaces under the program that needs them. */
+/** The libraries that a package manager installs, and may replace while a program needs them. */
 export function outsideLibraries({ libraries }: MachOSlice): readonly string[] {
   return libraries.filter((path) => !OF_MACOS.test(path));
 }
 
 /**
- * Whether macOS refuses what such a program sends to Messages, and asks nobody: under the hardened runtime without the
- * entitlement for Apple events, as Node's makers sign it, and without any signature (docs/macos.md).
+ * Whether macOS refuses, without asking, what such a program sends to Messages: under the hardened runtime without the
+ * entitlement for Apple events, as in the official Node, and without any signature (docs/macos.md).
  */
 export function isNeverAsked(signature: CodeSignature): boolean {
   if (signature.kind === 'none') return true;

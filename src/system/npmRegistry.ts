@@ -8,7 +8,7 @@ import type { Clock } from './clock.js';
 import type { Outbound } from './Outbound.js';
 
 const NAME = 'edge-agent';
-/** Where npm asks unless it is told otherwise (https://docs.npmjs.com/cli/v11/using-npm/config#registry). */
+/** npm's default registry (https://docs.npmjs.com/cli/v11/using-npm/config#registry). */
 const USUAL_REGISTRY = 'https://registry.npmjs.org/';
 const DEADLINE_MS = 10_000;
 /** Of the manifest of one version; ours has some kB. */
@@ -16,7 +16,7 @@ const LONGEST_BODY = 1024 * 1024;
 
 const VERSION = /^(\d{1,6})\.(\d{1,6})\.(\d{1,6})(-[0-9A-Za-z.-]{1,40})?$/;
 
-/** A package of that name with this command: another one would be somebody else's program. */
+/** A package of that name with this command; otherwise it is another program. */
 const manifestSchema = z.object({
   name: z.literal(NAME),
   version: z.string().regex(VERSION),
@@ -90,7 +90,7 @@ function setting(env: NodeJS.ProcessEnv, name: string): string | undefined {
   return found === '' ? undefined : found;
 }
 
-/** The last one counts; `${NAME}` stands for a variable. */
+/** The last one counts; `${NAME}` is replaced by a variable. */
 function inFile(path: string, env: NodeJS.ProcessEnv): string | undefined {
   let text: string;
   try {

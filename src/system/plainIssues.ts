@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 
 /**
- * What a value should have been and what was found (its kind, never the value), in plain words for who sent it. Give it to zod as the
- * `error` of a parse; the words that a schema has of its own come first.
+ * What a value should have been and what was found (its kind, never the value), in plain words for the sender. Pass it
+ * to zod as the `error` of a parse; a schema's own messages take precedence.
  */
 export function plainIssue(issue: z.core.$ZodRawIssue): string {
   const found = kindOf(issue.input);
@@ -37,7 +37,7 @@ export function kindOf(value: unknown): string {
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
-/** Each mistake with the path of its field: a key that is not known is a field as well. */
+/** Each error with the path of its field; an unknown key is a field as well. */
 export function mistakesIn({ issues }: z.ZodError): { path: PropertyKey[]; message: string }[] {
   return issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys'
@@ -46,7 +46,7 @@ export function mistakesIn({ issues }: z.ZodError): { path: PropertyKey[]; messa
   );
 }
 
-/** Every mistake of a body with the path of its field, as in `command_acks[0].command_id: expected string`. */
+/** Every error of a body with the path of its field, as in `command_acks[0].command_id: expected string`. */
 export function fieldErrors(error: z.ZodError, root = ''): string[] {
   return mistakesIn(error).map(({ path, message }) => `${fieldPath(root, path) || 'body'}: ${message}`);
 }

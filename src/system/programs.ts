@@ -6,15 +6,15 @@ import { type MachO, readMachO } from './machO.js';
 /** A directory whose executables play the programs of macOS; for tests and trials on a machine that is no Mac. */
 const STAND_INS_VARIABLE = 'STAND_IN_PROGRAMS';
 
-/** Where macOS has each program that is started beside osascript (whose path is a setting). */
+/** The paths of the macOS programs that are started, except osascript (whose path is a setting). */
 const ON_MACOS = {
   /** Keeps the Mac awake while another process lives: caffeinate(8). */
   caffeinate: '/usr/bin/caffeinate',
   /** Signs programs, and checks signatures; part of macOS, but signing needs the Command Line Tools: codesign(1). */
   codesign: '/usr/bin/codesign',
-  /** Reads preferences, such as who is logged in by itself: defaults(1). */
+  /** Reads preferences, such as automatic login: defaults(1). */
   defaults: '/usr/bin/defaults',
-  /** Tells whether the disk is encrypted: fdesetup(8). */
+  /** Shows whether the disk is encrypted: fdesetup(8). */
   fdesetup: '/usr/bin/fdesetup',
   /** Loads, starts and stops services: launchctl(1). */
   launchctl: '/bin/launchctl',
@@ -24,19 +24,19 @@ const ON_MACOS = {
   pgrep: '/usr/bin/pgrep',
   /** Checks property lists: plutil(1). */
   plutil: '/usr/bin/plutil',
-  /** Tells and sets when the Mac sleeps: pmset(1). */
+  /** Shows and sets when the Mac sleeps: pmset(1). */
   pmset: '/usr/bin/pmset',
   /** Reads and writes the Keychain: security(1). */
   security: '/usr/bin/security',
   /** Converts images: sips(1). */
   sips: '/usr/bin/sips',
-  /** Tells the version of macOS: sw_vers(1). */
+  /** Shows the version of macOS: sw_vers(1). */
   swVers: '/usr/bin/sw_vers',
   /** Removes what a file system notes of a file, such as that it was downloaded: xattr(1). */
   xattr: '/usr/bin/xattr',
 };
 
-/** Paths of programs. They are never looked for in PATH, which whoever starts the agent decides. */
+/** Paths of programs. They are never searched in PATH, which is set by whoever starts the agent. */
 export type Programs = Readonly<Record<keyof typeof ON_MACOS, string>>;
 
 /** Where each program is; `standIns` are paths of what plays some of them, for tests. */

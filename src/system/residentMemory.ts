@@ -1,8 +1,8 @@
 let lastKnown = 0;
 
 /**
- * The memory of this process in bytes. Linux tells it by a file: where none can be opened, it is what was told last,
- * so that an agent without descriptors can still say what is wrong.
+ * The memory of this process in bytes. Linux provides it as a file: if it cannot be opened, the last value is returned,
+ * so that an agent without descriptors can still report its problem.
  */
 export function residentBytes(): number {
   try {

@@ -14,7 +14,7 @@ export function splitAtSeams(joined: string): string[] {
   return joined === '' ? [] : joined.split(SEAM);
 }
 
-/** As a person reads the texts: each on lines of its own. */
+/** As a person reads the texts: each on its own lines. */
 export function seamsAsLineBreaks(joined: string): string {
   return joined.replaceAll(SEAM, '\n');
 }

@@ -49,9 +49,9 @@ function decoded(urlPath: string): string {
 }
 
 /**
- * The headers of every answer that belongs to a page of ours: nothing but its own files runs, nothing is loaded from or told to anybody
- * else, no page frames it. `socketHost`: where it opens a WebSocket, as some browsers do not count ws: as 'self'; it must have been
- * found to be of this machine.
+ * The headers of every answer of our pages: only their own files run, nothing is loaded from or sent to other hosts,
+ * and no page may frame them. `socketHost`: the host of its WebSocket, because some browsers do not treat ws: as
+ * 'self'; it must be verified to be this machine.
  */
 export function securityHeaders(socketHost?: string): Record<string, string> {
   // A policy cannot name an IPv6 address (CSP 3, host-source).

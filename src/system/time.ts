@@ -45,7 +45,7 @@ export function duration(seconds: number): string {
   return `${Math.floor(whole / 86_400)} d ${Math.floor((whole % 86_400) / 3600)} h`;
 }
 
-/** How long ago an ISO 8601 time is; `never` for null. What lies ahead (a clock was set back) counts as now. */
+/** How long ago an ISO 8601 time is; `never` for null. A time in the future (a clock was set back) counts as now. */
 export function ago(iso: string | null, now: number): string {
   return iso === null ? 'never' : `${since(iso, now)} ago`;
 }

@@ -4,8 +4,8 @@ import { environment } from './environment.js';
 
 /**
  * The certificates that are trusted, in PEM: Node's own, those of the system where Node can read them (22.15 and later,
- * nodejs.org/api/tls.html), and `more`. Undefined where Node's own are all, which it then takes by itself. The system's are read once
- * in the life of a process.
+ * nodejs.org/api/tls.html), and `more`. Undefined if there are only Node's own, which it then uses by default. The
+ * system's are read once per process.
  */
 export function trustedCertificates(more: string | undefined): string[] | undefined {
   const system = fromNode('system') ?? [];
@@ -21,14 +21,14 @@ function fromNode(store: 'default' | 'system'): string[] | undefined {
   return Array.isArray(found) ? found.filter((one) => typeof one === 'string') : [];
 }
 
-/** What Node before 22.15 trusts by itself besides, and does not tell: a list of certificates that is given takes its place. */
+/** What Node before 22.15 also trusts by default, without listing it: an explicit list replaces it. */
 function extra(): string[] {
   const path = environment().NODE_EXTRA_CA_CERTS;
   if (path === undefined || path === '') return [];
   try {
     return [readFileSync(path, 'utf8')];
   } catch {
-    // Node itself warns of it when it starts, and goes on without.
+    // Node itself warns about it when it starts, and continues without.
     return [];
   }
 }

@@ -12,7 +12,7 @@ export const VERIFIED_TLS = {
   insecureHTTPParser: false,
 } as const;
 
-/** The variable by which Node can be told not to verify certificates. */
+/** The variable that disables Node's verification of certificates. */
 export const UNVERIFIED = 'NODE_TLS_REJECT_UNAUTHORIZED';
 /** Options of Node that weaken what is spoken. A larger minimum than ours weakens nothing. */
 const WEAKENING = /^--(?:tls-min-v1\.[01]|tls-max-v1\.[01]|insecure-http-parser|security-revert(?:=.*)?)$/;

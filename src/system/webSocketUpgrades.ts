@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 /** Headers that ask for another protocol on this connection (RFC 9110, 7.8; RFC 7540, 3.2). */
 const ASKING = new Set(['upgrade', 'connection', 'http2-settings']);
 
-/** For `createServer`. Node 24.9 and later ask it; older ones have never heard of it. */
+/** For `createServer`. Used by Node 24.9 and later; ignored by older versions. */
 export const UPGRADE_OPTIONS: ServerOptions & { shouldUpgradeCallback(request: IncomingMessage): boolean } = {
   shouldUpgradeCallback: asksForWebSocket,
 };

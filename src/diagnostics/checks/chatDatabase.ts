@@ -84,7 +84,7 @@ export const schema: Check = {
 
 const DECODED_ROWS = 1000;
 
-/** Counts only: what the texts say is nobody's business. */
+/** Only counts: the texts are private. */
 export const decoding: Check = {
   id: 'chatdb-decode',
   title: 'the texts of the last 1 000 rows can be read',

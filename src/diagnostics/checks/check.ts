@@ -55,7 +55,7 @@ export interface ConfiguredBench extends CheckContext {
   readonly config: { readonly kind: 'loaded'; readonly loaded: LoadedConfig };
 }
 
-/** One assumption, put to the test. Ends by itself within a minute or so; what it throws counts as FAIL. */
+/** The test of one assumption. Ends on its own within about a minute; an exception counts as FAIL. */
 export type Check = {
   /** Named in docs/macos.md and in reports: never changed. */
   readonly id: string;

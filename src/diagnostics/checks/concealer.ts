@@ -5,8 +5,8 @@ import { maskContacts, maskHandle } from '../../logging/mask.js';
 const AGENT_ID = /\bedge_(\d{7,15})\b/g;
 
 /**
- * What makes a text fit to be shown to others: no secret, no full phone number (also where it is in an agent id or
- * stands without a plus) or e-mail address, and no name of a user in a path.
+ * Makes a text safe to share: no secret, no full phone number (also in an agent id or without a plus) or e-mail
+ * address, and no user name in a path.
  */
 export function concealer(secrets: readonly string[], homeDir: string): (text: string) => string {
   const conceal = redactor(secrets);

@@ -2,7 +2,10 @@ import { lookup } from 'node:dns/promises';
 import { isInLocalNetwork, isLoopback, proxyFor } from '../../system/network.js';
 import { type Check, fail, pass, skip, warn } from './check.js';
 
-/** macOS 15 and later keep programs that launchd starts from the local network, and let terminals through: only the agent can tell. */
+/**
+ * macOS 15 and later block programs started by launchd from the local network, but not terminals: only the agent can
+ * check it.
+ */
 export const localNetwork: Check = {
   id: 'local-network',
   title: 'the agent may reach a backend in the local network',

@@ -2,8 +2,8 @@ import type { OperatorRequest, OperatorResult } from '../../model/operatorApi.js
 import type { DaemonAnswer } from '../../operator/askDaemon.js';
 
 /**
- * Where the agent that runs writes its log: a change of `logging.file` counts after a restart only. Undefined: nobody tells,
- * and it is what the configuration says.
+ * Where the running agent writes its log: a change of `logging.file` takes effect only after a restart. Undefined: not
+ * known, and the configured file is used.
  */
 export async function logFileInForce(
   ask: (request: OperatorRequest<'config'>) => Promise<DaemonAnswer<OperatorResult<'config'>>>,

@@ -102,8 +102,8 @@ export const messagesRunning: Check = {
 };
 
 /**
- * The running agent asks macOS, which judges its process and no other, and has the dialog raised where nobody has decided yet:
- * whoever runs this is likely to be at the screen. Without an agent there is only what macOS may have noted in TCC.db.
+ * The running agent asks macOS, because the permission is that of its process, and shows the dialog if this is not
+ * decided yet: the user who runs this is probably at the screen. Without an agent there is only the entry in TCC.db.
  */
 export const automation: Check = {
   id: 'automation',
@@ -139,7 +139,7 @@ function judgeAutomation(context: CheckContext, { permission, isDialogOpen }: Au
   }
 }
 
-/** What macOS has noted in TCC.db, which nobody may read since macOS 27, and before that who has Full Disk Access. */
+/** The entry in TCC.db, which programs may not read since macOS 27, and before that only with Full Disk Access. */
 function noted(context: CheckContext): Outcome {
   // What a terminal may, or the node in it, is nothing that the agent gets.
   if (launchdProgram(context.homeDir) === undefined)

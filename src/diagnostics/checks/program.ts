@@ -48,8 +48,8 @@ export function judgeNode(path: string, version: string): Outcome {
 }
 
 /**
- * Permissions that a terminal has are not those of the agent: only the binary that launchd starts counts. What hangs on them is
- * asked of a running agent, so that this may run with any other node beside one.
+ * The permissions of a terminal are not those of the agent: only the binary that launchd starts counts. A running agent
+ * is asked about everything that depends on them, so that this may run with any other node.
  */
 export const launchdNode: Check = {
   id: 'launchd-node',

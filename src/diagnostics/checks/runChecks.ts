@@ -25,7 +25,7 @@ interface RunOptions {
   /** Takes what must not be shown out of evidence and remedies. */
   readonly conceal: (text: string) => string;
   readonly checks: readonly Check[];
-  /** Told of each finding as it comes. */
+  /** Called for each finding as it is made. */
   readonly onFinding?: (finding: Finding) => void;
 }
 

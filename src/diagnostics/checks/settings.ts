@@ -40,7 +40,7 @@ export const stateDirectory: Check = {
   },
 };
 
-/** Whether others than its owner may do anything with it. A file that has gone meanwhile is nobody's. */
+/** Whether users other than its owner have any access. A file that was removed meanwhile is ignored. */
 function isOpen(path: string): boolean {
   const stats = statSync(path, { throwIfNoEntry: false });
   return stats !== undefined && (stats.mode & 0o077) !== 0;

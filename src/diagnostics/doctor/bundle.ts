@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { create } from 'tar';
 import { describeError, EdgeError } from '../../errors.js';
 
-/** One file of a bundle. What it throws stands in the file instead. */
+/** One file of a bundle. If it throws, the file has the error instead. */
 export interface Collector {
   /** The name of the file. */
   readonly name: string;

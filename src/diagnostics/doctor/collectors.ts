@@ -17,7 +17,7 @@ import { loggedLines, tail } from './logTail.js';
 
 interface CollectorOptions {
   readonly context: CheckContext;
-  /** Undefined where not even that can be told. */
+  /** Undefined if not even that is known. */
   readonly stateDirectory: string | undefined;
   readonly report: Report;
   readonly version: string;

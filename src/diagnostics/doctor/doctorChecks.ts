@@ -23,7 +23,7 @@ import { updateCheck } from './update.js';
 interface DoctorOptions {
   /** Of the edge-agent that is installed. */
   readonly version: string;
-  /** Where the template of the LaunchAgent lies. */
+  /** The path of the LaunchAgent template. */
   readonly template: string;
   readonly backendSettings: (config: Config) => BackendSettings;
 }

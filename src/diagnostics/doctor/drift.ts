@@ -6,7 +6,7 @@ import { readLaunchAgent } from '../checks/launchAgent.js';
 import { agentProgram, realPath } from '../checks/program.js';
 import { nodeVersion } from './agentNode.js';
 
-/** Whether the agent that runs is the one that is installed: after an upgrade it goes on with what it began with. */
+/** Whether the running agent is the installed one: after an upgrade it continues with the version that it started with. */
 export function driftCheck(ownVersion: string): Check {
   return {
     id: 'drift',

@@ -6,7 +6,7 @@ import { account } from '../checks/macos.js';
 const PROGRAM_MS = 10_000;
 const LOGIN_WINDOW = '/Library/Preferences/com.apple.loginwindow';
 
-/** After a power cut a Mac stays off unless it is told to start: pmset(1). */
+/** After a power cut a Mac stays off unless it is set to start: pmset(1). */
 export const autorestart: Check = {
   id: 'autorestart',
   title: 'the Mac starts again after a power cut',
@@ -23,7 +23,7 @@ export const autorestart: Check = {
   },
 };
 
-/** The agent works only while its user is logged in: nobody types a password after a power cut at night. */
+/** The agent works only while its user is logged in, and no one types a password after a power cut at night. */
 export const autoLogin: Check = {
   id: 'auto-login',
   title: 'its user is logged in automatically after a restart',

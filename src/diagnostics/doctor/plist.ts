@@ -4,7 +4,7 @@ import { type LaunchAgentFile, readLaunchAgent, stringsBehind } from '../checks/
 
 const INSTALL = 'Recreate it: edge-agent install';
 
-/** Whether the LaunchAgentFile still fits what is on the disk, and this version. `template` is where its template lies. */
+/** Whether the LaunchAgentFile still matches the files on the disk, and this version. `template` is the path of its template. */
 export function plistCheck(template: string): Check {
   return {
     id: 'plist',

@@ -25,7 +25,7 @@ export const runtimeSignature: Check = {
   run: (context) => ofRuntime(context, judgeSignature),
 };
 
-/** Whether what launchd starts goes on starting when something else is upgraded. */
+/** Whether the program that launchd starts will still start when something else is upgraded. */
 export const runtimeLibraries: Check = {
   id: 'runtime-libraries',
   title: 'the libraries of the program that launchd starts',

@@ -12,7 +12,7 @@ const DISK_WARN_BYTES = 1024 * MIB;
 const DISK_FAIL_BYTES = 100 * MIB;
 const LOG_WARN_BYTES = 512 * MIB;
 
-/** Where it is, that nobody else can read it, and that it is not sent as it is over a network. */
+/** Where it is, that other users cannot read it, and that it is not sent in plain text over a network. */
 export const secret: Check = {
   id: 'secret',
   title: 'the secret is set and private',

@@ -106,7 +106,7 @@ function timed<T>(
   });
 }
 
-/** Node's AggregateError of a name with several addresses says nothing by itself. */
+/** Node's AggregateError for a name with several addresses has no message of its own. */
 function wordsOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return wordsOf(error.errors[0]);
   return describeError(error);

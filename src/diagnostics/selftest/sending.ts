@@ -26,7 +26,7 @@ const NO_MARKER = 'osascript sent it without logging the dispatch marker first';
 const REPORT =
   'Please report this with the macOS version: a failed send may be mistaken for one that never started, and be repeated.';
 
-/** So long the agent waits for a row to say whether it went out (`PATIENCE.direction`). */
+/** How long the agent waits for a row to show whether it was sent (`PATIENCE.direction`). */
 const SETTLED_WITHIN_MS = 1000;
 const REPORT_STATES =
   'Please report this with the macOS version: the agent may treat its own text as a message, and withdraw it later.';
@@ -45,8 +45,8 @@ interface RowState extends SeenState {
 }
 
 /**
- * A real text to our own number: by the running agent, whose permissions are then proven too, else by ourselves. The
- * four checks are one story and share what was sent, so they are made anew for each selftest.
+ * A real text to our own number: by the running agent, whose permissions are then proven too, else by this program. The
+ * four checks belong together and share the sent text, so they are created for each selftest.
  */
 export function sendingChecks(): readonly Check[] {
   let sent: Sent | undefined;
@@ -159,7 +159,7 @@ interface Handed {
 const NO_ROW = `Messages accepted it, but no row appeared within ${ROW_PATIENCE_MS / 1000} s`;
 const LOOK_AT_STATUS = 'Look at: edge-agent status';
 
-/** The agent's own outcome is told: what it says of a text is what it would tell the backend. */
+/** The agent's own outcome is shown: it is the same as the backend would get. */
 async function byAgent(context: ConfiguredBench, text: string): Promise<Outcome | Handed> {
   const answer = await context.askAgent({ verb: 'selftest.send', text });
   if (answer.kind !== 'answered') {

@@ -17,7 +17,7 @@ interface Noticed {
   readonly byVersion: number | undefined;
 }
 
-/** On a database of our own beside the state, so that nothing is written to chat.db; it should be on the same kind of disk. */
+/** On a separate database next to the state, so that nothing is written to chat.db; it should be on the same kind of disk. */
 export const fileEvents: Check = {
   id: 'file-events',
   title: 'a commit is noticed by file events and by data_version',
@@ -48,12 +48,12 @@ async function commits({ config: { loaded }, clock }: ConfiguredBench): Promise<
     const note = () => {
       eventAt ??= clock.monotonic();
     };
-    // As the agent watches chat.db: macOS tells of a write to an open file to those who watch that file.
+    // Like the agent watches chat.db: macOS reports a write to an open file to watchers of that file.
     const watchers = [watch(directory, note), watch(`${path}-wal`, note)];
     try {
       const noticed: Noticed[] = [];
       for (let commit = 0; commit < COMMITS; commit += 1) {
-        // Events of the commit before, or of the watching itself, must not be taken for those of this one.
+        // Events of the previous commit, or of the watch itself, must not count for this one.
         await sleep(clock, 100);
         eventAt = undefined;
         const before = version();

@@ -52,10 +52,11 @@ const NAMES: Readonly<Record<AlertChannel, string>> = {
 };
 
 /**
- * Tells somebody when the agent was degraded for long, when it is healthy again, and when an item was set aside. Each event is
- * stored before it is told, with each attempt, so that a restart neither loses nor adds one; an attempt whose end is unknown (the
- * agent was killed, the answer was lost) is made again, so a receiver may see an alert twice, with the same id. A failed one is
- * retried with backoff for a day. While the store takes no writes, alerts go out all the same: that is when they are needed.
+ * Sends alerts when the agent was degraded for long, when it is healthy again, and when an item was set aside. Each
+ * event is stored before it is sent, with each attempt, so a restart neither loses nor adds one; an attempt with an
+ * unknown result (the agent was killed, the answer was lost) is repeated, so a receiver may get an alert twice, with
+ * the same id. A failed one is retried with backoff for a day. While the store cannot be written, alerts are still
+ * sent, because that is when they are needed.
  */
 export class Alerts {
   private book: AlertBook;
@@ -81,7 +82,7 @@ export class Alerts {
     });
   }
 
-  /** Other settings may mend what failed; whether they do shows at the next attempt. */
+  /** Other settings may fix the failure; the next attempt shows it. */
   settingsChanged(): void {
     this.failures.clear();
     this.keep(noteMended(this.book, this.rules().channels));
@@ -148,7 +149,7 @@ export class Alerts {
     }
   }
 
-  /** Where the state cannot be read, nothing is concluded; what waits is told all the same. */
+  /** If the state cannot be read, no event is derived; waiting alerts are still sent. */
   private codes(): readonly ErrorCode[] | undefined {
     try {
       return this.options.state();

@@ -3,7 +3,7 @@ import type { ErrorCode } from '../../model/errorCodes.js';
 /** Whom an alert goes to: the webhook, and the notification on this Mac. */
 export type AlertChannel = 'webhook' | 'notification';
 
-/** One thing to be told of, by its own id. Times are Unix ms. It names no person and holds no text. */
+/** One event, with its own id. Times are Unix ms. It names no person and contains no text. */
 export interface Alert {
   readonly id: string;
   readonly event: 'degraded' | 'healthy' | 'set_aside' | 'test';
@@ -24,7 +24,7 @@ export interface AlertDelivery {
   readonly notBefore: number;
 }
 
-/** Items that were set aside and are to be told of: how many, and since when (Unix ms). */
+/** Items that were set aside and are to be reported: how many, and since when (Unix ms). */
 interface Gathered {
   readonly since: number;
   readonly count: number;
@@ -32,17 +32,17 @@ interface Gathered {
 
 type ByChannel<T> = { readonly [Channel in AlertChannel]?: T };
 
-/** What must be known to tell each event once, each channel by itself. Times are Unix ms. */
+/** The state needed to report each event once per channel. Times are Unix ms. */
 export interface AlertBook {
   /** Since when the agent is degraded, with pauses of less than `settleMs`. */
   readonly degradedSince: number | null;
   /** Since when it is healthy within that time. */
   readonly healthySince: number | null;
-  /** Who was told that it is degraded. */
+  /** The channels that were notified that it is degraded. */
   readonly told: readonly AlertChannel[];
   /** What was set aside since the last alert about that. */
   readonly gathered: ByChannel<Gathered>;
-  /** When it was last tried to tell of items that were set aside. */
+  /** When a report of set-aside items was last tried. */
   readonly setAsideAt: ByChannel<number>;
   /** The oldest first. */
   readonly deliveries: readonly AlertDelivery[];
@@ -79,7 +79,7 @@ const LONGEST_RETRY_MS = 3_600_000;
 /** More deliveries than these do not wait: the oldest goes. */
 const MOST_WAITING = 40;
 
-/** The book after a look at the state of the agent: `codes` are of what keeps it from its work. Pure; the same book if nothing changed. */
+/** The book after a check of the agent's state: `codes` are those of its problems. Pure; the same book if nothing changed. */
 export function noteState(
   book: AlertBook,
   codes: readonly ErrorCode[],
@@ -93,7 +93,7 @@ export function noteState(
       since === book.degradedSince && book.healthySince === null
         ? book
         : { ...book, degradedSince: since, healthySince: null };
-    // Who was switched off meanwhile is told anew.
+    // A channel that was switched off meanwhile is notified again.
     const told = seen.told.filter((channel) => rules.channels.includes(channel));
     const untold =
       now - since < rules.afterMs ? [] : rules.channels.filter((channel) => !told.includes(channel));
@@ -150,7 +150,7 @@ export function tellGathered(book: AlertBook, now: number, rules: AlertRules): A
   return next;
 }
 
-/** The first delivery of each channel that is due. Those behind it wait, so that nothing is told out of order. */
+/** The first due delivery of each channel. Later ones wait, so that the order is kept. */
 export function dueDeliveries(book: AlertBook, now: number): AlertDelivery[] {
   const heads = new Map<AlertChannel, AlertDelivery>();
   for (const delivery of book.deliveries) {
@@ -186,7 +186,10 @@ export function noteEnd(book: AlertBook, ended: AlertDelivery): AlertBook {
   return { ...book, deliveries: book.deliveries.filter((delivery) => !isSame(delivery, ended)) };
 }
 
-/** The book without what nobody is to get any more: its channel was switched off, it is too old, or was tried too often. Pure. */
+/**
+ * The book without deliveries that are dropped: the channel was switched off, they are too old, or were tried too
+ * often. Pure.
+ */
 export function withoutHopeless(book: AlertBook, now: number, channels: readonly AlertChannel[]): AlertBook {
   const deliveries = book.deliveries.filter(
     ({ alert, channel, attempts }) =>

@@ -53,14 +53,14 @@ export function channelsOf(
   ];
 }
 
-/** Tells one alert by one channel, once. Never rejects; ends within 10 s. */
+/** Sends one alert by one channel, once. Never rejects; ends within 10 s. */
 export function deliverAlert(alert: Alert, channel: AlertChannel, ports: ChannelPorts): Promise<AlertEnd> {
   return channel === 'webhook' ? post(alert, ports) : notify(alert, ports);
 }
 
 /**
- * POSTs the alert. Follows no redirect, which would hand what a secret path let in to somebody else. Addresses of the own network
- * are as good as others: the operator alone sets the URL, and many have their alerting there.
+ * POSTs the alert. Follows no redirect, which would send it to another host. Addresses of the local network are
+ * allowed: only the operator sets the URL, and many have their alerting there.
  */
 async function post(
   alert: Alert,

@@ -15,7 +15,7 @@ export function alertSettings({ alerts, imessage }: Config): ChannelSettings & {
   };
 }
 
-/** This machine by its name, in which somebody may have written a number. */
+/** The name of this machine, which may contain a phone number. */
 export function alertSender(version: string): AlertSender {
   return { host: maskContacts(hostname()), version };
 }

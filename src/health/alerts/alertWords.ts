@@ -31,7 +31,7 @@ export function alertWords(alert: Alert, { host }: AlertSender): string {
 
 /**
  * The body of the webhook. Slack reads `text`, in which &, < and > are escaped
- * (https://docs.slack.dev/messaging/formatting-message-text); Discord reads `content`, and is told to notify nobody by name
+ * (https://docs.slack.dev/messaging/formatting-message-text); Discord reads `content`, with mentions disabled
  * (https://discord.com/developers/docs/resources/webhook#execute-webhook). The JSON has everything.
  */
 export function webhookBody(alert: Alert, sender: AlertSender, form: WebhookForm): Record<string, unknown> {

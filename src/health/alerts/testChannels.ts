@@ -2,7 +2,7 @@ import type { AlertsTested } from '../../model/operatorApi.js';
 import { freshId } from '../../system/random.js';
 import { type ChannelPorts, channelsOf, deliverAlert } from './alertChannels.js';
 
-/** Tells each channel that is switched on, once, that this is a test. Ends within 10 s; never rejects. */
+/** Sends a test alert once to each enabled channel. Ends within 10 s; never rejects. */
 export async function testChannels(ports: ChannelPorts, platform: NodeJS.Platform): Promise<AlertsTested> {
   const id = freshId('alert');
   const alert = { id, event: 'test', at: ports.clock.now(), since: null, codes: [], count: 0 } as const;

@@ -16,7 +16,7 @@ export interface SurveyedBody {
   /** Seams between two texts: with a place for a file between them, and without. */
   readonly markedSeams: number;
   readonly bareSeams: number;
-  /** The files whose place has the part number of the text beside it, by guid; null: the body does not name it. */
+  /** The files whose position has the part number of the text beside it, by guid; null: the body does not name it. */
   readonly inline: readonly (string | null)[];
   /** It has a name that Messages fills in, and one of a form that the agent does not know. */
   readonly hasMacro: boolean;
@@ -31,7 +31,7 @@ export interface SurveyedBody {
   readonly historyFits: boolean | null;
   /** Nothing can be read, and no file has a place in it. */
   readonly isEmptied: boolean;
-  /** The agent takes it for a message that its sender took back. */
+  /** The agent treats it as an unsent message. */
   readonly isTakenBack: boolean;
 }
 
@@ -40,7 +40,7 @@ export interface SurveyedRow {
   readonly row: ChatRow;
   readonly body: SurveyedBody;
   readonly identity: Omit<RowIdentity, 'text'>;
-  /** Who sent it, canonical; null: this Mac, or nobody is named. */
+  /** The sender, canonical; null: this Mac, or not recorded. */
   readonly person: string | null;
 }
 
@@ -110,12 +110,12 @@ export interface Assumption {
   readonly cost: string;
   /** Columns without which it cannot be judged. */
   readonly needs?: readonly (readonly [Table, string])[];
-  /** The share of contradicting rows that is taken for odd rows; then a single one never counts. */
+  /** The share of contradicting rows that is tolerated; then a single one never counts. */
   readonly tolerance?: number;
   readonly judge: (survey: Survey) => Seen;
 }
 
-/** Judges one assumption; `absent` where this Mac has no row that could tell. Counts only: fit to be shown. Pure. */
+/** Judges one assumption; `absent` if this Mac has no relevant row. Only counts: safe to share. Pure. */
 export function judged(assumption: Assumption, survey: Survey): CheckDetail {
   const { id, needs = [], tolerance = 0, judge } = assumption;
   if (needs.some(([table, column]) => !survey.has(table, column)))
@@ -127,7 +127,7 @@ export function judged(assumption: Assumption, survey: Survey): CheckDetail {
   return { id, result: agree + contradict > 0 ? 'agrees' : 'absent', ...seen };
 }
 
-/** For and against, of those that tell; undefined tells nothing. */
+/** The relevant rows for and against; undefined rows are ignored. */
 export function tally<T>(all: readonly T[], verdict: (one: T) => boolean | undefined): Seen {
   const verdicts = all.map(verdict);
   return {

@@ -177,7 +177,7 @@ function samePeople(a: SurveyedChat, b: SurveyedChat): boolean {
   return a.people.length === b.people.length && a.people.every((one, index) => one === b.people[index]);
 }
 
-/** Groups of different identifiers that have a name in common, each beside the first of that name. */
+/** Groups with different identifiers that share a name, each with the first of that name. */
 function pairsBy(
   chats: readonly SurveyedChat[],
   namesOf: (chat: SurveyedChat) => readonly string[],

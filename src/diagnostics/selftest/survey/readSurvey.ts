@@ -144,7 +144,7 @@ function surveyedBody(row: ChatRow, files: number): SurveyedBody {
   };
 }
 
-/** How texts of different parts meet, and the files that lie within a part that has text. */
+/** The boundaries of texts of different parts, and the files within a part that has text. */
 function seamsOf(
   text: string,
   runs: readonly TextRun[],

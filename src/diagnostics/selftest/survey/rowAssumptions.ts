@@ -16,7 +16,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 /** A row that was written so long ago is no longer being written. */
 const SETTLED_MS = 10 * MINUTE_MS;
-/** Before the first iPhone nobody sent a message. */
+/** There were no messages before the first iPhone. */
 const EARLIEST_MS = Date.UTC(2007, 0);
 /** `associated_message_type` of what is about another message; below 1000 are messages of apps (imessage-exporter). */
 const LOWEST_REACTION = 1000;
@@ -196,7 +196,7 @@ function isOwnLeftover({ row }: SurveyedRow): boolean {
   return isAnonymous(row) && (row.isSent === 1 || row.isFinished === 0);
 }
 
-/** Rows that have chat, sender, kind and exact date in common with one of a lower ROWID, each beside the first of these. */
+/** Rows that share chat, sender, kind and exact date with one of a lower ROWID, each with the first of these. */
 function copiesOf(survey: Survey): { first: SurveyedRow; other: SurveyedRow }[] {
   const dated = messagesOf(survey).filter(
     ({ identity }) => identity.key !== null && identity.apartMs === Number.NEGATIVE_INFINITY,
@@ -314,7 +314,7 @@ function grouped(
   return groups;
 }
 
-/** Whether a row came by iMessage, for what only those rows can tell. */
+/** Whether a row came by iMessage, for assumptions that only those rows can show. */
 export function cameByIMessage({ row }: SurveyedRow): boolean {
   return row.isFromMe !== 1 && isIMessage(row);
 }
