@@ -26,7 +26,7 @@ export function agentEnvironment({ directory, backend, mac }) {
   };
 }
 
-/** A Mac and a backend in a directory of their own; the backend has no reply to any message unless another one is given. */
+/** A Mac and a backend in a separate directory; by default the backend replies to no message. */
 export async function openPlaces(startBackend = () => BareBackend.start()) {
   const directory = mkdtempSync(join(tmpdir(), 'edge-agent-bench-'));
   const mac = new SimulatedMac(directory, 26);

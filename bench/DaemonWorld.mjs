@@ -8,7 +8,7 @@ import { agentEnvironment, openPlaces } from './AgentWorld.mjs';
 export const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const PROBE = new URL('./usageProbe.mjs', import.meta.url).href;
 
-/** The agent as a process of its own, as it runs in service, with its Mac and backend in ours. */
+/** The agent as a separate process, as in service, with its Mac and backend in this process. */
 export class DaemonWorld {
   /** `extra`: what else is in its environment, or what gives that for its places. `preloaded`: URLs of modules that it loads first. */
   static async open(extra = {}, preloaded = []) {

@@ -50,7 +50,7 @@ export class Reading {
     this.position = { ...this.position, rowId, guid };
     const began = process.hrtime.bigint();
     this.reader.scan();
-    // It goes on by itself, in slices. Of what was there when the reading began, the newest rows are known already.
+    // It continues on its own, in slices. Of the rows at the start, the newest are known already.
     while (this.position.rowId < newest) await new Promise((resolve) => setImmediate(resolve));
     return (rows / Number(process.hrtime.bigint() - began)) * 1e9;
   }

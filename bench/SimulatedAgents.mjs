@@ -11,7 +11,7 @@ const PROOF_MS = 500;
 /** The pauses of an agent before it dials again, each up to twice as long (protocol §3). */
 const PAUSES_MS = [1_000, 2_000, 4_000, 8_000, 16_000, 30_000];
 
-/** Many agents in this process, each with a socket of its own, that ack every command at once. */
+/** Many agents in this process, each with its own socket, that ack every command immediately. */
 export class SimulatedAgents {
   /** When each command arrived (ms of `nowMs`), by its id; the first time counts. */
   arrivals = new Map();

@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 const SHELL_STAMP = '#!/bin/sh\necho "$(date +%s%N)\t$5\t$4" > "$0.fifo"\n';
 
 /**
- * A program that tells when it was started, to be set as osascript. Its time is on the clock of `now()`. It writes to a
- * FIFO, so that its reader is woken instead of polling.
+ * A program that reports when it was started, to be set as osascript. Its time is on the clock of `now()`. It writes to
+ * a FIFO, so that its reader is woken instead of polling.
  */
 export class StampProgram {
   #waiting = [];

@@ -67,7 +67,7 @@ export async function run() {
   ];
 }
 
-/** Nothing goes out: what is measured is what comes in. */
+/** Nothing is sent: only accepting is measured. */
 async function paused(state) {
   const answer = await askDaemon(socketPath(state), { verb: 'pause' });
   if (answer.kind !== 'answered') throw new Error(`the agent was not paused: ${answer.kind}`);
@@ -104,7 +104,7 @@ async function lastCommit(world, commands) {
   return (await world.usage()).committedAt;
 }
 
-/** How many rows the store has beside those that accepting a command is to write. */
+/** How many rows the store has in addition to those of accepted commands. */
 function otherRows(world) {
   const database = openDatabase(join(world.directory, 'state', 'edge-agent.db'), { readonly: true });
   const tables = database

@@ -14,8 +14,9 @@ const AT_ONCE = 24;
 const BARE = fileURLToPath(new URL('./barePosts.mjs', import.meta.url));
 
 /**
- * A backlog of messages is posted by the daemon to a backend that answers at once, while commands go on coming: messages a second, what
- * each costs, and how long a command waits for its ack meanwhile. Against a bare program that posts as many.
+ * The daemon posts a backlog of messages to a backend that answers immediately, while commands keep arriving: messages
+ * a second, the cost of each, and how long a command waits for its ack meanwhile. Compared with a minimal program that
+ * posts as many.
  */
 export async function run() {
   const bare = await barePosts(MESSAGES);
@@ -73,7 +74,7 @@ export async function posted(messages) {
   };
 }
 
-/** As many posts to a backend of its own, by a bare process. */
+/** As many posts to a separate backend, by a minimal process. */
 async function barePosts(messages) {
   const backend = await BareBackend.start();
   const [{ ms, cpu }] = await once(fork(BARE, [backend.url, messages, AT_ONCE]), 'message');
@@ -81,7 +82,7 @@ async function barePosts(messages) {
   return { perSecond: messages / (ms / 1000), cpuMs: cpu / 1000 / messages };
 }
 
-/** How long commands wait for their acks while `work` goes on, in ms. They are stored, executed and acked, and send nothing. */
+/** How long commands wait for their acks during `work`, in ms. They are stored, executed and acked, and send nothing. */
 async function waits({ backend }, name, work) {
   const pushedAt = new Map();
   const samples = [];

@@ -1,6 +1,6 @@
 /*
- * A bare program in the daemon's place: takes a frame from its WebSocket, commits it to a database, starts the program that stands in for
- * osascript, and tells its parent when each was done, by the clock of `nowMs`.
+ * A minimal program instead of the daemon: reads a frame from its WebSocket, commits it to a database, starts the
+ * program that replaces osascript, and reports to its parent when each was done, by the clock of `nowMs`.
  */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /*
- * A bare program beside the daemon: posts messages to a backend over kept connections, each with the time at which it was begun for its
- * guid, by the clock of `nowMs`.
+ * A minimal program for comparison: posts messages to a backend over kept-alive connections, each with its start time
+ * as guid, by the clock of `nowMs`.
  */
 import { Agent, request } from 'node:http';
 import { nowMs } from './figures.mjs';

@@ -15,7 +15,7 @@ const BURSTS = [
 ];
 const KIB = 1024;
 const BARE = fileURLToPath(new URL('./bareRows.mjs', import.meta.url));
-/** A text of the first seconds of a store may be of before it, and is compared with all that went out since. */
+/** A text in the first seconds of a store may be from before it, and is compared with all texts sent since. */
 const FIRST_SECONDS_MS = 6_000;
 
 /**

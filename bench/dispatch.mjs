@@ -76,7 +76,7 @@ async function sendThrough({ backend, mac }, stamp, frame, round) {
   return took;
 }
 
-/** The bare program as a process of its own, at the other end of a bare socket. */
+/** The minimal program as a separate process, at the other end of a plain socket. */
 class BareProgram {
   static async open(directory, stamp) {
     const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });

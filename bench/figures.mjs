@@ -30,7 +30,7 @@ export function microsecondsPerCall(functions, { rounds = 15, calls }) {
   return samples.map(median);
 }
 
-/** `measured` itself must keep to the budget, if it has one; the reference, of the same run, tells how fast the machine was. */
+/** `measured` itself must be within the budget, if it has one; the reference, of the same run, shows how fast the machine was. */
 export function bounded({ what, measured, reference, unit, most, least }) {
   const within = (most === undefined || measured <= most) && (least === undefined || measured >= least);
   const limit = [most && `≤ ${amount(most, unit)}`, least && `≥ ${amount(least, unit)}`].find(Boolean);

@@ -1,4 +1,4 @@
-// Many agents in a process of their own. Orders come by IPC, each with its answer.
+// Many agents in a separate process. Requests come by IPC, each with its answer.
 
 import { once } from 'node:events';
 import { WebSocket } from 'ws';

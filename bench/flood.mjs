@@ -24,8 +24,9 @@ const QUIET = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 const AHEAD_MS = 30_000;
 
 /**
- * Much at once: commands in one reply to a sync, and scheduled texts that fall due in one second. How long it takes, the daemon's peak
- * memory, and how long whoever asks for the status waits meanwhile. Sending is paused: what is measured is what comes in.
+ * Much at once: commands in one reply to a sync, and scheduled texts that fall due in one second. How long it takes,
+ * the daemon's peak memory, and how long a status request waits meanwhile. Sending is paused: only accepting is
+ * measured.
  */
 export async function run() {
   const reply = await watched(oneReply);

@@ -27,7 +27,7 @@ export async function run() {
   ];
 }
 
-/** Half schedule a text far ahead, half cancel one: no text goes out, every command is stored, executed and acked. */
+/** Half schedule a text far ahead, half cancel one: no text is sent, every command is stored, executed and acked. */
 async function takeCommands({ backend }) {
   const sendAt = new Date(Date.now() + 300 * 86_400_000).toISOString();
   for (let number = 0; number < COMMANDS / 2; number++) {

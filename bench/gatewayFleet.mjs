@@ -146,7 +146,7 @@ async function loadRows({ name, storage, replicas, commitMs }, directory) {
   }
 }
 
-/** One replica dies: its agents come back to the other one, with the pauses that agents make. */
+/** One replica dies: its agents reconnect to the other one, after their usual waits. */
 async function stormRows(stage, name) {
   const [dead, ...alive] = stage.gateways;
   await stage.fleet.ask('lead', { urls: alive.map(({ url }) => url) });
@@ -213,7 +213,7 @@ async function growthRows({ storage }, directory) {
   ];
 }
 
-/** Gateways in processes of their own, the agents in another, and an application here. */
+/** Gateways in separate processes, the agents in another, and an application here. */
 class Stage {
   constructor(storage, gateways, fleet, echo, key) {
     this.storage = storage;

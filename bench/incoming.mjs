@@ -15,7 +15,7 @@ const WRITER = fileURLToPath(new URL('./writeChatDb.mjs', import.meta.url));
 const BARE_POSTS = fileURLToPath(new URL('./barePosts.mjs', import.meta.url));
 const NO_EVENTS = new URL('./noFileEvents.mjs', import.meta.url).href;
 
-/** From the end of the commit that completes a message, made by another process, to the request of the daemon that tells of it. */
+/** From the end of the commit that completes a message, made by another process, to the request of the daemon that posts it. */
 export async function run() {
   const bare = await bareRequest();
   const withEvents = await measure(WITH_EVENTS);

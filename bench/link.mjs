@@ -28,7 +28,7 @@ const FAULTS = [
   },
   {
     what: 'half-open: reads and answers nothing any more',
-    // Ms from an answered ping to the freeze, each with an agent of its own: the first meets the longest wait.
+    // Ms from an answered ping to the freeze, each with its own agent: the first has the longest wait.
     phases: [0, 1_500, 3_000, 4_500],
     judge: freezing,
   },
@@ -38,8 +38,8 @@ const FAULTS = [
 ];
 
 /**
- * Eight faults at once, each with backends and agent processes of its own, for 75 s of real time with no wait shortened.
- * An agent that dies, or that does not end when it is told to, fails its fault.
+ * Eight faults in parallel, each with its own backends and agent processes, for 75 s of real time with no wait
+ * shortened. If an agent crashes, or does not stop on request, its fault fails.
  */
 export async function run() {
   const trials = await Promise.all(

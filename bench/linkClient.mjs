@@ -50,6 +50,6 @@ process.on('message', async (asked) => {
   await backend.drain(3_000);
   store.close();
   rmSync(directory, { recursive: true, force: true });
-  // Nothing may be left that holds the process: it ends by itself, or the parent tells that it did not.
+  // Nothing may keep the process running: it ends on its own, or the parent reports that it did not.
   process.disconnect();
 });

@@ -81,7 +81,7 @@ export class LinkFaultyServer {
     });
   }
 
-  /** From then on nothing is read or answered any more; the kernel goes on as if all were well. */
+  /** From then on nothing is read or answered any more; the kernel keeps the connection open. */
   async freeze(ws, afterMs) {
     if (afterMs > 0) await pause(afterMs);
     ws.pause();

@@ -24,7 +24,7 @@ const DEBUG_LINES = 10_000;
 const FRAMES_AT_ONCE = 60;
 const BLOCKS = 8;
 const ROUNDS = 60;
-/** A person's pace, so that what the watchers are told of one command does not lie behind it. */
+/** A person's pace, so that the frames about one command do not delay the next one. */
 const BETWEEN_MS = 20;
 
 /**

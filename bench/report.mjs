@@ -10,7 +10,7 @@ const HEAD = [
   '|---|---|---|---|---|---|---|---|---|---|',
 ];
 
-/** What a run is told by, beside its figures. */
+/** The description of a run besides its figures. */
 export function circumstances() {
   const git = (...args) => execFileSync('git', args, { encoding: 'utf8' }).trim();
   const changed = git('status', '--porcelain', '--', 'src', 'bench') === '' ? '' : ' and changes';

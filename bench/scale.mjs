@@ -103,7 +103,7 @@ function measure(size) {
   rmSync(directory, { recursive: true, force: true });
   return figures;
 
-  /** Median µs of CPU of one of `items`, each round in a write of its own. */
+  /** Median µs of CPU of one of `items`, each round in a separate write. */
   function each(items, work) {
     const rounds = [];
     for (let round = 0; round < ROUNDS; round++) {

@@ -4,7 +4,7 @@ import { nowMs } from './figures.mjs';
 
 const writer = new ChatDbWriter(process.argv[2], { version: 26 });
 process.on('message', ({ from, text }) => {
-  // All but the stage that completes it; Messages writes them in commits of their own too.
+  // All but the stage that completes it; Messages writes them in separate commits too.
   const incoming = writer.receive({ from, text, stages: ['row', 'text'] });
   incoming.write('chat');
   process.send({ guid: incoming.guid, committedAt: nowMs() });

@@ -38,7 +38,7 @@ const STARTED = { 'cli/main.js': 'cli/main', 'kit/messages/osascript.cjs': 'kit/
 /** Of `exports` in package.json, those that import packages; edge-agent/monitor-client imports none. */
 const EXPORTS = ['index', 'kit/backend/index'];
 
-/** zod's messages in fifty languages, which nobody asks for, are half of it. */
+/** zod's messages in fifty languages, which are not used, are half of it. */
 const withoutLocales = {
   name: 'without-locales',
   setup({ onLoad }) {
@@ -77,7 +77,7 @@ const shared = {
   format: 'esm',
   platform: 'node',
   target: 'node20',
-  // Its native part is found from where it lies.
+  // Its native part is found relative to its own path.
   external: ['better-sqlite3'],
   plugins: [withoutLocales, partsOfYaml],
   logLevel: 'warning',

@@ -15,7 +15,7 @@ const KEEP = `--import=${new URL('./keepCodeAtExit.mjs', import.meta.url).href}`
 const PERSON = '+13105551234';
 const PATIENCE_MS = 60_000;
 
-/** What a program that goes on until it is stopped is asked meanwhile. */
+/** The requests to a program that runs until it is stopped. */
 const VERBS = [
   ['--version'],
   ['--help'],

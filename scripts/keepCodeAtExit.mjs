@@ -4,8 +4,9 @@ import { setFlagsFromString } from 'node:v8';
 import { Bundle } from '../dist/system/Bundle.cjs';
 
 /*
- * V8 drops the code of what has not run for a while, first of all that of each module, which runs once: every start would compile it
- * again. Kept code is of use with the same flags alone, so that V8 must not see this one while code is read and written.
+ * V8 drops the code of what has not run for a while, first of all that of each module, which runs once: every start
+ * would compile it again. Stored code can only be used with the same flags, so V8 must not see this one while code is
+ * read and written.
  */
 const keepsAll = (does) => setFlagsFromString(does ? '--no-flush-bytecode' : '--flush-bytecode');
 

@@ -92,7 +92,7 @@ function newest(name, version) {
   return found.toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1);
 }
 
-/** Puts better-sqlite3 as it is compiled for that Node into the copy; what was compiled once is kept beside Node. */
+/** Copies better-sqlite3 compiled for that Node; the compiled one is cached next to Node. */
 function compiled(copy, node, rebuild) {
   const home = join(copy, 'node_modules', 'better-sqlite3');
   const { version } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'));
@@ -110,7 +110,7 @@ function compiled(copy, node, rebuild) {
   return true;
 }
 
-/** What belongs to the checkout, committed or not, and its packages; better-sqlite3 is one of its own. */
+/** What belongs to the checkout, committed or not, and its packages; better-sqlite3 is a separate one. */
 function layCopy(copy) {
   const options = { cwd: root, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 };
   const listed = execFileSync(

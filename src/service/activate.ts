@@ -17,9 +17,9 @@ export interface Activation {
 }
 
 /**
- * Makes an installed version the one that runs, and sees that it does. Where only the program differs, launchd keeps
- * its job all the while: the link is switched, the old process ends in order, the new one starts. Else the job is taken
- * out, everything is switched, and it is put in again; if launchd does not take it, what ran before is put in again.
+ * Activates an installed version, and checks that it runs. If only the program differs, launchd keeps its job: the link
+ * is switched, the old process stops cleanly, the new one starts. Otherwise the job is removed, everything is switched,
+ * and it is loaded again; if launchd refuses it, the previous version is loaded again.
  *
  * Killed at any point, what is on the disk would run: the version is switched by one rename, a runtime that belongs to
  * it is put in its place by whoever starts next, and the LaunchAgent is written only while its job is out.

@@ -10,7 +10,7 @@ interface Told {
   problems: { code: string }[];
 }
 
-/** A receiver of alerts; what it was told, in order. */
+/** A receiver of alerts; the received ones, in order. */
 async function receiver(): Promise<{ url: string; told: Told[]; answers: { status: number } }> {
   const told: Told[] = [];
   const answers = { status: 200 };

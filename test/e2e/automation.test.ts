@@ -12,7 +12,7 @@ import { until } from '../support/until.js';
 
 vi.setConfig({ testTimeout: 120_000 });
 
-/** An agent that takes this machine for a Mac on which nobody has decided, or somebody has, whether it may control Messages. */
+/** An agent on a simulated Mac where it is decided, or not yet, whether it may control Messages. */
 async function macThat(context: Cleanup, note: AutomationNote) {
   const world = await EdgeWorld.open(context);
   world.place.env.STAND_IN_PROGRAMS = new StandIns().directory;

@@ -13,7 +13,7 @@ async function shown(world: EdgeWorld, ...args: string[]): Promise<ConversationD
   return JSON.parse(stdout) as ConversationDetail;
 }
 
-/** Every key of what a verb prints for programs stands in its row of docs/operating.md. */
+/** Every key of a verb's JSON output is in its row of docs/operating.md. */
 function expectDocumented(verb: string, ...objects: object[]): void {
   const row = tableUnder('## Output for programs', page('docs/operating.md')).find(([verbs]) =>
     verbs?.includes(verb),

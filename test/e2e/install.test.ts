@@ -173,7 +173,7 @@ describe('the installed agent', { concurrent: true }, () => {
     expect(exitCode).toBe(0);
     expect(stdout).toContain('and is degraded');
     expect(stdout).toContain('edge.user_phone');
-    // Asked while it waits: between waiting and running there is a moment in which nobody answers.
+    // Queried while it waits: between waiting and running there is a moment without an answer.
     const { pid } = await world.status();
     writeFileSync(world.edge.configPath, good);
     await world.edge.backend.until(() => world.edge.backend.journal.connects.length > 0);

@@ -114,7 +114,7 @@ test('a certificate and a proxy that are corrected count at once, and a damaged 
   writeFileSync(caPath, '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n');
   const refused = await daemon.line('The changed configuration is invalid');
   expect(refused).toContain(`config.yaml:9  backend.ca_file: found ${caPath}:1: the certificate`);
-  // Not the one that is in force, and wrong too: it is watched all the same.
+  // Not the one in use, and wrong too: it is still watched.
   world.writeConfig({ ...settings, 'backend.ca_file': './other.pem' });
   await daemon.line('other.pem: there is no such file');
   const front = await freshFront(context, world);

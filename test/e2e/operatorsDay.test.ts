@@ -70,7 +70,7 @@ test('an operator installs, sets up twice, pauses, edits, breaks, mends and remo
   const kept = readdirSync(dirname(edge.configPath)).filter((name) => name.startsWith('config.yaml.bak-'));
   expect(kept).toHaveLength(1);
 
-  // A configuration that cannot be read is told, and what ran goes on running.
+  // An unreadable configuration is reported, and the running agent continues.
   const good = config();
   writeFileSync(edge.configPath, `${good}\n  : [`);
   await says(world, 'config_invalid');
@@ -81,7 +81,7 @@ test('an operator installs, sets up twice, pauses, edits, breaks, mends and remo
   writeFileSync(edge.configPath, good);
   await isWell(world);
 
-  // A wrong secret is told as such, and a corrected one is picked up.
+  // A wrong secret is reported as such, and a corrected one is picked up.
   edge.writeSecret('not-the-secret');
   await says(world, 'backend_unauthorised');
   edge.writeSecret(SECRET);

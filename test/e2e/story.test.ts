@@ -177,7 +177,7 @@ function expectNothingConfidential(world: EdgeWorld): void {
   expect(log).not.toMatch(/[\w+/]{60,}={0,2}/);
 }
 
-/** Nobody but the user can read what the agent keeps. */
+/** Only the user can read the agent's files. */
 function expectPrivate(world: EdgeWorld): void {
   const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
   expect([world.state, mode(world.state)]).toEqual([world.state, '700']);

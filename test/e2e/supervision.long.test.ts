@@ -8,7 +8,7 @@ const CANARY = { textIncludes: 'edge-agent canary' };
 /** Of a silence or a canary, so that a test need not wait for the hours that people set. */
 const THREE_SECONDS = 0.05;
 
-/** The real daemon on a machine that passes for a Mac: Messages is a process that it opens, asks to quit, and opens anew. */
+/** The real daemon on a simulated Mac: Messages is a process that it opens, asks to quit, and opens again. */
 async function mac(context: TestContext, settings: Readonly<Record<string, unknown>>) {
   const standIns = new StandIns();
   standIns.messages();

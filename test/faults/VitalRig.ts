@@ -202,10 +202,10 @@ export class Rig {
   }
 }
 
-/** How the real thing is broken so that a code comes, and mended so that it goes. */
+/** How the real component is broken so that a code appears, and fixed so that it disappears. */
 export interface Break {
   readonly code: ErrorCode;
-  /** So long it may last without being told, and so long after it is. */
+  /** How long it may last before it is reported, and how long after that. */
   readonly quietMs?: number;
   readonly lastsMs?: number;
   make(rig: Rig): void | Promise<void>;
@@ -218,7 +218,10 @@ export const mendPosts: Break['mend'] = async (rig) => {
   await rig.world.cli('kick');
 };
 
-/** Each is found by its code in the status, /ready, the page and the log when the real thing breaks, and goes when that is mended. */
+/**
+ * Each code appears in the status, /ready, the page and the log when the real component breaks, and disappears when it
+ * is fixed.
+ */
 export async function comeAndGo(context: Cleanup, breaks: readonly Break[]): Promise<void> {
   const rig = await Rig.start(context);
   expect((await rig.status()).vital_signs.is_answered.state).toBe('not_yet_known');

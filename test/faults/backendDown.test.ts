@@ -134,7 +134,7 @@ describe('a backend that does not take messages', { concurrent: true }, () => {
   });
 });
 
-/** People write; each message is brought once and answered once. */
+/** People write; each message is delivered once and answered once. */
 async function deliver(world: EdgeWorld, texts: string[], expected = texts): Promise<void> {
   for (const text of texts) world.mac.chatDb.receive({ from: PERSON, text });
   await world.sent(expected.length);

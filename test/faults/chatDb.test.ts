@@ -14,7 +14,7 @@ const YEAR = 365 * 24 * HOUR;
 const OTHER = '+13105559876';
 const WITHDRAW = fileURLToPath(new URL('../support/withdrawPermission.mjs', import.meta.url));
 
-/** One bubble a message, so that an answer tells which message it is for. */
+/** One bubble per message, so that an answer shows its message. */
 const persona: Persona = ({ filtered_text }) => ({ bubbles: [`re: ${filtered_text}`] });
 const RUN = { concurrent: true } as const;
 
@@ -286,7 +286,7 @@ async function converse(world: EdgeWorld, daemon: DaemonProcess, text: string): 
   await daemon.statusUntil(({ snapshot }) => snapshot?.sends_queued === 0);
 }
 
-/** Stops the agent; then exactly these texts went out, and each message was brought once. */
+/** Stops the agent; then exactly these texts were sent, and each message was delivered once. */
 async function endsHaving(world: EdgeWorld, daemon: DaemonProcess, texts: readonly string[]): Promise<void> {
   expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });
   // Three messages of a conversation are posted at a time, and bubbles go out as replies arrive.

@@ -120,7 +120,7 @@ async function isWhole({ world, scheduled, sent, meanwhile }: Awaited<ReturnType
     );
   await world.backend.until(() => lost().size >= missing);
   expect(lost().size).toBe(missing);
-  // A reply whose record was on the page: what is not known is told as that.
+  // A reply whose record was on the page: its outcome is reported as unknown.
   for (const { details } of failed())
     if (!lost().has(commandOf(details) ?? ''))
       expect(details).toMatchObject({ outcome: 'unknown', in_reply_to: expect.any(String) });

@@ -272,7 +272,7 @@ const ROUNDS = 50;
 const WANTED = 0;
 const WRITTEN = 1;
 
-/** Takes the lock of the store, says that it has it, and lets it go as soon as it is told that somebody wants to write. */
+/** Takes the lock of the store, reports that it has it, and releases it as soon as another process wants to write. */
 const LOCKER = `
   const { workerData: { path, turns, sqlite }, parentPort } = require('node:worker_threads');
   const database = new (require(sqlite))(path);

@@ -17,7 +17,8 @@ const notLocal = (loaded: LoadedConfig): LoadedConfig => ({
   config: { ...loaded.config, backend: { ...loaded.config.backend, url: 'http://192.0.2.1' } },
 });
 
-// A configuration file with such an address is refused (`config_invalid`); a program that embeds the agent is nobody's file.
+// A configuration file with such an address is refused (`config_invalid`); a program that embeds the agent has no such
+// file.
 test('an agent that a program gives a backend in the clear tells it nothing, and says so everywhere', async () => {
   const { agent, state, logFile } = agentInProcess(variables, undefined, notLocal);
   await agent.start();

@@ -83,7 +83,7 @@ const cleanups: (() => void | Promise<void>)[] = [];
 
 describe('a command', () => {
   test.each([
-    // Deeper ones cannot be written by the backend that stands in; test/backend/endlessFrames.test.ts has them.
+    // The simulated backend cannot write deeper ones; test/backend/endlessFrames.test.ts has them.
     ['6 KB of brackets', `{"text":"x","extra":${nested(3_000)}}`],
     ['lists in the place of the text', `{"text":${nested(2_000)}}`],
     ['a thread id of 1 MB', `{"thread_id":"${'9'.repeat(1_000_000)}x","text":"hi"}`],

@@ -312,7 +312,7 @@ describe.each([
       const copy = copyOf(world);
       await world.inChatDb(3);
       setClock(world, offsetMs);
-      // The backend may refuse a token by such a clock; the text goes out all the same.
+      // The backend may refuse a token by such a clock; the text is still sent.
       const daemon = await world.startDegraded();
       await world.inChatDb(4);
       await until(
@@ -422,7 +422,7 @@ describe('a state directory, while the agent runs on it', RUN, () => {
       const aside = `${world.state}.aside`;
       if (how === 'moved') renameSync(world.state, aside);
       else rmSync(world.state, { recursive: true });
-      // Of a sync that fails meanwhile the status tells as well.
+      // The status also reports a sync that fails meanwhile.
       const { snapshot } = await daemon.statusUntil(({ snapshot: now }) => now?.state === 'degraded');
       expect(snapshot?.problems[0]?.code).toBe('state_moved');
       expect(daemon.complaints()).toContain('was removed or moved away');

@@ -31,7 +31,7 @@ async function restoredWhile(
   return world.start();
 }
 
-/** chat.db becomes another file, whose ROWIDs were given out anew. */
+/** chat.db becomes another file with reassigned ROWIDs. */
 function replaceChatDb({ mac }: EdgeWorld): void {
   mac.chatDb.rewrites.rebuild((rowIds) => rowIds.toReversed());
   copyFileSync(mac.chatDbPath, `${mac.chatDbPath}.new`);

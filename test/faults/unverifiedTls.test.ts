@@ -8,7 +8,7 @@ import { certificate } from '../support/certificate.js';
 import { EdgeWorld } from '../support/EdgeWorld.js';
 import { until } from '../support/until.js';
 
-/** A stranger between the agent and its backend, with a certificate that nobody vouches for; it notes what it is given. */
+/** A stranger between the agent and its backend, with an untrusted certificate; it records what it receives. */
 async function stranger() {
   const heard: string[] = [];
   let handshakes = 0;

@@ -84,7 +84,7 @@ const BREAKS: readonly Break[] = [
         await rig.world.acked(rig.world.command(`lost ${number}`, { thread_id: person(number) }));
     },
     async mend(rig) {
-      // What nobody tries again does not fail for days.
+      // A fault that is not retried does not fail for days.
       await rig.time.advance(61 * MINUTE);
       const { state, vital_signs: signs } = await rig.status();
       expect([state, signs.can_send.state]).toEqual(['healthy', 'not_yet_known']);

@@ -251,7 +251,7 @@ export class EdgeWorld {
   }
 }
 
-/** Ends an osascript stand-in that was told to hang; only if the process of that id still is that. */
+/** Ends an osascript stand-in that hangs on request; only if the process with that id is still that one. */
 function endStandIn(pid: number, directory: string): void {
   if (existsSync('/proc') && !existsSync(`/proc/${pid}`)) return;
   try {

@@ -34,8 +34,8 @@ type Responder = (call: HttpCall) => HttpReply | Promise<HttpReply>;
 type JsonFrame = Record<string, unknown> & { type?: string };
 
 /**
- * A backend that does what a test tells it: real HTTP and ws servers on one port. Everything that reaches it is recorded;
- * `until` waits for a condition on those records and is looked at whenever something happens.
+ * A backend that does what a test tells it: real HTTP and ws servers on one port. Everything that reaches it is
+ * recorded; `until` waits for a condition on those records, which is checked whenever something happens.
  */
 export class FakeBackend {
   readonly handshakes: Handshake[] = [];

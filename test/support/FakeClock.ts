@@ -5,7 +5,7 @@ interface Entry {
   run: () => void;
 }
 
-/** A clock that moves only when told. Timers run in order of their due time; wall time can be set apart. */
+/** A clock that moves only on request. Timers run in order of their due time; wall time can be set apart. */
 export class FakeClock implements Clock {
   /** The next one first; of those due at one time the one that was set first. */
   private readonly entries: Entry[] = [];

@@ -50,7 +50,7 @@ export class FakeMessages implements MessageSender, SentRows {
     // Nothing was left behind.
   }
 
-  /** The file that chat.db is, and when its ROWIDs were last given out anew. */
+  /** The identity of chat.db's file, and when its ROWIDs were last reassigned. */
   generation = 'g';
   movedAt: number | null = null;
 

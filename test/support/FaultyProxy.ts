@@ -57,7 +57,7 @@ export class FaultyProxy {
     return this.each((connection) => connection.destroy());
   }
 
-  /** Nothing passes any more in either direction, and nobody is told. */
+  /** Nothing passes any more in either direction, without closing. */
   freeze(): number {
     return this.each((connection) => connection.freeze());
   }
@@ -74,7 +74,7 @@ export class FaultyProxy {
     for (const connection of this.connections) connection.freeze();
   }
 
-  /** The client hears the end of the stream; what it says is still taken. */
+  /** The client gets the end of the stream; its data is still accepted. */
   halfClose(): number {
     return this.each((connection) => connection.halfClose());
   }

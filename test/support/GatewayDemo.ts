@@ -14,7 +14,7 @@ export interface GatewayDemo {
   readonly url: string;
   /** A key with every right. */
   readonly key: string;
-  /** The command that it told to type. */
+  /** The command that it printed. */
   readonly curl: string;
   /** Ann writes this. */
   type(line: string): void;

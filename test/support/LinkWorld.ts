@@ -38,7 +38,7 @@ export class LinkWorld {
     this.current = this.begin();
   }
 
-  /** Started; `online` tells when the link is up. */
+  /** Started; `online` resolves when the link is up. */
   static async open(overrides: WorldOptions = {}): Promise<LinkWorld> {
     const simulated = await SimulatedBackend.start({ port: 0, secret: 'open sesame', persona: silent });
     const proxy = await FaultyProxy.start(() => simulated.port);
@@ -50,7 +50,7 @@ export class LinkWorld {
     return this.current;
   }
 
-  /** Our side stops as a service does, and starts anew on the same store. */
+  /** Our side stops like a service, and starts again on the same store. */
   async restart(): Promise<void> {
     await this.current.stop();
     this.current = this.begin();

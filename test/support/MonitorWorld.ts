@@ -29,7 +29,7 @@ export class MonitorWorld {
     readonly server: MonitorServer,
     readonly store: Store,
     readonly log: RecordingLog,
-    /** What was told of somebody watching. */
+    /** The reports about connected clients. */
     readonly watched: readonly boolean[],
   ) {}
 

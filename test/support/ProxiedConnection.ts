@@ -74,7 +74,7 @@ export class ProxiedConnection {
     this.server.resume();
   }
 
-  /** The client is told that nothing more will come; what it says is still taken. */
+  /** The client gets the end of the stream; its data is still accepted. */
   halfClose(): void {
     this.server.removeAllListeners('data');
     this.server.resume();

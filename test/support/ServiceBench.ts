@@ -63,7 +63,7 @@ export class ServiceBench {
     return this.service.places;
   }
 
-  /** The package of that edition, made anew. */
+  /** The package of that edition, created again. */
   program(edition: string, manner: Manner = 'well'): string {
     const root = join(this.home, 'packages', edition);
     mkdirSync(root, { recursive: true });

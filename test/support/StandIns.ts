@@ -34,7 +34,7 @@ export class StandIns {
 
   /**
    * A Messages that is a real process: `open` starts it, `pgrep` finds it, the AppleScript `quit` ends it. `stubborn`:
-   * it hears neither the request to quit nor SIGTERM.
+   * it ignores the request to quit and SIGTERM.
    */
   messages(options: { stubborn?: boolean; broken?: boolean } = {}): {
     programs: Programs;

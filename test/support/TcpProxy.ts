@@ -63,7 +63,7 @@ export class TcpProxy {
     for (const pair of [...this.pairs]) this.cutPair(pair);
   }
 
-  /** From now on nothing passes this way, on any connection, and nobody is told. */
+  /** From now on nothing passes this way, on any connection, without closing. */
   silence(...ways: readonly Way[]): void {
     for (const way of ways) this.silent.add(way);
   }

@@ -6,7 +6,7 @@ import { CLI, type Place, type ProgramEvents, type StartedProgram, startFresh } 
 
 const HOST = fileURLToPath(new URL('./warmProgram.mjs', import.meta.url));
 
-/** What node, or what it stands on, reads when it starts: a process that runs already does not see it. */
+/** What node and its libraries read at the start: a running process does not see it. */
 const READ_AT_START = /^(?:NODE|LD_|DYLD_|UV_|OPENSSL|SSL_|SSLKEYLOG|TZ$|LANG|LC_|MALLOC)/;
 /** What a process has piled up goes with it. */
 const LONGEST_LIFE_RUNS = 50;

@@ -2,7 +2,7 @@ import WebSocket, { type ClientOptions } from 'ws';
 import { PATIENCE_MS } from './patience.js';
 import { until } from './until.js';
 
-/** Within the patience of a test, so that it is told what was heard instead. */
+/** Shorter than the time-out of a test, so that the test shows what was received instead. */
 
 /** A frame as it came. */
 export interface Frame {
@@ -11,7 +11,7 @@ export interface Frame {
   timestamp: string;
 }
 
-/** A plain `ws` client that keeps what it hears. */
+/** A plain `ws` client that records the frames it receives. */
 export class WatchingClient {
   readonly frames: Frame[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;
@@ -19,7 +19,7 @@ export class WatchingClient {
 
   private constructor(readonly socket: WebSocket) {
     socket.on('message', (data) => this.frames.push(JSON.parse(String(data)) as Frame));
-    // How it ended is told by `closed`.
+    // `closed` has how it ended.
     socket.on('error', () => undefined);
     this.closed = new Promise((resolve) => {
       socket.once('close', (code, reason) => {
@@ -64,7 +64,7 @@ export class WatchingClient {
     return find() as Frame;
   }
 
-  /** Everything that was said to it before this moment has been heard once this resolves. */
+  /** When this resolves, all frames sent to it before this moment have been received. */
   async caughtUp(): Promise<void> {
     const before = this.all('pong').length;
     this.say({ type: 'ping' });

@@ -33,7 +33,7 @@ export const NODEJS_ORG: SignatureParts = {
   hasCertificate: true,
 };
 
-/** A Mach-O program that nobody can run, but that everybody reads: heads, and a signature. By <mach-o/loader.h>. */
+/** A Mach-O file that cannot run, but can be parsed: headers, and a signature. By <mach-o/loader.h>. */
 export function thinMachO(parts: MachOParts = {}): Buffer {
   const { cpu = CPU.arm64, libraries = SYSTEM_LIBRARIES, signature = NODEJS_ORG } = parts;
   const commands = [minimumCommand(parts.minimum), ...libraries.map(dylibCommand)].filter(

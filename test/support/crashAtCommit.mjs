@@ -18,7 +18,7 @@ if (KILL_AT !== undefined && isDaemon && isMainThread) arm(JSON.parse(KILL_AT));
 function arm({ name, phase, nth, statement, first, without, note }) {
   const wanted = new RegExp(statement);
   const unwanted = without === undefined ? undefined : new RegExp(without);
-  // Given back for the note: a process that has no descriptors left dies all the same.
+  // Freed for the note: so that a process without descriptors is killed too.
   const spare = openSync('/dev/null', 'r');
   let seen = 0;
   let fits = false;

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 /** Below those that systems give to connections and to listeners that ask for any: one that is free now is so a moment later too. */
 const [FIRST, LAST] = [20_000, 32_000];
 
-/** A port of this machine that nobody listens on, for a program that has to be told one. */
+/** A free port of this machine, for a program that needs one as an option. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(FIRST, LAST);

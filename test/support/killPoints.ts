@@ -47,14 +47,14 @@ export interface KillPoint {
   nth: number;
 }
 
-/** The place in which a daemon dies at `point`; `killedAt` tells afterwards whether it did. */
+/** The place in which a daemon is killed at `point`; `killedAt` shows afterwards whether it was. */
 export function armed({ cwd, env }: Place, { step, phase, nth }: KillPoint): Place {
   const order = { name: step, phase, nth, ...STEPS[step], note: noteIn(cwd) };
   const options = [...(env.NODE_OPTIONS === undefined ? [] : [env.NODE_OPTIONS]), `--import ${PRELOAD}`];
   return { cwd, env: { ...env, NODE_OPTIONS: options.join(' '), KILL_AT: JSON.stringify(order) } };
 }
 
-/** The step and phase of the last death that a point brought about in this place, such as `c1:after`. */
+/** The step and phase of the last kill by a point in this place, such as `c1:after`. */
 export function killedAt({ cwd }: Place): string | undefined {
   return existsSync(noteIn(cwd)) ? readFileSync(noteIn(cwd), 'utf8') : undefined;
 }

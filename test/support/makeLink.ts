@@ -4,7 +4,7 @@ import type { Frame } from '../../src/backend/protocol.js';
 import type { Clock } from '../../src/system/clock.js';
 import { outboundBy } from './outbound.js';
 
-/** A link alone, with what it told. */
+/** A link alone, with its notifications. */
 export interface MadeLink {
   link: Link;
   frames: Frame[];

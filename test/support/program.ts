@@ -15,7 +15,7 @@ export interface Exit {
   signal: NodeJS.Signals | null;
 }
 
-/** What is told of a program that runs, in order; nothing comes after the end. */
+/** The events of a running program, in order; there are none after the end. */
 export interface ProgramEvents {
   stdout(text: string): void;
   stderr(text: string): void;

@@ -12,7 +12,7 @@ export const EXAMPLES = {
   'bot.py': 'python3',
 };
 
-/** What is said where an example cannot be tried: a test that is left out must be heard of. Empty where it can. */
+/** The message if an example cannot be run: a skipped test must be visible. Empty if it can. */
 export function missingProgram(file: keyof typeof EXAMPLES): string {
   if (spawnSync(EXAMPLES[file], ['--version'], { stdio: 'ignore' }).status === 0) return '';
   const words = ` (SKIPPED: there is no ${EXAMPLES[file]} here)`;
@@ -21,8 +21,8 @@ export function missingProgram(file: keyof typeof EXAMPLES): string {
 }
 
 /**
- * Starts an example on a free port, with its secret in the environment; resolves with its address, as its first line says it.
- * `onComplaint` hears its stderr. Ended with the test.
+ * Starts an example on a free port, with its secret in the environment; resolves with its address, from its first line.
+ * `onComplaint` gets its stderr. Ended with the test.
  */
 export async function startExample(
   file: keyof typeof EXAMPLES,

@@ -3,13 +3,13 @@ import { askDaemon } from '../../src/operator/askDaemon.js';
 import { socketPath } from '../../src/operator/socketPath.js';
 import { until } from './until.js';
 
-/** Asks the daemon of a state directory how it is, without a process in between; undefined if nobody answers. */
+/** Gets the status of the daemon of a state directory, without a process in between; undefined if there is no answer. */
 export async function statusOf(stateDirectory: string): Promise<StatusSnapshot | undefined> {
   const answer = await askDaemon(socketPath(stateDirectory), { verb: 'status' });
   return answer.kind === 'answered' ? (answer.result as StatusSnapshot) : undefined;
 }
 
-/** What the daemon still has to do or to tell, by its status; empty when all is done. */
+/** What the daemon still has to do or to report, by its status; empty when all is done. */
 export function openWork(snapshot: StatusSnapshot): Partial<Record<keyof StatusSnapshot, number>> {
   const { scheduled_messages, commands_waiting, acks_undelivered, events_undelivered } = snapshot;
   const { incoming_queued, incoming_parked, sends_queued, uploads_queued } = snapshot;
@@ -20,7 +20,7 @@ export function openWork(snapshot: StatusSnapshot): Partial<Record<keyof StatusS
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
 }
 
-/** Resolves once the daemon has nothing left to do or to tell. */
+/** Resolves once the daemon has nothing left to do or to report. */
 export async function untilIdle(stateDirectory: string, timeoutMs?: number): Promise<void> {
   let left: unknown = 'nobody answers';
   const isIdle = async () => {

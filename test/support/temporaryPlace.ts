@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, statfsSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** What a soak keeps to tell what went wrong. */
+/** What a soak keeps for the analysis of a failure. */
 const EVIDENCE = /^edge-soak-/;
 
 /** Where Node from 22 on keeps what npm and tsc have compiled: no test's, and gone with the place. */
@@ -44,7 +44,7 @@ export function setup(): () => void {
   };
 }
 
-/** With a few of the files in it, which tell whose it is. */
+/** With a few of the files in it, which show its owner. */
 function withContents(place: string, name: string): string {
   if (!statSync(join(place, name)).isDirectory()) return name;
   const inside = readdirSync(join(place, name), { recursive: true, encoding: 'utf8' });

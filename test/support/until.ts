@@ -1,6 +1,6 @@
 import { PATIENCE_MS } from './patience.js';
 
-/** Resolves as soon as `condition` holds, for what tells nobody when it happens; rejects after `timeoutMs`. */
+/** Resolves as soon as `condition` holds, for changes without a notification; rejects after `timeoutMs`. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: () => string,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MESSAGE_STATUSES, type MessageStatus, type StatusEvidence } from '../../model/gatewayMessages.js';
 
-/** A status as it is stored. Of one that cannot be read nobody knows what it was. */
+/** A status as it is stored. The value of an unreadable one is not known. */
 export const statusColumn = z.enum(MESSAGE_STATUSES).catch('unknown');
 
 /** The published state of a message. */

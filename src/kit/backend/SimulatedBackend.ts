@@ -53,7 +53,7 @@ interface SimulatedParts {
   listener: Listener;
   pauses: Pauses;
   hold: ReplyHold;
-  /** As it stands in a URL. */
+  /** As in a URL. */
   host: string;
 }
 

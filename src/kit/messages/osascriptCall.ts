@@ -30,7 +30,7 @@ export interface OsascriptCaller {
   script(): Promise<string>;
   out(text: string): void;
   err(text: string): void;
-  /** Has the job in the file `path` done (`doJob`), by nobody who ends with the caller. */
+  /** Runs the job in the file `path` (`doJob`) in a process that does not end with the caller. */
   later(directory: string, path: string): void;
 }
 
@@ -44,11 +44,11 @@ interface Call {
 }
 
 /**
- * Does with the arguments of one call what osascript and Messages would, as far as can be seen from outside: looks the chat up in
- * chat.db, logs what the script logs, records the send, writes the outgoing row. Resolves with the exit code, 0 or 1; 2 if nobody
- * calls osascript so. Rejects when the caller has ended before. Two other ways to call it: `-l JavaScript -e <question> <bundle
- * id> silent|ask` says what macOS has noted of the permission to control Messages, and `-l AppleScript -e 'log "…"' -e 'delay …'`
- * logs and waits.
+ * Does with the arguments of one call what osascript and Messages would do, as visible from outside: looks the chat up
+ * in chat.db, logs what the script logs, records the send, writes the outgoing row. Resolves with the exit code, 0 or
+ * 1; 2 if nobody calls osascript so. Rejects when the caller has ended before. Two other ways to call it: `-l
+ * JavaScript -e <question> <bundle id> silent|ask` says what macOS has noted of the permission to control Messages, and
+ * `-l AppleScript -e 'log "…"' -e 'delay …'` logs and waits.
  */
 export async function answerCall(
   caller: OsascriptCaller,

@@ -62,7 +62,7 @@ export class Job {
     return this.child?.kill(signal) ?? false;
   }
 
-  /** SIGTERM, and SIGKILL when its time is over; tells when it is gone. */
+  /** SIGTERM, and SIGKILL when its time is over; resolves when it is gone. */
   remove(): void {
     this.isLeaving = true;
     clearTimeout(this.respawn);

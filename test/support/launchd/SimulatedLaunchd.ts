@@ -38,11 +38,11 @@ export class SimulatedLaunchd {
   readonly calls: string[] = [];
   /** Whether somebody is logged in at the desktop. */
   hasSession = true;
-  /** What it ends with where nobody is; since macOS 26 it is 125, and 5 of `bootstrap`. */
+  /** Its exit code without a desktop session; since macOS 26 it is 125, and 5 for `bootstrap`. */
   noSession: 112 | 125 = 112;
   /** What `print` says instead of the path of the plist. */
   shownPath: string | undefined;
-  /** Told of each call before anything is done about it. */
+  /** Called before each call is processed. */
   onCall: (call: string) => void = () => undefined;
   readonly disabled = new Set<string>();
   readonly codesign: PlayedCodesign;

@@ -1,4 +1,4 @@
-// Installs a package as `edge-agent install` does, and is killed right before the rename or link that it is told.
+// Installs a package like `edge-agent install`, and is killed right before the given rename or link.
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { userInfo } from 'node:os';
