@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addContacts } from '../support/addressBook.js';
-import { Browser, browserPath, loaded } from '../support/Browser.js';
+import { Browser, browserPath, loaded, type Tab } from '../support/Browser.js';
 import { PERSON } from '../support/EdgeWorld.js';
 import { served } from '../support/servedPage.js';
 import { until } from '../support/until.js';
@@ -103,25 +103,6 @@ describe.skipIf(path === undefined)('what an operator is told', () => {
     expect(faults).toEqual([]);
   });
 
-  test('a young agent does not show an empty day, and its counts agree', async (cleanup) => {
-    const { world, open } = await served(browser, cleanup);
-    world.mac.chatDb.receive({ from: PERSON, text: 'hello' });
-    await world.sent(2);
-    const { page, faults } = await open();
-    await page.getByRole('img', { name: /^The last (1 min|\d+ s): Real-time/ }).waitFor();
-    const sends = page.getByRole('region', { name: 'Sends per hour' });
-    await sends.getByText('2', { exact: true }).first().waitFor();
-    // More than one only where an hour has begun since.
-    expect(await sends.locator('svg g').count()).toBeLessThanOrEqual(2);
-    const took = page.getByRole('region', { name: 'Time to send' }).getByRole('cell');
-    const cells = await took.allInnerTexts();
-    const counts = cells.filter((_, index) => index % 2 === 1).map(Number);
-    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(2);
-    const received = page.getByRole('region', { name: 'Messages in per hour' });
-    await received.getByText('1', { exact: true }).first().waitFor();
-    expect(faults).toEqual([]);
-  });
-
   test('notifications of before the page was opened are there, after a restart too, and own acts are told once', async (cleanup) => {
     const { world, daemon, open } = await served(browser, cleanup);
     world.behave({ kind: 'error', number: -1743, when: 'before' }, { times: 'always' });
@@ -141,10 +122,42 @@ describe.skipIf(path === undefined)('what an operator is told', () => {
     await list.getByText(`Command ${command} failed`).waitFor();
     await list.getByText('ann paused sending.').waitFor();
   });
+});
 
-  test('"Look again" makes the doctor look, and its report appears by itself', async (cleanup) => {
-    const { open } = await served(browser, cleanup);
-    const { page, faults } = await open();
+describe.skipIf(path === undefined)('what an operator is told of an agent that is new', () => {
+  const cleanups: (() => void | Promise<void>)[] = [];
+  /** One agent and one tab for these: they follow one another in its life. */
+  let agent: Awaited<ReturnType<typeof served>>;
+  let tab: Tab;
+  beforeAll(async () => {
+    agent = await served(browser, { onTestFinished: (clean) => void cleanups.push(clean) });
+    tab = await agent.open();
+  });
+  afterAll(async () => {
+    for (const clean of cleanups.splice(0).toReversed()) await clean();
+  });
+
+  test('a young agent does not show an empty day, and its counts agree', async () => {
+    const { world } = agent;
+    world.mac.chatDb.receive({ from: PERSON, text: 'hello' });
+    await world.sent(2);
+    const { page, faults } = tab;
+    await page.getByRole('img', { name: /^The last (1 min|\d+ s): Real-time/ }).waitFor();
+    const sends = page.getByRole('region', { name: 'Sends per hour' });
+    await sends.getByText('2', { exact: true }).first().waitFor();
+    // More than one only where an hour has begun since.
+    expect(await sends.locator('svg g').count()).toBeLessThanOrEqual(2);
+    const took = page.getByRole('region', { name: 'Time to send' }).getByRole('cell');
+    const cells = await took.allInnerTexts();
+    const counts = cells.filter((_, index) => index % 2 === 1).map(Number);
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(2);
+    const received = page.getByRole('region', { name: 'Messages in per hour' });
+    await received.getByText('1', { exact: true }).first().waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  test('"Look again" makes the doctor look, and its report appears by itself', async () => {
+    const { page, faults } = tab;
     await go(page, 'Doctor');
     await page.getByText('No results yet.').waitFor();
     await page.getByRole('button', { name: 'Look now' }).click();
@@ -165,9 +178,8 @@ describe.skipIf(path === undefined)('what an operator is told', () => {
     expect(faults).toEqual([]);
   });
 
-  test('each setting says what it does, and can be found by that', async (cleanup) => {
-    const { open } = await served(browser, cleanup);
-    const { page } = await open();
+  test('each setting says what it does, and can be found by that', async () => {
+    const { page } = tab;
     await go(page, 'Settings');
     await loaded(page);
     await page.getByLabel('Filter').fill('contacts on this mac');

@@ -1,11 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type BrowserContextOptions, chromium, type Page, type Browser as Process } from 'playwright-core';
+import { onTestFinished } from 'vitest';
+import type { Cleanup } from './EdgeWorld.js';
 import { PATIENCE_MS } from './patience.js';
 import { until } from './until.js';
 
-/** Where a browser of Chromium's kind usually is; `TEST_BROWSER` names another one. */
+/** Where a browser of Chromium's kind usually is; `TEST_BROWSER` names another one. The shell does the same for a third of the work. */
 const USUAL_PLACES = [
+  '/usr/bin/chromium-headless-shell',
   '/usr/bin/chromium',
   '/usr/bin/chromium-browser',
   '/usr/bin/google-chrome',
@@ -21,7 +24,7 @@ export function browserPath(): string | undefined {
   if (path === undefined) {
     console.warn(
       '\n  SKIPPED: the tests of the monitor’s page need a browser, and there is none.\n' +
-        '  Debian: apt-get install chromium. Elsewhere: TEST_BROWSER=/path/to/chrome\n',
+        '  Debian: apt-get install chromium-headless-shell. Elsewhere: TEST_BROWSER=/path/to/chrome\n',
     );
   }
   return path;
@@ -53,7 +56,7 @@ export function loaded(page: Page): Promise<void> {
   );
 }
 
-/** A headless browser; every tab has a profile of its own. */
+/** A headless browser; every tab has a profile of its own, and is closed with its test: one that is left open goes on working. */
 export class Browser {
   private constructor(private readonly process: Process) {}
 
@@ -66,8 +69,9 @@ export class Browser {
     return this.process.close();
   }
 
-  async tab(options: BrowserContextOptions = DESK): Promise<Tab> {
+  async tab(options: BrowserContextOptions = DESK, cleanup: Cleanup = { onTestFinished }): Promise<Tab> {
     const context = await this.process.newContext({ locale: 'en-GB', timezoneId: 'UTC', ...options });
+    cleanup.onTestFinished(() => context.close());
     const page = await context.newPage();
     page.setDefaultTimeout(PATIENCE_MS);
     const faults: string[] = [];
