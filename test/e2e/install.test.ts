@@ -161,7 +161,7 @@ describe('the installed agent', { concurrent: true }, () => {
       LONGEST_MS,
     );
     expect(stdout).toMatch(
-      /There is no configuration file at \S.*config\.yaml\.\n {4}→ Make it: edge-agent setup\n/,
+      /There is no configuration file at \S.*config\.yaml\.\n {4}→ Create it: edge-agent setup\n/,
     );
   });
 
