@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type PersonaAnswer, scripted } from '../../src/kit/backend/persona.js';
 import { type Cleanup, EdgeWorld, PERSON } from '../support/EdgeWorld.js';
+import { sized } from '../support/size.js';
 
 const ANSWERED = 'The backend answered a message';
 
@@ -149,14 +150,20 @@ describe('words that were never said are sent, words that were said are not sent
     expect(world.texts).toEqual(['one sec', 'one sec', 'found it']);
   });
 
-  test.for([
+  const WORDS = [
     { said: 'ok 👍', next: 'ok 👍🏽', same: false },
-    { said: 'ok', next: 'ok.', same: false },
-    { said: 'ok', next: 'OK', same: false },
-    { said: '❤', next: '❤️', same: false },
     { said: 'one sec', next: ' one\u00a0 sec\n', same: true },
-    { said: 'caf\u00e9', next: 'cafe\u0301', same: true },
-  ])('“$said” and “$next” are the same words: $same', async ({ said, next, same }, context) => {
+    ...sized(
+      [],
+      [
+        { said: 'ok', next: 'ok.', same: false },
+        { said: 'ok', next: 'OK', same: false },
+        { said: '❤', next: '❤️', same: false },
+        { said: 'caf\u00e9', next: 'cafe\u0301', same: true },
+      ],
+    ),
+  ];
+  test.for(WORDS)('“$said” and “$next” are the same words: $same', async ({ said, next, same }, context) => {
     const { world } = await open(context, { bubbles: ['later'] });
     const guid = await written(world);
     await reflex(world, said, { in_reply_to: guid });
@@ -165,15 +172,18 @@ describe('words that were never said are sent, words that were said are not sent
     expect(world.texts).toHaveLength(same ? 1 : 2);
   });
 
-  test.for(['', '  ', null])('a blank in_reply_to (%j) names no message', async (name, context) => {
-    const { world, daemon } = await open(context, { bubbles: ['one sec', 'found it'] });
-    await written(world);
-    expect((await reflex(world, 'one sec', { in_reply_to: name })).result).toMatchObject(sent);
-    await world.backend.release('replyFirst');
-    await world.sent(2);
-    expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });
-    expect(world.texts).toEqual(['one sec', 'found it']);
-  });
+  test.for(sized<readonly (string | null)[]>([''], ['', '  ', null]))(
+    'a blank in_reply_to (%j) names no message',
+    async (name, context) => {
+      const { world, daemon } = await open(context, { bubbles: ['one sec', 'found it'] });
+      await written(world);
+      expect((await reflex(world, 'one sec', { in_reply_to: name })).result).toMatchObject(sent);
+      await world.backend.release('replyFirst');
+      await world.sent(2);
+      expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });
+      expect(world.texts).toEqual(['one sec', 'found it']);
+    },
+  );
 
   test('503 after the reflex: the post is repeated, and reflex and reply are said again', async (context) => {
     const { world, daemon } = await open(context, { bubbles: ['one sec', 'found it'] });

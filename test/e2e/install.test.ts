@@ -19,6 +19,7 @@ import { EdgeWorld, PERSON, SECRET } from '../support/EdgeWorld.js';
 import { FakeKeychain } from '../support/FakeKeychain.js';
 import { MacWorld } from '../support/MacWorld.js';
 import { runCli } from '../support/runCli.js';
+import { sized } from '../support/size.js';
 import { until } from '../support/until.js';
 
 const LONGEST_MS = 120_000;
@@ -286,7 +287,7 @@ describe('uninstall --purge', { concurrent: true }, () => {
 describe('the verbs of the service', { concurrent: true }, () => {
   const VERBS = ['install', 'uninstall', 'start', 'stop', 'restart', 'rollback'];
 
-  test.skipIf(process.platform === 'darwin').for(VERBS)(
+  test.skipIf(process.platform === 'darwin').for(sized(['install'], VERBS))(
     'say plainly that %s is for macOS only',
     async (verb, context) => {
       const world = await EdgeWorld.open(context);
@@ -296,7 +297,7 @@ describe('the verbs of the service', { concurrent: true }, () => {
     },
   );
 
-  test.for(['start', 'stop', 'restart', 'rollback'])(
+  test.for(sized(['start'], ['start', 'stop', 'restart', 'rollback']))(
     'say that nothing is installed: %s',
     async (verb, context) => {
       const world = await MacWorld.open(context);

@@ -22,6 +22,7 @@ import { FakeKeychain } from '../support/FakeKeychain.js';
 import { PtySession } from '../support/PtySession.js';
 import { CLI, type Place } from '../support/program.js';
 import { type CliResult, cleanEnvironment, runCli } from '../support/runCli.js';
+import { sized } from '../support/size.js';
 import { until } from '../support/until.js';
 
 const SECRET = `set-up 's $ecret" 7c1f`;
@@ -176,19 +177,22 @@ describe('edge-agent setup at a terminal', () => {
     [SECRET_QUESTION, [BACKEND, '+13105550100']],
     [KEYCHAIN_QUESTION, [BACKEND, '+13105550100', SECRET]],
   ];
-  test.for(untouched)('Ctrl-C at “%s” leaves nothing', async ([question, answers], context) => {
-    const home = new NewHome(context);
-    const session = home.open();
-    for (const [index, answer] of answers.entries()) {
-      await session.sees(untouched[index]?.[0] ?? '');
-      session.enter(answer);
-    }
-    await session.sees(question);
-    session.interrupt();
-    expect(await session.exits()).toBe(130);
-    expect(session.shown).toContain('Nothing was written.');
-    expect(home.files()).toEqual([]);
-  });
+  test.for(sized(untouched.slice(2), untouched))(
+    'Ctrl-C at “%s” leaves nothing',
+    async ([question, answers], context) => {
+      const home = new NewHome(context);
+      const session = home.open();
+      for (const [index, answer] of answers.entries()) {
+        await session.sees(untouched[index]?.[0] ?? '');
+        session.enter(answer);
+      }
+      await session.sees(question);
+      session.interrupt();
+      expect(await session.exits()).toBe(130);
+      expect(session.shown).toContain('Nothing was written.');
+      expect(home.files()).toEqual([]);
+    },
+  );
 
   test('takes Ctrl-D at a question for Ctrl-C', async (context) => {
     const home = new NewHome(context);
@@ -215,14 +219,20 @@ describe('edge-agent setup at a terminal', () => {
   const REPLACE_SECRET = '.env already. Replace it?';
   const CHANGE = 'Change this?';
   const OTHER_PHONE = '+13105550100';
-  test.for([
+  const settled: readonly (readonly [string, readonly string[]])[] = [
     [URL_QUESTION, []],
-    [PHONE_QUESTION, ['']],
-    [REPLACE_SECRET, ['', OTHER_PHONE]],
-    [SECRET_QUESTION, ['', OTHER_PHONE, 'y']],
-    [KEYCHAIN_QUESTION, ['', OTHER_PHONE, 'y', SECRET]],
     [CHANGE, ['', OTHER_PHONE, 'y', SECRET, 'n']],
-  ] as const)('Ctrl-C at “%s” leaves what was there', async ([question, answers], context) => {
+    ...sized<readonly (readonly [string, readonly string[]])[]>(
+      [],
+      [
+        [PHONE_QUESTION, ['']],
+        [REPLACE_SECRET, ['', OTHER_PHONE]],
+        [SECRET_QUESTION, ['', OTHER_PHONE, 'y']],
+        [KEYCHAIN_QUESTION, ['', OTHER_PHONE, 'y', SECRET]],
+      ],
+    ),
+  ];
+  test.for(settled)('Ctrl-C at “%s” leaves what was there', async ([question, answers], context) => {
     const home = new NewHome(context);
     const before = home.settled();
     const session = home.open();

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { INPUT_LIMITS } from '../../src/system/inputLimits.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
+import { sized } from '../support/size.js';
 
 const STRANGERS = Array.from({ length: 6 }, (_, index) => `+1310555400${index}`);
 const PRELOAD = fileURLToPath(new URL('../support/dieAtWord.mjs', import.meta.url));
@@ -13,11 +14,16 @@ const nested = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
 
 describe('one message', () => {
   test.each([
-    ['4 000 000 digits', '7'.repeat(4_000_000)],
-    ['4 MB of dashes', '- '.repeat(2_000_000)],
     ['numbers in twos, each with an address', '31 a@b.c '.repeat(400_000)],
     ['1 300 000 letters of three bytes', 'あ'.repeat(1_300_000)],
-    ['brackets and dots', '(1).a.b'.repeat(400_000)],
+    ...sized(
+      [],
+      [
+        ['4 000 000 digits', '7'.repeat(4_000_000)],
+        ['4 MB of dashes', '- '.repeat(2_000_000)],
+        ['brackets and dots', '(1).a.b'.repeat(400_000)],
+      ],
+    ),
   ])(
     'of %s is posted as far as it is read, ends nothing, and the next one is answered',
     async (_name, text) => {

@@ -7,10 +7,17 @@ import { PostgresDatabase } from '../../src/gateway/storage/PostgresDatabase.js'
 import { SqliteDatabase } from '../../src/gateway/storage/SqliteDatabase.js';
 import { systemClock } from '../../src/system/clock.js';
 import { systemRandom } from '../../src/system/random.js';
+import { PATIENCE_MS } from '../support/patience.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { sized } from '../support/size.js';
 import { temporaryDirectory } from '../support/temporaryDirectory.js';
 import { testPostgres } from '../support/testPostgres.js';
+
+/** Deadlines that no busy machine reaches: what is given up, and when, is tested with the storage. */
+export const PATIENT = {
+  ...{ connectMs: PATIENCE_MS, statementMs: PATIENCE_MS, lockMs: PATIENCE_MS, turnMs: PATIENCE_MS },
+  ...{ workMs: PATIENCE_MS, commitMs: PATIENCE_MS },
+};
 
 /** An engine under a test: opens an empty database of a gateway, which is closed when the test is over. */
 export interface GatewayEngine {
@@ -49,7 +56,10 @@ export function gatewayEngines(quick?: GatewayEngine['name']): readonly GatewayE
       place: () => postgres.freshUrl(),
       open: async (place, test) => {
         const url = place ?? (await postgres.freshUrl());
-        return opened(PostgresDatabase.open({ url, random: systemRandom, ...shared }), test);
+        return opened(
+          PostgresDatabase.open({ url, random: systemRandom, patience: PATIENT, ...shared }),
+          test,
+        );
       },
     },
   ];

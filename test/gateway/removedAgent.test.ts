@@ -44,7 +44,7 @@ function removed(status: 'unknown' | 'failed') {
   return { status, code: 'agent_removed', retry_safe: retrySafe, evidence: { kind: 'removal' } };
 }
 
-describe.each(gatewayEngines())('the texts of an agent that is removed, on $name', (engine) => {
+describe.each(gatewayEngines('PostgreSQL'))('the texts of an agent that is removed, on $name', (engine) => {
   test('end, applications are told so, and none is offered to an agent that is added again', async () => {
     const { world, scheduled, queued, standing } = await withTexts(engine, true);
     await world.admin['agents.remove']({ id: AGENT_ID });

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { restart, rollback, start, stop } from '../../src/service/control.js';
 import { uninstall } from '../../src/service/uninstall.js';
 import { ServiceBench } from '../support/ServiceBench.js';
+import { sized } from '../support/size.js';
 
 describe('an agent that was stopped', { concurrent: true }, () => {
   test('has ended when the verb ends, and stays ended over a reboot', async (context) => {
@@ -43,7 +44,8 @@ describe('an agent that was stopped', { concurrent: true }, () => {
     await bench.answers('one');
   });
 
-  test.for(['start', 'restart', 'install'] as const)(
+  const VERBS = ['start', 'restart', 'install'] as const;
+  test.for(sized<readonly (typeof VERBS)[number][]>(['start'], VERBS))(
     'is there after the next login too where a stop got half way, once %s was asked for',
     async (verb, context) => {
       const bench = await ServiceBench.open(context);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { install } from '../../src/service/install.js';
 import { ServiceBench } from '../support/ServiceBench.js';
+import { sized } from '../support/size.js';
 
 const code = (exitCode: string) => expect.objectContaining({ code: exitCode });
 
@@ -91,16 +92,24 @@ describe('a first installation', { concurrent: true }, () => {
     expect((await bench.install('two')).running.pid).toBe(bench.launchd.job()?.pid);
   });
 
-  test.for([
+  type Refusal = readonly ['bootstrap' | 'kickstart', number, number, string, RegExp, RegExp];
+  /** The words for each exit code are tested with launchctl; here is one of each kind. */
+  const REFUSALS: readonly Refusal[] = [
     ['bootstrap', 5, 4, 'launchd_refused', /input\/output error.*still ending/, /log out and in/],
-    ['bootstrap', 119, 1, 'launchd_refused', /disabled/, /Login Items/],
-    ['bootstrap', 122, 1, 'launchd_refused', /owner or mode/, /chmod go-w/],
     ['bootstrap', 125, 1, 'no_desktop_session', /desktop session/, /Screen Sharing/],
-    ['bootstrap', 134, 1, 'no_desktop_session', /desktop session/, /Screen Sharing/],
-    ['bootstrap', 155, 1, 'launchd_refused', /quarantine/, /xattr -dr/],
-    ['bootstrap', 99, 1, 'launchd_refused', /failed with 99/, /launchctl error 99/],
     ['kickstart', 113, 1, 'launchd_refused', /Login Items/, /edge-agent install/],
-  ] as const)(
+    ...sized<readonly Refusal[]>(
+      [],
+      [
+        ['bootstrap', 119, 1, 'launchd_refused', /disabled/, /Login Items/],
+        ['bootstrap', 122, 1, 'launchd_refused', /owner or mode/, /chmod go-w/],
+        ['bootstrap', 134, 1, 'no_desktop_session', /desktop session/, /Screen Sharing/],
+        ['bootstrap', 155, 1, 'launchd_refused', /quarantine/, /xattr -dr/],
+        ['bootstrap', 99, 1, 'launchd_refused', /failed with 99/, /launchctl error 99/],
+      ],
+    ),
+  ];
+  test.for(REFUSALS)(
     'explains that %s fails with %s',
     async ([verb, exitCode, times, fault, why, remedy], context) => {
       const bench = await ServiceBench.open(context);
