@@ -9,7 +9,7 @@ import type { MachineGate } from './limits.js';
 import type { OutcomeRecorder } from './OutcomeRecorder.js';
 import { knownRows, matchRows } from './SendVerifier.js';
 
-export interface Attempt {
+export interface BegunAttempt {
   send: SendRecord;
   tag: string;
   form: SendTarget['form'];
@@ -31,7 +31,7 @@ export class AttemptEnds {
   ) {}
 
   /** Inside a write: what the ledger says after an attempt. */
-  conclude(attempt: Attempt, result: AttemptResult): void {
+  conclude(attempt: BegunAttempt, result: AttemptResult): void {
     const { formCount } = attempt;
     const send = this.store.sends.get(attempt.send.seq);
     if (send === undefined) return;
@@ -103,7 +103,7 @@ export class AttemptEnds {
   }
 
   /** Inside a write: which form to begin with next time. The best one needs no note. */
-  private learn({ send: { conversation }, form, isBest }: Attempt): void {
+  private learn({ send: { conversation }, form, isBest }: BegunAttempt): void {
     if (!isBest) this.store.targetForms.set(conversation, form);
     else if (this.store.targetForms.get(conversation) !== undefined)
       this.store.targetForms.forget(conversation);

@@ -7,7 +7,7 @@ import type { Store } from '../store/Store.js';
 import { sendTrace } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { randomHex } from '../system/random.js';
-import { type Attempt, AttemptEnds } from './AttemptEnds.js';
+import { AttemptEnds, type BegunAttempt } from './AttemptEnds.js';
 import type { ConversationQueues, NextSend } from './ConversationQueues.js';
 import { saidMeanwhile } from './DuplicatePairing.js';
 import { MachineGate, type NewRecipients, type Pace } from './limits.js';
@@ -47,7 +47,7 @@ const DOUBT = {
  * answered is stored in one write with everything that follows, and with the next attempt.
  */
 export class Dispatcher {
-  private current: Attempt | undefined;
+  private current: BegunAttempt | undefined;
   private open = false;
   private timer: Timer | undefined;
   private idle: (() => void)[] = [];
@@ -379,13 +379,13 @@ export class Dispatcher {
     this.limits.newRecipients.note(conversation, hasChat);
   }
 
-  private ended(attempt: Attempt, result: AttemptResult): void {
+  private ended(attempt: BegunAttempt, result: AttemptResult): void {
     this.machine.note(result);
     if (this.machine.failures > 0) this.limits.pace.takeBack(attempt.send.conversation);
     this.storeEnd(attempt, result);
   }
 
-  private storeEnd(attempt: Attempt, result: AttemptResult): void {
+  private storeEnd(attempt: BegunAttempt, result: AttemptResult): void {
     if (!this.isEndStored(attempt, result)) {
       this.current = attempt;
       if (this.store.isOpen) this.clock.after(STORE_RETRY_MS, () => this.storeEnd(attempt, result));
@@ -401,7 +401,7 @@ export class Dispatcher {
    * False if the disk could not store it. An outcome that causes an internal error does not affect other
    * texts.
    */
-  private isEndStored(attempt: Attempt, result: AttemptResult): boolean {
+  private isEndStored(attempt: BegunAttempt, result: AttemptResult): boolean {
     const conclude = () => {
       this.current = undefined;
       this.ends.conclude(attempt, result);
