@@ -413,6 +413,9 @@ describe('two state directories on one chat.db', RUN, () => {
   });
 });
 
+/** The agent may make a file there between the last one's end and the directory's. */
+const WHILE_IT_WRITES = { recursive: true, maxRetries: 10, retryDelay: 50 };
+
 describe('a state directory, while the agent runs on it', RUN, () => {
   test.for(['moved', 'removed'] as const)(
     'that is %s: nothing is taken in, status says so',
@@ -422,7 +425,7 @@ describe('a state directory, while the agent runs on it', RUN, () => {
       await world.acked(world.command('before'));
       const aside = `${world.state}.aside`;
       if (how === 'moved') renameSync(world.state, aside);
-      else rmSync(world.state, { recursive: true });
+      else rmSync(world.state, WHILE_IT_WRITES);
       // The status also reports a sync that fails meanwhile.
       const { snapshot } = await daemon.statusUntil(({ snapshot: now }) => now?.state === 'degraded');
       expect(snapshot?.problems[0]?.code).toBe('state_moved');
@@ -435,7 +438,7 @@ describe('a state directory, while the agent runs on it', RUN, () => {
       expect(world.acksOf(meanwhile)).toEqual([]);
       expect(world.texts).toEqual(['before']);
       if (how === 'removed') return;
-      rmSync(world.state, { recursive: true, force: true });
+      rmSync(world.state, { ...WHILE_IT_WRITES, force: true });
       renameSync(aside, world.state);
       expect(await world.acked(meanwhile)).toMatchObject({ status: 'completed' });
       await world.sent(4);
