@@ -168,7 +168,7 @@ async function startParts(
   const bell = new EventBell(database, clock, log);
   await bell.start();
   running.push({ name: 'the bell of events', stop: () => bell.stop() });
-  const ring = () => bell.ring();
+  const ring = (isForWebhooks: boolean) => bell.ring(isForWebhooks);
   const secrets = new AgentSecrets({ database, box, clock, log });
   await secrets.start();
   running.push({ name: 'the secrets of agents', stop: () => secrets.stop() });
@@ -200,7 +200,7 @@ async function startParts(
       mayAnswer: (transaction, agentId, guid) =>
         isAwaitedElsewhere(transaction, agentId, eventId('message.received', agentId, guid)),
       onRequest(_agentId, _guid, _message, standing) {
-        if (standing !== 'answered') ring();
+        if (standing !== 'answered') ring(true);
       },
     },
     ring,

@@ -26,7 +26,7 @@ import { keepStatus, noteHandOut, noteRegistration } from './ledger/agents.js';
 import { findApiKey, hasScope, mayUseAgent } from './ledger/apiKeys.js';
 import { countAllCommands, countCommands, waitingCommands } from './ledger/commands.js';
 import { conversationName } from './ledger/conversations.js';
-import { eventId, publish } from './ledger/eventLog.js';
+import { eventId, publish, ringAfterCommit } from './ledger/eventLog.js';
 import { addMessage } from './ledger/messages.js';
 import { addUpload, findUpload, uploadedBytes } from './ledger/uploads.js';
 import type { MessageAnswering } from './MessageAnswering.js';
@@ -62,7 +62,7 @@ interface GatewayBackendParts {
   /** Who holds the socket of which agent, over all replicas. */
   sockets: Pick<Replicas, 'claim' | 'release' | 'holds'>;
   /** Rings after a commit that published events. */
-  ring: () => void;
+  ring: (isForWebhooks: boolean) => void;
   /** What new agents may register with; undefined: each is added by an operator. */
   registrationToken: string | undefined;
   /** Called with what happens, for counters. */
@@ -118,7 +118,7 @@ export class GatewayBackend implements EdgeBackend {
     const { clock, ring } = this.parts;
     await inSlices(this.parts, agentId, reports, async (transaction, report) => {
       await this.take(transaction, agentId, report, clock.now());
-      transaction.afterCommit(ring);
+      ringAfterCommit(transaction, ring);
     });
   }
 
@@ -213,7 +213,7 @@ export class GatewayBackend implements EdgeBackend {
         request: { text: text.text, attachments: [], sendAt: text.sendAt, inReplyTo: null },
       };
       addMessage(transaction, record, now);
-      transaction.afterCommit(ring);
+      ringAfterCommit(transaction, ring);
       return { commandId, via: added.isPushed ? 'websocket' : 'polling' };
     });
   }

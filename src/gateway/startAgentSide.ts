@@ -14,7 +14,7 @@ import type { AnswerPorts } from './application.js';
 import { GatewayBackend, type SocketSecrets } from './GatewayBackend.js';
 import { tellMessage } from './ledger/agentReports.js';
 import { endAllReplicas } from './ledger/connections.js';
-import { adoptRestoredEvents, eventId, publish } from './ledger/eventLog.js';
+import { adoptRestoredEvents, eventId, publish, ringAfterCommit } from './ledger/eventLog.js';
 import { MessageAnswering, type RequestStanding } from './MessageAnswering.js';
 import { CommandDispatch } from './replicas/CommandDispatch.js';
 import { Replicas } from './replicas/Replicas.js';
@@ -53,7 +53,7 @@ interface AgentSideParts {
   interposer?: Interposer;
   listener: MessageListener;
   /** Rings after a commit that published events. */
-  ring: () => void;
+  ring: (isForWebhooks: boolean) => void;
   /** Called with what happens, for counters. */
   onSighting: (sighting: Sighting) => void;
   /** Called for each request that is refused because of overload. */
@@ -130,7 +130,7 @@ export async function startAgentSide(parts: AgentSideParts): Promise<GatewayAgen
           { id, type: 'agent.online', agentId, conversation: null, data, at: now },
           now,
         );
-        transaction.afterCommit(ring);
+        ringAfterCommit(transaction, ring);
       },
       async offline(transaction, { agentId, epoch, since, reason }) {
         const now = clock.now();
@@ -141,7 +141,7 @@ export async function startAgentSide(parts: AgentSideParts): Promise<GatewayAgen
           { id, type: 'agent.offline', agentId, conversation: null, data, at: since },
           now,
         );
-        transaction.afterCommit(ring);
+        ringAfterCommit(transaction, ring);
       },
       takenOver: (agentId, epoch) => backend.takenOver(agentId, epoch),
       wake: (agentIds) => dispatch.wake(agentIds),

@@ -6,14 +6,17 @@ import type { GatewayDatabase, StopListening } from '../storage/GatewayDatabase.
 const CHANNEL = 'gateway_events';
 /** One notification covers everything published in this time, in ms. */
 const GATHER_MS = 20;
+/** What a notification says where no webhook waits for any of these events; any other one may be for webhooks. */
+const FOR_STREAMS_ALONE = 'streams';
 
 /**
  * Says that there may be new events: here at once, on other replicas by a notification. It may ring for nothing, and a notification
  * may be lost: who listens looks from time to time without it.
  */
 export class EventBell {
-  private readonly listeners = new Set<() => void>();
+  private readonly listeners = new Set<(isForWebhooks: boolean) => void>();
   private pending: Timer | undefined;
+  private isPendingForWebhooks = false;
   private notifying: Promise<void> = Promise.resolve();
   private stopListening: StopListening | undefined;
 
@@ -25,16 +28,22 @@ export class EventBell {
 
   /** Rejects with `storage_unavailable` if the database does not listen. */
   async start(): Promise<void> {
-    const wake = () => this.wake();
-    this.stopListening = await this.database.listen(CHANNEL, wake, wake);
+    this.stopListening = await this.database.listen(
+      CHANNEL,
+      (payload) => this.wake(payload !== FOR_STREAMS_ALONE),
+      () => this.wake(true),
+    );
   }
 
-  /** To be called after a commit that published events. */
-  ring(): void {
-    this.wake();
+  /** To be called after a commit that published events. `isForWebhooks` false: no webhook has anything to do that it had not before. */
+  ring(isForWebhooks = true): void {
+    this.wake(isForWebhooks);
+    this.isPendingForWebhooks ||= isForWebhooks;
     this.pending ??= this.clock.after(GATHER_MS, () => {
       this.pending = undefined;
-      this.notifying = this.database.notify(CHANNEL, '').catch((error: unknown) => {
+      const payload = this.isPendingForWebhooks ? '' : FOR_STREAMS_ALONE;
+      this.isPendingForWebhooks = false;
+      this.notifying = this.database.notify(CHANNEL, payload).catch((error: unknown) => {
         // The others poll on their own, a little later.
         this.log.debug('Other replicas were not told of events', { error: describeError(error) });
       });
@@ -42,7 +51,7 @@ export class EventBell {
   }
 
   /** Calls `heard` for each ring, until the returned function is called. */
-  listen(heard: () => void): () => void {
+  listen(heard: (isForWebhooks: boolean) => void): () => void {
     this.listeners.add(heard);
     return () => this.listeners.delete(heard);
   }
@@ -54,7 +63,7 @@ export class EventBell {
     await this.stopListening?.();
   }
 
-  private wake(): void {
-    for (const heard of this.listeners) heard();
+  private wake(isForWebhooks: boolean): void {
+    for (const heard of this.listeners) heard(isForWebhooks);
   }
 }

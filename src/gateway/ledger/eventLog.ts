@@ -90,13 +90,41 @@ export async function publish<T extends GatewayEventType>(
   const { id, type, agentId } = event;
   const lane = event.conversation ?? '';
   if (transaction.dialect === 'postgres') {
-    // One statement without waiting for its result.
+    // One statement, whose result only `ringAfterCommit` needs.
     void transaction.lock(agentId);
-    void transaction.query(PUBLISH, [agentId, id, type, lane, now, bodyOf(event)]);
+    const opened = transaction.query(PUBLISH, [agentId, id, type, lane, now, bodyOf(event)]);
+    noteLanes(
+      transaction,
+      opened.then((lanes) => lanes.length > 0),
+    );
     return;
   }
   const seq = await append(transaction, event, now);
-  if (seq !== undefined) enqueueDeliveries(transaction, { agentId, eventId: id, type, seq, lane }, now);
+  if (seq === undefined) return;
+  const opened = enqueueDeliveries(transaction, { agentId, eventId: id, type, seq, lane }, now);
+  noteLanes(transaction, opened);
+  await opened;
+}
+
+/** Of each transaction that published: whether each of its events opened a lane. */
+const lanesOf = new WeakMap<Transaction, Promise<boolean>[]>();
+
+function noteLanes(transaction: Transaction, opened: Promise<boolean>): void {
+  // Where the statement failed, the transaction fails with it.
+  const known = opened.catch(() => true);
+  const before = lanesOf.get(transaction);
+  if (before === undefined) lanesOf.set(transaction, [known]);
+  else before.push(known);
+}
+
+/**
+ * Has `ring` called once a transaction is durable that may publish: with whether a webhook has something to do that it had not before. Where
+ * no webhook wants these events, or earlier ones of their conversations are on their way, nothing has to be looked for.
+ */
+export function ringAfterCommit(transaction: Transaction, ring: (isForWebhooks: boolean) => void): void {
+  transaction.afterCommit(() => {
+    void Promise.all(lanesOf.get(transaction) ?? []).then((opened) => ring(opened.includes(true)));
+  });
 }
 
 /** SQLite writes in no WITH, but has no round trips to save either. */

@@ -131,28 +131,28 @@ const layDown = (seq: string, from = '') =>
      ${seq}, 'waiting', 0, CAST($5 AS BIGINT), CAST($5 AS BIGINT)
    FROM ${from} webhook_subscriptions s WHERE s.agent_id IN ($1, '*') AND s.type IN ($3, '*')`;
 
-/** Lays an event down for every webhook that wants it. Within the lock of the agent. */
-export function enqueueDeliveries(
+/** Lays an event down for every webhook that wants it. Gives whether it opened a lane (`openLanes`). Within the lock of the agent. */
+export async function enqueueDeliveries(
   transaction: Transaction,
   { agentId, eventId, type, seq, lane }: EventForWebhooks,
   now: number,
-): void {
-  void transaction.query(LAY_DOWN, [agentId, eventId, type, lane, now, seq]);
-  openLanes(transaction, { agentId, eventId }, now);
+): Promise<boolean> {
+  const laid = await transaction.query(LAY_DOWN, [agentId, eventId, type, lane, now, seq]);
+  return laid.length > 0 && openLanes(transaction, { agentId, eventId }, now);
 }
 
-const LAY_DOWN = layDown('CAST($6 AS BIGINT)');
+const LAY_DOWN = `${layDown('CAST($6 AS BIGINT)')} RETURNING webhook_id`;
 
 /**
  * The same as the end of a statement of PostgreSQL, whose `stored` gives the `seq` of the event, and no row if it is
- * not to be stored.
+ * not to be stored. It gives a row for each lane that it opened.
  */
 export const LAY_DOWN_STORED = `laid AS (
     ${layDown('stored.seq', 'stored CROSS JOIN')} RETURNING agent_id, webhook_id, lane
   )
   INSERT INTO webhook_lanes (agent_id, webhook_id, lane, due_at)
   SELECT agent_id, webhook_id, lane, CAST($5 AS BIGINT) FROM laid
-  ON CONFLICT (agent_id, webhook_id, lane) DO NOTHING`;
+  ON CONFLICT (agent_id, webhook_id, lane) DO NOTHING RETURNING webhook_id`;
 
 /** Lays an event down for one webhook, whatever it subscribed to. */
 export function enqueueDelivery(
@@ -167,7 +167,7 @@ export function enqueueDelivery(
      VALUES ($1, $2, $3, $4, $5, $6, 'waiting', 0, $7, $7)`,
     [agentId, webhookId, eventId, type, lane, seq, now],
   );
-  openLanes(transaction, { agentId, eventId }, now);
+  void openLanes(transaction, { agentId, eventId }, now);
 }
 
 /**
@@ -296,7 +296,7 @@ export async function replayDelivery(
      WHERE agent_id = $1 AND webhook_id = $2 AND event_id = $3 AND state = 'waiting'`,
     [agentId, webhookId, eventId, now],
   );
-  openLanes(transaction, { agentId, eventId }, now);
+  void openLanes(transaction, { agentId, eventId }, now);
   // An earlier event that waits for a retry goes first, now.
   await transaction.query(
     'UPDATE webhook_lanes SET due_at = $4 WHERE agent_id = $1 AND webhook_id = $2 AND lane = $3 AND due_at > $4',

@@ -28,19 +28,23 @@ export interface LaneLease {
   readonly until: number;
 }
 
-/** Opens the lane of each delivery of an event that waits. One that waits for a retry of an earlier event keeps waiting. */
-export function openLanes(
+/**
+ * Opens the lane of each delivery of an event that waits. One that waits for a retry of an earlier event keeps waiting. False: each was
+ * open already, so that who sends its earlier events goes on with this one.
+ */
+export async function openLanes(
   transaction: Transaction,
   { agentId, eventId }: { agentId: string; eventId: string },
   now: number,
-): void {
-  void transaction.query(
+): Promise<boolean> {
+  const opened = await transaction.query(
     `INSERT INTO webhook_lanes (agent_id, webhook_id, lane, due_at)
      SELECT agent_id, webhook_id, lane, CAST($3 AS BIGINT) FROM webhook_deliveries
      WHERE agent_id = $1 AND event_id = $2 AND state = 'waiting'
-     ON CONFLICT (agent_id, webhook_id, lane) DO NOTHING`,
+     ON CONFLICT (agent_id, webhook_id, lane) DO NOTHING RETURNING webhook_id`,
     [agentId, eventId, now],
   );
+  return opened.length > 0;
 }
 
 /** A lane that no replica holds: its lease is over, or that of the replica itself is, because it died. */

@@ -6,6 +6,7 @@ import type { ConnectionRegistry } from '../agents/ConnectionRegistry.js';
 import { type Interposer, NO_FAULTS } from '../agents/Interposer.js';
 import { type AddedCommand, addCommand, type NewCommand, newestWaiting } from '../ledger/commands.js';
 import { holderOf } from '../ledger/connections.js';
+import { ringAfterCommit } from '../ledger/eventLog.js';
 import { setAsideUnreadable } from '../ledger/unreadableCommands.js';
 import type { GatewayDatabase, Transaction } from '../storage/GatewayDatabase.js';
 import { CommandOffer } from './CommandOffer.js';
@@ -24,7 +25,7 @@ interface DispatchParts {
   /** Notifies the replica that holds the socket of an agent that there is something for it. Never throws. */
   wakeAt(replicaId: string, agentId: string): void;
   /** Rings after a commit that published events. */
-  ring: () => void;
+  ring: (isForWebhooks: boolean) => void;
   /** Called for a command that is on its way, each time. */
   setOut(agentId: string, commandId: string): void;
 }
@@ -108,7 +109,7 @@ export class CommandDispatch {
     const { database, clock, log, ring } = this.parts;
     try {
       const id = await database.transaction((transaction) => {
-        transaction.afterCommit(ring);
+        ringAfterCommit(transaction, ring);
         return setAsideUnreadable(transaction, agentId, position, clock.now());
       });
       if (id !== undefined)

@@ -86,7 +86,9 @@ export class WebhookDispatcher {
   constructor(private readonly options: WebhookDispatcherOptions) {}
 
   start(): void {
-    this.deafen = this.options.bell.listen(() => this.look());
+    this.deafen = this.options.bell.listen((isForWebhooks) => {
+      if (isForWebhooks) this.look();
+    });
     this.look();
   }
 

@@ -4,7 +4,7 @@ import type { WantedCommand } from '../../../src/gateway/application.js';
 import { EventBell } from '../../../src/gateway/events/EventBell.js';
 import { tellMessage } from '../../../src/gateway/ledger/agentReports.js';
 import { endReplica, renewReplica } from '../../../src/gateway/ledger/connections.js';
-import { eventId, publish } from '../../../src/gateway/ledger/eventLog.js';
+import { eventId, publish, ringAfterCommit } from '../../../src/gateway/ledger/eventLog.js';
 import { SecretBox } from '../../../src/gateway/ledger/SecretBox.js';
 import { listDeliveries, type WebhookDelivery } from '../../../src/gateway/ledger/webhookDeliveries.js';
 import { createWebhook } from '../../../src/gateway/ledger/webhookEndpoints.js';
@@ -117,7 +117,7 @@ export class WebhookRoom {
         at: this.clock.now(),
       } as const;
       await publish(tx, event, this.clock.now());
-      tx.afterCommit(() => this.bell.ring());
+      ringAfterCommit(tx, (isForWebhooks) => this.bell.ring(isForWebhooks));
     });
     return id;
   }
@@ -127,7 +127,7 @@ export class WebhookRoom {
     const body = { message_guid: guid, thread_id: PERSON, sender: PERSON, filtered_text: text };
     await this.database.transaction(async (tx) => {
       await tellMessage(tx, AGENT, guid, body, this.clock.now());
-      tx.afterCommit(() => this.bell.ring());
+      ringAfterCommit(tx, (isForWebhooks) => this.bell.ring(isForWebhooks));
     });
     return eventId('message.received', AGENT, guid);
   }
