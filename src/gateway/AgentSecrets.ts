@@ -6,13 +6,10 @@ import { CLOSE } from './agents/frames.js';
 import { addAgent, findAgent, secretsOf } from './ledger/agents.js';
 import type { SecretBox } from './ledger/SecretBox.js';
 import { oneByOne } from './oneByOne.js';
+import { RecentAnswers } from './RecentAnswers.js';
 import type { GatewayDatabase, StopListening, Transaction } from './storage/GatewayDatabase.js';
 
 const CHANNEL = 'gateway_credentials';
-
-/** How long secrets are kept in mind, in ms, and of how many agents: one request in many asks the database. */
-const KEPT_MS = 10_000;
-const KEPT_AT_MOST = 10_000;
 
 /** How often the secrets of every socket are looked at without word of a change, in ms. */
 const LOOK_MS = 300_000;
@@ -39,17 +36,19 @@ export async function tellOfSecrets(database: GatewayDatabase, agentId: string):
  * because they were rotated out or the agent was removed, is closed (1008).
  */
 export class AgentSecrets {
-  private readonly kept = new Map<string, { readonly secrets: readonly string[]; readonly until: number }>();
+  private readonly recent: RecentAnswers<readonly string[]>;
   /** The secrets that counted when each socket was opened. */
   private readonly sockets = new Map<AgentConnection, readonly string[]>();
-  /** How often something has changed: what was read before that is not kept. */
+  /** How often something has changed. */
   private changes = 0;
   private timer: Timer | undefined;
   private looking: Promise<void> = Promise.resolve();
   private isStopped = false;
   private stopListening: StopListening = async () => undefined;
 
-  constructor(private readonly parts: SecretsParts) {}
+  constructor(private readonly parts: SecretsParts) {
+    this.recent = new RecentAnswers(parts.clock);
+  }
 
   /** Rejects with `storage_unavailable` if the database does not listen. */
   async start(): Promise<void> {
@@ -72,18 +71,12 @@ export class AgentSecrets {
 
   /** Those that count, the newest first; none of an agent that is unknown. Rejects as the database does. */
   async of(agentId: string): Promise<readonly string[]> {
-    const { clock } = this.parts;
-    const known = this.kept.get(agentId);
-    if (known !== undefined && known.until > clock.monotonic()) return known.secrets;
-    const before = this.changes;
-    const secrets = await this.read(agentId);
-    this.kept.delete(agentId);
-    // One that is unknown may be added at any moment.
-    if (secrets.length > 0 && before === this.changes)
-      this.kept.set(agentId, { secrets, until: clock.monotonic() + KEPT_MS });
-    const oldest = this.kept.size > KEPT_AT_MOST ? this.kept.keys().next() : undefined;
-    if (oldest?.done === false) this.kept.delete(oldest.value);
-    return secrets;
+    const secrets = await this.recent.of(agentId, async () => {
+      const counting = await this.read(agentId);
+      // One that is unknown may be added at any moment.
+      return counting.length === 0 ? undefined : counting;
+    });
+    return secrets ?? [];
   }
 
   /** The secret of an agent that was invited, which is made if it is new; undefined for one that an operator added. */
@@ -112,7 +105,7 @@ export class AgentSecrets {
 
   private changed(concerns: (connection: AgentConnection) => boolean): void {
     this.changes += 1;
-    this.kept.clear();
+    this.recent.forget();
     this.look(concerns);
   }
 

@@ -16,6 +16,7 @@ import type { Sighting } from './agents/EdgeBackend.js';
 import type { EdgeServer } from './agents/EdgeServer.js';
 import { CLOSE } from './agents/frames.js';
 import { pathOf } from './agents/RequestHandler.js';
+import { ApiKeys } from './api/ApiKeys.js';
 import { ApiServer } from './api/ApiServer.js';
 import { ConsolePage } from './console/ConsolePage.js';
 import { DataRetention } from './DataRetention.js';
@@ -231,7 +232,11 @@ async function startParts(
   const retention = new DataRetention({ database, clock, log, uploads, keepDays });
   retention.start();
   running.push({ name: 'retention', stop: () => retention.stop() });
+  const keys = new ApiKeys(database, clock);
+  await keys.start();
+  running.push({ name: 'the keys of applications', stop: () => keys.stop() });
   const api = new ApiServer({
+    keys,
     bodies,
     load,
     database,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { EdgeError } from '../../errors.js';
 import { tellOfSecrets } from '../../gateway/AgentSecrets.js';
+import { tellOfKeys } from '../../gateway/api/ApiKeys.js';
 import { addAgent, endOldSecrets, removeAgent, rotateSecret } from '../../gateway/ledger/agents.js';
 import { agentView, agentViews } from '../../gateway/ledger/agentViews.js';
 import { type ApiKey, createApiKey, listApiKeys, revokeApiKey } from '../../gateway/ledger/apiKeys.js';
@@ -156,19 +157,20 @@ export function gatewayAdmin(parts: GatewayAdminParts): GatewayAdmin {
       await audit(transaction, { actor: OPERATOR, action, subject, details, at: now });
       return result;
     });
-  /** The same of who may connect. Replicas are notified even if it is not known whether it is durable. */
-  const changeSecrets: typeof change = async (action, agentId, work, details) => {
-    let result: Awaited<ReturnType<typeof work>>;
+  /** Tells replicas who may connect no more, even if it is not known whether the change is durable. */
+  const told = async <T>(changed: Promise<T>, tell: () => Promise<void>): Promise<T> => {
+    let result: T;
     try {
-      result = await change(action, agentId, work, details);
+      result = await changed;
     } catch (error) {
-      if (error instanceof EdgeError && error.code === 'commit_unknown')
-        await tellOfSecrets(database, agentId);
+      if (error instanceof EdgeError && error.code === 'commit_unknown') await tell();
       throw error;
     }
-    await tellOfSecrets(database, agentId);
+    await tell();
     return result;
   };
+  const changeSecrets: typeof change = (action, agentId, work, details) =>
+    told(change(action, agentId, work, details), () => tellOfSecrets(database, agentId));
   const endpoint = async (webhookId: string) => {
     if ((await findWebhook(database, webhookId)) === undefined)
       missing('webhook', webhookId, 'webhooks list');
@@ -249,12 +251,13 @@ export function gatewayAdmin(parts: GatewayAdminParts): GatewayAdmin {
       }),
     ),
     'keys.list': checked(nothing, () => listApiKeys(database)),
-    'keys.revoke': checked(byId, ({ id }) =>
-      change('key.revoked', id, async (transaction, now) => {
+    'keys.revoke': checked(byId, ({ id }) => {
+      const revoked = change('key.revoked', id, async (transaction, now) => {
         if (!(await revokeApiKey(transaction, id, now))) missing('valid key', id, 'keys list');
         return { id };
-      }),
-    ),
+      });
+      return told(revoked, () => tellOfKeys(database));
+    }),
     'webhooks.add': checked(newWebhookSchema, (wanted) => {
       const isAllowed = isAlwaysAllowed(wanted.url, allowPrivateWebhooks) || allowPrivateWebhooks === true;
       return database.transaction(async (transaction) => {

@@ -9,6 +9,7 @@ import { readBody } from '../agents/requestBody.js';
 import { type ApiKey, findApiKey, hasScope, isUseDue, touchApiKey } from '../ledger/apiKeys.js';
 import { decodeCursor, newestCursor } from '../ledger/eventLog.js';
 import { ApiError } from './ApiError.js';
+import type { ApiKeys } from './ApiKeys.js';
 import { addCommand, getAgent, listAgents } from './agentOperations.js';
 import {
   type ApiCall,
@@ -47,6 +48,8 @@ const BODY_LIMIT = 12 * 1024 * 1024;
 const MOST_STREAMS = 50;
 
 export interface ApiServerOptions extends ApiContext {
+  /** Keeps keys in mind; unless given, the database is asked for the key of every request. */
+  readonly keys?: Pick<ApiKeys, 'of' | 'forget'>;
   /** How many requests one key may make; without a limit unless given. */
   readonly rate?: CallerRate;
   /** The memory for bodies, where others share it. */
@@ -197,10 +200,10 @@ export class ApiServer {
 
   /** Whose key the request shows. Strangers are counted by their address, and a wrong key costs more than a request. */
   private async callerOf(request: IncomingMessage): Promise<{ key: ApiKey; secret: string }> {
-    const { database } = this.options;
+    const { database, keys } = this.options;
     const address = `address ${request.socket.remoteAddress ?? ''}`;
     const secret = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
-    const key = secret === undefined ? undefined : await findApiKey(database, secret);
+    const key = secret === undefined ? undefined : await (keys?.of(secret) ?? findApiKey(database, secret));
     if (secret === undefined || key === undefined) {
       this.count(address, REFUSAL_COST);
       if (secret !== undefined) throw invalidKey();
@@ -216,11 +219,12 @@ export class ApiServer {
 
   /** For people alone: a request does not fail by it. */
   private async noteUse(key: ApiKey): Promise<void> {
-    const { database, clock, log } = this.options;
+    const { database, keys, clock, log } = this.options;
     const now = clock.now();
     if (!isUseDue(key, now)) return;
     try {
       await database.transaction((tx) => touchApiKey(tx, key.id, now));
+      keys?.forget();
     } catch (error) {
       log.debug('[API] the use of a key was not noted', { key: key.id, error: describeError(error) });
     }

@@ -133,6 +133,7 @@ export function mayUseAgent(key: ApiKey, agentId: string): boolean {
   return key.agents === null || key.agents.includes(agentId);
 }
 
-function hashOf(secret: string): string {
+/** As which the database has a secret. */
+export function hashOf(secret: string): string {
   return createHash('sha256').update(secret).digest('hex');
 }

@@ -131,7 +131,7 @@ const layDown = (seq: string, from = '') =>
      ${seq}, 'waiting', 0, CAST($5 AS BIGINT), CAST($5 AS BIGINT)
    FROM ${from} webhook_subscriptions s WHERE s.agent_id IN ($1, '*') AND s.type IN ($3, '*')`;
 
-/** Lays an event down for every webhook that wants it. Gives whether it opened a lane (`openLanes`). Within the lock of the agent. */
+/** Stores an event for every webhook that wants it. Returns whether it opened a lane (`openLanes`). Within the lock of the agent. */
 export async function enqueueDeliveries(
   transaction: Transaction,
   { agentId, eventId, type, seq, lane }: EventForWebhooks,
