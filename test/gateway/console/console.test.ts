@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Browser, browserPath, DESK, loaded, PHONE } from '../../support/Browser.js';
+import { Browser, browserPath, DESK, loaded, PHONE, type Tab } from '../../support/Browser.js';
+import type { Cleanup } from '../../support/EdgeWorld.js';
 import { type GatewayDemo, startGatewayDemo } from '../../support/GatewayDemo.js';
 import { until } from '../../support/until.js';
 
@@ -8,28 +9,39 @@ const path = browserPath();
 let browser: Browser;
 /** One for all tests: they follow one another in its life. */
 let demo: GatewayDemo;
+/** One that has signed in, for the tests that need no more: a tab costs more than all that a test does in it. */
+let tab: Tab;
 
 beforeAll(async () => {
   if (path === undefined) return;
   [browser, demo] = await Promise.all([Browser.open(path), startGatewayDemo()]);
+  // It is closed with the browser.
+  tab = await signedIn(DESK, { onTestFinished: () => undefined });
 });
 afterAll(async () => {
   await Promise.all([browser?.close(), demo?.end()]);
 });
 
 /** The console of a gateway that runs, in a tab that has signed in. */
-async function signedIn(options = DESK) {
-  const tab = await browser.tab(options);
-  await tab.page.goto(`${demo.url}/console/`);
-  await tab.page.getByLabel('Admin key').fill(demo.key);
-  await tab.page.getByRole('button', { name: 'Open', exact: true }).click();
-  await tab.page.getByRole('navigation').waitFor();
+async function signedIn(options = DESK, cleanup?: Cleanup) {
+  const opened = await browser.tab(options, cleanup);
+  await opened.page.goto(`${demo.url}/console/`);
+  await opened.page.getByLabel('Admin key').fill(demo.key);
+  await opened.page.getByRole('button', { name: 'Open', exact: true }).click();
+  await opened.page.getByRole('navigation').waitFor();
+  return opened;
+}
+
+/** The shared tab, at the agents. */
+async function shared() {
+  await tab.page.getByRole('link', { name: 'Agents', exact: true }).click();
+  tab.faults.length = 0;
   return tab;
 }
 
 describe.skipIf(path === undefined)('the console of a running gateway', () => {
   test('a message that an application sends shows its life over both machines, hidden until it is to be shown', async () => {
-    const { page, faults, barriers } = await signedIn();
+    const { page, faults, barriers } = await shared();
     const row = page.getByRole('list', { name: 'Agents' }).getByRole('link');
     await row.filter({ hasText: 'Online' }).waitFor();
     expect(await page.innerText('body')).not.toContain('3105550100');
@@ -49,11 +61,12 @@ describe.skipIf(path === undefined)('the console of a running gateway', () => {
     await page.getByRole('switch', { name: 'Show texts' }).click();
     await page.getByText('hello Ann').first().waitFor();
     await page.getByText('+13105551234').first().waitFor();
+    await page.getByRole('switch', { name: 'Show texts' }).click();
     expect(faults).toEqual([]);
   });
 
   test('the fleet shows who wrote last, and sends and round trip by the hour, over all agents and of one', async () => {
-    const { page, faults, barriers } = await signedIn();
+    const { page, faults, barriers } = await shared();
     execFileSync('sh', ['-c', `${demo.curl} --silent`]);
     const row = page.getByRole('list', { name: 'Agents' }).getByRole('link');
     await row.locator('.last-message time').waitFor();
@@ -78,7 +91,7 @@ describe.skipIf(path === undefined)('the console of a running gateway', () => {
   });
 
   test('a delivery is shown with what became of it, and sent again', async () => {
-    const { page, faults, barriers } = await signedIn();
+    const { page, faults, barriers } = await shared();
     demo.type('is anybody there?');
     await demo.shows('→ Ann: you said: is anybody there?');
     await page.getByRole('link', { name: 'Webhooks' }).click();
@@ -128,7 +141,7 @@ describe.skipIf(path === undefined)('the console of a running gateway', () => {
   });
 
   test('a gateway that is gone is said to be, and what was shown stays', async () => {
-    const { page } = await signedIn();
+    const { page } = await shared();
     const row = page.getByRole('list', { name: 'Agents' }).getByRole('link');
     await row.filter({ hasText: 'Online' }).waitFor();
     await demo.end();
