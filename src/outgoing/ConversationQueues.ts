@@ -143,8 +143,6 @@ export class ConversationQueues {
   private readonly readyLanes = new PriorityHeap<ReadyLane>(isBefore);
   private readonly waitingLanes = new PriorityHeap<WaitingLane>((one, other) => one.due < other.due);
   private readonly steady: SteadyTime;
-  /** Each conversation with something in the ledger has its lane; not from a reload that could not read the ledger to the next one. */
-  private isComplete = false;
 
   constructor(
     private readonly sends: SendTable,
@@ -162,7 +160,6 @@ export class ConversationQueues {
   }
 
   reload(): void {
-    this.isComplete = false;
     this.lanes.clear();
     this.changedLanes.clear();
     this.pausedLanes.clear();
@@ -171,7 +168,6 @@ export class ConversationQueues {
     for (const { conversation, priority, waiting } of this.sends.lanes()) {
       this.laneOf(conversation).waiting[priority] = waiting;
     }
-    this.isComplete = true;
   }
 
   /** A text takes its place in its lane, which may be before others. */
@@ -184,11 +180,11 @@ export class ConversationQueues {
   /** A text that is new comes behind all others of its lane. */
   appended(send: SendRecord): void {
     const known = this.lanes.get(send.conversation);
-    if (known === undefined && this.isComplete) {
+    if (known === undefined) {
       const lane = this.laneOf(send.conversation);
       count(lane, send.priority, 1);
       lane.head = send;
-    } else if (known?.head === undefined || send.priority < urgencyOf(known)) this.joined(send);
+    } else if (known.head === undefined || send.priority < urgencyOf(known)) this.joined(send);
     else count(known, send.priority, 1);
   }
 

@@ -50,6 +50,7 @@ export class Dispatcher {
   private current: BegunAttempt | undefined;
   private open = false;
   private timer: Timer | undefined;
+  private rereading: Timer | undefined;
   private idle: (() => void)[] = [];
   /**
    * It caused an internal error when it was its turn, in any write, and is set aside before another one
@@ -79,26 +80,30 @@ export class Dispatcher {
     this.machine = new MachineGate(clock);
     this.ends = new AttemptEnds(store, lanes, rows, settlement, clock, log, this.machine);
     store.onRollback(() => {
-      this.reread();
       // In no write: the one that failed may be tried again by then, without this text.
       if (this.odd !== undefined) this.clock.after(0, () => this.setOddAside());
+      this.reread();
     });
   }
 
-  /** Outside a write: memory is as the ledger is; where that cannot be read, soon. */
+  /** Memory becomes as the ledger is. Where that cannot be read, the store asks again before it writes. */
   private reread(): void {
     const { store, current } = this;
-    const read = store.tryRead(() => {
+    if (!store.isOpen) return;
+    try {
       if (current !== undefined && store.sends.get(current.send.seq)?.tag !== current.tag)
         this.current = undefined;
       this.limits.newRecipients.reload();
       this.lanes.reload();
-    });
-    if (read !== undefined || !store.isOpen) return;
-    this.clock.after(STORE_RETRY_MS, () => {
-      this.reread();
-      this.pump();
-    });
+    } catch (fault) {
+      this.rereading?.cancel();
+      // What waits may go out all the same, whether or not anything is written meanwhile.
+      this.rereading = this.clock.after(STORE_RETRY_MS, () => {
+        store.tryRead(() => this.reread());
+        this.pump();
+      });
+      throw fault;
+    }
   }
 
   /** Called right after each text was passed to osascript; `send` is its state before the attempt. */

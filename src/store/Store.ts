@@ -83,6 +83,8 @@ export class Store {
   /** Hooks after a commit are running; deeper while one of them makes a write. */
   private following = 0;
   private readonly rolledBack = new Set<() => void>();
+  /** Those of them that the disk gave nothing to. */
+  private readonly unread = new Set<() => void>();
   private readonly rekeyed = new Set<(moves: ReadonlyMap<string, string>) => void>();
   private readonly begin: Statement;
   private readonly commit: Statement;
@@ -183,6 +185,8 @@ export class Store {
     try {
       if (this.database.open) this.condition.checkPlace();
       this.begin.run();
+      for (const hook of this.unread) hook();
+      this.unread.clear();
       result = work();
       for (const hook of this.closing) {
         this.closing.delete(hook);
@@ -196,7 +200,8 @@ export class Store {
       this.depth = 0;
       if (this.database.inTransaction) this.rollback.run();
       this.noteRefusal(error);
-      for (const hook of this.rolledBack) this.follow(hook);
+      this.unread.clear();
+      for (const hook of this.rolledBack) this.follow(hook, (fault) => this.noteUnread(hook, fault));
       throw error;
     }
     this.depth = 0;
@@ -223,11 +228,17 @@ export class Store {
     return result;
   }
 
+  /** Memory that could not be read anew has what was never stored: nothing is written by it. */
+  private noteUnread(hook: () => void, fault: unknown): void {
+    if (diskFault(fault) !== undefined) this.unread.add(hook);
+  }
+
   /** Does what follows from a write. */
-  private follow(hook: () => void): void {
+  private follow(hook: () => void, failed?: (fault: unknown) => void): void {
     try {
       hook();
     } catch (fault) {
+      failed?.(fault);
       this.log.error('What follows from a stored change failed', { cause: describeError(fault) });
     }
   }
@@ -362,7 +373,10 @@ export class Store {
     else hook();
   }
 
-  /** Calls `hook` after every write that changed nothing because it threw: for memory that mirrors the store. */
+  /**
+   * Calls `hook` after every write that changed nothing because it threw: for memory that mirrors the store. If the disk gives it nothing
+   * then, it is called again at the beginning of the next write, which fails if that does.
+   */
   onRollback(hook: () => void): void {
     this.rolledBack.add(hook);
   }

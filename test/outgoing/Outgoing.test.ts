@@ -497,6 +497,26 @@ test('a text that is new goes out behind those that wait, also where the ledger 
   expect(messages.texts).toEqual(['elsewhere', 'a', 'b']);
 });
 
+test('a text whose write failed is not sent by the next write, also where memory could not be read anew', async () => {
+  const { clock, store, messages, outgoing, send } = await world();
+  send('elsewhere', { conversation: BOB, threadId: BOB });
+  const since = store.newRecipients.since.bind(store.newRecipients);
+  store.newRecipients.since = () => {
+    store.newRecipients.since = since;
+    throw Object.assign(new Error('a read failed'), { code: 'SQLITE_IOERR_READ' });
+  };
+  const request = { id: 'lost', conversation: ANN, threadId: ANN, text: 'lost', pauseMs: 0 };
+  store.tryWrite(() => {
+    outgoing.enqueue({ ...request, role: 'message', priority: 2 });
+    throw Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' });
+  });
+  await messages.succeed(BOB);
+  send('b');
+  await messages.succeed();
+  clock.advance(2_000);
+  expect(messages.texts).toEqual(['elsewhere', 'b']);
+});
+
 test('a text that is set aside takes its duplicates along, and each of their requests hears its end', async () => {
   const { store, messages, outgoing, send } = await world();
   const ended: string[] = [];

@@ -209,6 +209,26 @@ describe('a write', () => {
     expect(store.tryWrite(() => store.meta.set('a', '1'))).toBe(true);
     expect(store.fault()).toBeUndefined();
   });
+
+  test('leaves nothing in memory for the next one, though the disk could not be read right after it', () => {
+    const store = temporaryStore(new FakeClock());
+    const fault = (code: string) => Object.assign(new Error(code), { code });
+    const reload = store.pauses.reload.bind(store.pauses);
+    let failures = 2;
+    store.pauses.reload = () => {
+      failures -= 1;
+      if (failures >= 0) throw fault('SQLITE_IOERR_READ');
+      reload();
+    };
+    const refused = store.tryWrite(() => {
+      store.pauses.set('+13105551234', 'manual');
+      throw fault('SQLITE_FULL');
+    });
+    expect(refused).toBe(false);
+    const seen: boolean[] = [];
+    const look = () => store.tryWrite(() => void seen.push(store.pauses.get('+13105551234') !== undefined));
+    expect([look(), look(), seen]).toEqual([false, true, [false]]);
+  });
 });
 
 describe('the acks', () => {
