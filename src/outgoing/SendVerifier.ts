@@ -1,5 +1,3 @@
-import { statSync } from 'node:fs';
-import { basename } from 'node:path';
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { SendRecord, SentFile, SentRow, SentRows } from '../model/sending.js';
@@ -9,6 +7,7 @@ import { rowWatchedMs, sendTrace } from '../store/sendRecord.js';
 import { type Clock, SteadyTime, type Timer } from '../system/clock.js';
 import type { OutcomeRecorder } from './OutcomeRecorder.js';
 import { notDelivered } from './OutcomeRecorder.js';
+import { isFileOf, isNamedLike, isSameFile } from './sentFiles.js';
 
 /** How long after osascript ended the ack may wait for the row. */
 const ROW_EXPECTED_MS = 10_000;
@@ -317,7 +316,7 @@ const CLOCK_SET_BACK_MS = 120_000;
  * same conversation, with the same text, or with the same file and no text. If ROWIDs were reassigned since
  * the attempt, or chat.db could not be read then, "after" means by date: a row that was written when the
  * attempt began or later. One row proves one send; of equal texts the older send gets the older row, and a
- * file's row belongs to the send with its name, if there is one. A row whose direction is not settled proves
+ * file's row belongs to the send with its name and size, or else with its name, if there is one. A row whose direction is not settled proves
  * nothing, but keeps its place: if a later row matches two sends, it proves the one that no such row may
  * belong to. `now` is the time of our clock (Unix ms).
  */
@@ -347,8 +346,8 @@ export function matchRows(
     const later = open.filter((send) => isLater(send, row));
     for (const send of later) if (row.ghostOf === send.conversation) ghosts.add(send.seq);
     const files = lazily(() => rows.filesOf(row.rowId));
-    const bySize = lazily(() => !known.isOfGap(row, position));
-    const fits = (send: SendRecord) => isRowOf(send, row, rows, files, bySize);
+    const isLikeEnough = lazily(() => !known.isOfGap(row, position));
+    const fits = (send: SendRecord) => isRowOf(send, row, rows, files, isLikeEnough);
     const fitting = named(
       later.filter((send) => !proofs.has(send.seq) && fits(send)),
       row,
@@ -367,21 +366,21 @@ export function matchRows(
   return { proofs, undecided, ghosts };
 }
 
-/** `bySize`: whether a file of the same size is the text's under another name. In a gap it may be one that this store never knew. */
+/** `isLikeEnough`: whether a file is the text's by its name or its size alone. In a gap it may be one that this store never knew. */
 function isRowOf(
   send: SendRecord,
   row: SentRow,
   rows: SentRows,
   files: () => readonly SentFile[],
-  bySize: () => boolean,
+  isLikeEnough: () => boolean,
 ): boolean {
   if (!isInConversation(send, row)) return false;
   if (kinshipOf(send, row, (text) => rows.normalise(text)) !== 'whole') return false;
   if (send.file === null || row.isUndecided) return true;
-  return files().some((file) => isNamedLike(send, file) || (isFileOf(send, file) && bySize()));
+  return files().some((file) => isSameFile(send, file) || (isFileOf(send, file) && isLikeEnough()));
 }
 
-/** Those of these texts that have the name of the row's file, if any has: the others fit by its size alone. */
+/** Those of these texts that have the name of the row's file, if any has, and of them those with its size: the others are less like it. */
 function named(
   texts: readonly SendRecord[],
   row: SentRow,
@@ -389,7 +388,8 @@ function named(
 ): readonly SendRecord[] {
   if (texts.length < 2 || row.isUndecided === true) return texts;
   const own = texts.filter((send) => files().some((file) => isNamedLike(send, file)));
-  return own.length === 0 ? texts : own;
+  const same = own.filter((send) => files().some((file) => isSameFile(send, file)));
+  return [same, own].find((some) => some.length > 0) ?? texts;
 }
 
 /** The chat of a row that is just being written may come after its text. */
@@ -434,18 +434,6 @@ function isFromBefore(
   const began = beganAt(send);
   if (row.sentAt === null || began === null || row.sentAt >= began) return false;
   return (began <= now && row.sentAt < began - CLOCK_SET_BACK_MS) || isCopy(row);
-}
-
-/** By its name, or by its size where Messages gave it another name. */
-export function isFileOf(send: SendRecord, file: SentFile): boolean {
-  if (isNamedLike(send, file)) return true;
-  const { sizeBytes } = file;
-  return sizeBytes > 0 && sizeBytes === statSync(send.file ?? '', { throwIfNoEntry: false })?.size;
-}
-
-/** Whether a sent file has the name of the text's file. */
-export function isNamedLike({ file }: SendRecord, { name }: SentFile): boolean {
-  return name !== null && name.normalize('NFC') === basename(file ?? '').normalize('NFC');
 }
 
 function lazily<T>(make: () => T): () => T {

@@ -5,7 +5,7 @@ import type { RecordedAnswer } from '../store/lineage.js';
 import type { Store } from '../store/Store.js';
 import type { GoneOut, WantedSince, WantedText } from '../store/sendRecord.js';
 import { type Cause, GapRows, LOOK_BACK_MS } from './GapRows.js';
-import { isFileOf, isNamedLike } from './SendVerifier.js';
+import { isFileOf, isSameFile } from './sentFiles.js';
 
 /**
  * What chat.db shows of a text whose record the ledger may have lost. `none`: it was not sent. `sent`: this
@@ -93,14 +93,14 @@ export class SentEvidence {
     return this.rows.whole(() => this.sure(send, this.found(send, gap))) ?? { kind: 'unsettled' };
   }
 
-  /** A file of the same size under another name is a doubt: Messages may have renamed it, or it is another file. */
+  /** A file of the same size under another name is a doubt, and so is one of its name with another size: it may be another file. */
   private sure(send: SendRecord, evidence: Evidence): Evidence {
     if (evidence.kind !== 'sent' || send.file === null) return evidence;
-    return this.isNamed(send, evidence.row) ? evidence : { kind: 'doubtful' };
+    return this.isSame(send, evidence.row) ? evidence : { kind: 'doubtful' };
   }
 
-  private isNamed(send: SendRecord, row: SentRow): boolean {
-    return this.rows.filesOf(row.rowId).some((file) => isNamedLike(send, file));
+  private isSame(send: SendRecord, row: SentRow): boolean {
+    return this.rows.filesOf(row.rowId).some((file) => isSameFile(send, file));
   }
 
   private found(send: SendRecord, gap: LedgerGap): Evidence {
@@ -168,8 +168,8 @@ export class SentEvidence {
     const found = candidates.filter((candidate) => candidate.isUndecided !== true);
     const fits = (candidate: SentRow) =>
       this.isOf(send, candidate) && !this.isBrought(send, candidate, cause, gap);
-    // For a file, a row with its name comes before those that only have its size.
-    const isOwn = (row: SentRow) => row.isUndecided !== true && this.isNamed(send, row) && fits(row);
+    // For a file, a row with its name and size comes before those that have one of them.
+    const isOwn = (row: SentRow) => row.isUndecided !== true && this.isSame(send, row) && fits(row);
     const own = send.file === null ? undefined : candidates.find(isOwn);
     // A row that is not known to be sent keeps its place: the next one belongs to the next text in these words.
     const open: SentRow[] = [];

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { FakeClock } from '../support/FakeClock.js';
@@ -26,16 +26,17 @@ const GAP = {
 function world(clock = new FakeClock(), store = temporaryStore(clock), directory = temporaryDirectory()) {
   const messages = new FakeMessages();
   const outgoing = outgoingOn(store, messages, clock);
-  const send = (name: string) => {
-    const path = join(directory, name);
-    writeFileSync(path, 'eggs');
-    const request = { id: name, conversation: PERSON, threadId: PERSON, text: '', files: [{ name, path }] };
+  const send = (name: string, id = name, content = 'eggs') => {
+    const path = join(directory, id, name);
+    mkdirSync(join(directory, id));
+    writeFileSync(path, content);
+    const request = { id, conversation: PERSON, threadId: PERSON, text: '', files: [{ name, path }] };
     store.write(() => outgoing.enqueue({ ...request, role: 'message', priority: 2, pauseMs: 0 }));
   };
   /** Messages writes the row of a file. */
-  const row = (name: string) => {
+  const row = (name: string, sizeBytes = 4) => {
     messages.addRow(PERSON, '');
-    messages.files.set(messages.rows.length, [{ name, sizeBytes: 4 }]);
+    messages.files.set(messages.rows.length, [{ name, sizeBytes }]);
     Object.assign(messages.rows.at(-1) ?? {}, { sentAt: clock.now() });
   };
   const states = () => ['a.pdf', 'b.pdf'].map((id) => store.sends.findById(id)?.state);
@@ -57,11 +58,12 @@ test('the row of a file is that of the text with its name, not of one before it 
 });
 
 test.each([
-  ['its own name proves it', 'a.pdf', 'sent'],
-  ['another name and the same size may be another file', 'b.pdf', 'unknown'],
+  ['its own name proves it', 'a.pdf', 4, 'sent'],
+  ['another name and the same size may be another file', 'b.pdf', 4, 'unknown'],
+  ['its own name and another size may be another file', 'a.pdf', 5, 'unknown'],
 ])(
   'of a file that was under way when the store was copied, a row of the gap with %s',
-  async (_what, name, state) => {
+  async (_what, name, sizeBytes, state) => {
     const before = world();
     await before.outgoing.start();
     before.send('a.pdf');
@@ -70,7 +72,7 @@ test.each([
     const { messages, outgoing, row, states } = world(clock, store);
     messages.dispatchedBeforeDeath.add(store.sends.attempting()[0]?.tag ?? '');
     clock.advance(5_000);
-    row(name);
+    row(name, sizeBytes);
     clock.advance(5_000);
     store.write(() => {
       store.lineage.record(
@@ -84,3 +86,16 @@ test.each([
     expect(states()).toEqual([state, undefined]);
   },
 );
+
+test('of two files of one name the row is that of the one of its size', async () => {
+  const { clock, store, messages, outgoing, send, row } = world();
+  await outgoing.start();
+  send('image.jpg', 'small');
+  await messages.end({ kind: 'unknown', message: 'osascript was stopped at its deadline.' });
+  clock.advance(31_000);
+  send('image.jpg', 'large', 'many eggs');
+  row('image.jpg', 9);
+  await messages.end({ kind: 'accepted' });
+  clock.advance(31_000);
+  expect(['small', 'large'].map((id) => store.sends.findById(id)?.state)).toEqual(['unknown', 'sent']);
+});

@@ -207,8 +207,10 @@ test.each([
   [['menu.pdf'], 'sent'],
   [['list.pdf'], 'doubtful'],
   [['list.pdf', 'menu.pdf'], 'sent'],
+  [['larger menu.pdf'], 'doubtful'],
+  [['larger menu.pdf', 'menu.pdf'], 'sent'],
 ])(
-  'of rows with files of the names %j only one with its own name proves a text of the gap',
+  'of rows with the files %j only one with its own name and size proves a text of the gap',
   (names, kind) => {
     const made = datedAnew('message');
     const { store, messages, clock } = build({
@@ -216,7 +218,12 @@ test.each([
       rows: names.flatMap(() => made.rows.map((one) => ({ ...one, words: '', second: 5 }))),
     });
     for (const [index, name] of names.entries())
-      messages.files.set(index + 1, [{ name, sizeBytes: statSync(MENU).size }]);
+      messages.files.set(index + 1, [
+        {
+          name: name.replace('larger ', ''),
+          sizeBytes: statSync(MENU).size + (name.startsWith('larger') ? 1 : 0),
+        },
+      ]);
     const text = store.sends.findById('text-0');
     if (text === undefined) throw new Error('no such text');
     const send = { ...text, text: '', file: MENU };
