@@ -319,16 +319,21 @@ export class Replicas {
       await renewReplica(transaction, replicaId, LEASE_MS, clock.now());
     }, 'lease');
     if (this.isStopping) return;
-    this.timers.get('lease')?.cancel();
     const left = asked + LEASE_MS - MARGIN_MS - clock.monotonic();
+    // The process did not run for so long, and its timers are behind what it hears.
+    if (left <= 0) {
+      this.loseLease();
+      return;
+    }
+    this.timers.get('lease')?.cancel();
     this.timers.set(
       'lease',
       clock.after(left, () => this.loseLease()),
     );
     // A lease that ended while this answer was under way is acquired again; so is one that was given up meanwhile.
     const wasKept = this.isLeased;
-    this.isLeased = left > 0;
-    if (wasKept || !this.isLeased) return;
+    this.isLeased = true;
+    if (wasKept) return;
     log.debug('This replica has a lease', { replica: replicaId });
     // What was added meanwhile found no socket that counted.
     if (this.isAlone) listener.mayHaveMissed();

@@ -181,6 +181,20 @@ test('a lease that was given up while its renewal was under way leaves no socket
   expect(await holderOf(observer.database, 'agent')).toBeUndefined();
 });
 
+test('a process that slept past its lease gives up its sockets, also if it hears first that it had renewed it', async () => {
+  const { a, observer } = await twoReplicas();
+  await a.claim('agent');
+  a.clock.advance(5_000);
+  a.clock.block(MINUTE);
+  await a.replicas.settled();
+  await a.sleep(0);
+  expect(a.leasesLost).toBe(1);
+  expect(a.heldAgents()).toEqual([]);
+  await a.renew();
+  expect(a.replicas.isReady).toBe(true);
+  expect(await holderOf(observer.database, 'agent')).toBeUndefined();
+});
+
 test('a claim whose outcome nobody knows is not held, and is given up once the database can be asked', async () => {
   const { a, observer } = await twoReplicas();
   const cut = a.proxy.next('down', 'COMMIT\0', 'cut');
