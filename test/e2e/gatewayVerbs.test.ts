@@ -251,7 +251,12 @@ describe('the verbs of replicas on PostgreSQL', () => {
     for (const url of urls) expect(await asked(url)).toBe(200);
     expect((await json('keys')).keys).toMatchObject([{ name: 'app' }]);
     await json('keys', 'revoke', (key as { id: string }).id);
-    for (const url of urls) expect(await asked(url)).toBe(401);
+    // Each hears of it by a notification, behind the commit.
+    for (const url of urls)
+      await until(
+        async () => (await asked(url)) === 401,
+        () => `the refusal of ${url}`,
+      );
 
     const { webhook } = await json('webhooks', 'add', 'https://app.example.com/hook');
     const { id } = webhook as { id: string };
