@@ -204,7 +204,7 @@ describe('a store that somebody else keeps locked', { concurrent: true }, () => 
     const unlock = lock(world);
     const commands = numbered(3).map((text) => world.command(text));
     world.mac.chatDb.receive({ from: PERSON, text: 'still there?' });
-    await daemon.line('The store cannot be written: SQLite answers SQLITE_BUSY');
+    await daemon.line('The store cannot be written: SQLite returned SQLITE_BUSY');
     const { snapshot } = await daemon.status();
     expect(snapshot?.problems).toMatchObject([
       { code: 'state_unwritable', remedy: expect.stringContaining('edge-agent.db') },
