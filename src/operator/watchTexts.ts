@@ -64,6 +64,7 @@ export function watchTexts(watching: Watching): void {
       if (outcome.kind !== 'failed') tellStep(watching, send, outcome.kind);
     });
   });
+  store.acks.onDelivered((_, commandId) => tell(() => tellStep(watching, { commandId }, 'ack_read')));
   components.outgoing.onDelivery((send, { kind }) => tell(() => tellStep(watching, send, kind)));
 }
 
@@ -74,8 +75,12 @@ function tellOutcome({ server, clock }: Watching, send: SendRecord, outcome: Sen
   server.publish({ topic: 'sends', conversation, outcome: outcome.kind, ms }, at);
 }
 
-/** A step of the command that wanted the text. */
-function tellStep({ server, store, clock }: Watching, { commandId }: SendRecord, stage: string): void {
+/** A step of a command: of its text, or of its ack. */
+function tellStep(
+  { server, store, clock }: Watching,
+  { commandId }: Pick<SendRecord, 'commandId'>,
+  stage: string,
+): void {
   if (commandId === null) return;
   const commandType = store.commandLog.find(commandId)?.commandType;
   server.publish({ topic: 'commands', commandId, commandType, stage }, clock.now());

@@ -81,6 +81,8 @@ export function readAck(
   );
 }
 
+type DeliveredListener = (givenAt: number, commandId: string) => void;
+
 /** The acks still to be delivered. */
 export class AckTable {
   private readonly added: CommitSignal;
@@ -93,7 +95,7 @@ export class AckTable {
   private readonly removeEarlier: Statement;
   private readonly exists: Statement;
   private readonly counted: Statement;
-  private readonly delivered: ((givenAt: number) => void)[] = [];
+  private readonly delivered: DeliveredListener[] = [];
   private lastReadAt: number | null = null;
 
   constructor(
@@ -162,7 +164,7 @@ export class AckTable {
       this.removeEarlier.run(ack.id, seq);
       this.lastReadAt = this.clock.now();
       this.noteRead.run(this.lastReadAt, via, ack.id, ack.revision);
-      for (const listener of this.delivered) listener(ack.givenAt);
+      for (const listener of this.delivered) listener(ack.givenAt, ack.id);
     }
   }
 
@@ -171,8 +173,8 @@ export class AckTable {
     return this.lastReadAt;
   }
 
-  /** Called with the time (Unix ms) when each delivered ack was created, inside the write that deletes it. */
-  onDelivered(listener: (givenAt: number) => void): void {
+  /** Called with the time (Unix ms) when each delivered ack was created, and its command, inside the write that deletes it. */
+  onDelivered(listener: DeliveredListener): void {
     this.delivered.push(listener);
   }
 

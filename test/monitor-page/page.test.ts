@@ -64,10 +64,17 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
     const cancel = page.getByRole('button', { name: /^Cancel: / });
     await cancel.focus();
     await page.keyboard.press('Enter');
-    await page.getByRole('dialog', { name: 'Cancel this text?' }).waitFor();
+    const dialog = page.getByRole('dialog', { name: 'Cancel this text?' });
+    await dialog.waitFor();
     await page.keyboard.press('Escape');
-    await cancel.waitFor();
+    await dialog.waitFor({ state: 'hidden' });
+    // The key goes to what has the focus, which comes back a moment after the question is gone.
+    await until(
+      () => cancel.evaluate((button) => button.matches(':focus')),
+      () => 'the focus to be back',
+    );
     await page.keyboard.press('Enter');
+    await dialog.waitFor();
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
     await page.getByText('Nothing is scheduled.').waitFor();

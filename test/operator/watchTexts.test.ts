@@ -65,5 +65,10 @@ test('the steps of a command are told in their order, also where its text ends a
   await operator.heard('event', ({ data }) => data?.commandId === 'again' && data.stage === 'completed');
   expect(steps('first')).toEqual(['received', 'sent', 'completed']);
   expect(steps('again')).toEqual(['received', 'deduplicated', 'completed']);
+
+  const given = store.acks.after(0, 10).map(({ seq }) => seq);
+  store.write(() => store.acks.clear(given));
+  await operator.heard('event', ({ data }) => data?.commandId === 'again' && data.stage === 'ack_read');
+  expect(steps('first')).toEqual(['received', 'sent', 'completed', 'ack_read']);
   outgoing.stop();
 });
