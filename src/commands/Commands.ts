@@ -256,7 +256,7 @@ export class Commands {
   private take(command: ReceivedCommand, via: Channel, known?: HandlerResult): void {
     const { commandId, commandType } = command;
     this.store.report(() => this.log.info(`📥 Received command via ${CHANNEL_NAMES[via]}: ${commandId}`));
-    // Before what is told of its text, which may end in this write too.
+    // Before any report about its text, which may also end in this write.
     this.store.afterCommit(() => this.tell(commandId, 'received'));
     const bodyHash = hashOf(command);
     const body = bodyOf(command);

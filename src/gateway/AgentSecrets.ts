@@ -1,4 +1,4 @@
-import { describeError, EdgeError } from '../errors.js';
+import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock, Timer } from '../system/clock.js';
 import type { AgentConnection } from './agents/AgentConnection.js';
@@ -6,7 +6,7 @@ import { CLOSE } from './agents/frames.js';
 import { addAgent, findAgent, secretsOf } from './ledger/agents.js';
 import type { SecretBox } from './ledger/SecretBox.js';
 import { oneByOne } from './oneByOne.js';
-import { RecentAnswers } from './RecentAnswers.js';
+import { notifyOfChange, RecentAnswers } from './RecentAnswers.js';
 import type { GatewayDatabase, StopListening, Transaction } from './storage/GatewayDatabase.js';
 
 const CHANNEL = 'gateway_credentials';
@@ -22,13 +22,8 @@ interface SecretsParts {
 }
 
 /** Notifies every replica that secrets of this agent are no longer valid. To be called once that is durable. */
-export async function tellOfSecrets(database: GatewayDatabase, agentId: string): Promise<void> {
-  try {
-    await database.notify(CHANNEL, agentId);
-  } catch (error) {
-    // It is done anyway; replicas that are not notified find out within minutes.
-    if (!(error instanceof EdgeError && error.code === 'storage_unavailable')) throw error;
-  }
+export function tellOfSecrets(database: GatewayDatabase, agentId: string): Promise<void> {
+  return notifyOfChange(database, CHANNEL, agentId);
 }
 
 /**

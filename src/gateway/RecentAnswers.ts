@@ -1,10 +1,28 @@
+import { EdgeError } from '../errors.js';
 import type { Clock } from '../system/clock.js';
+import type { GatewayDatabase } from './storage/GatewayDatabase.js';
 
 /** How long an answer is kept in mind, in ms, and how many: one request in many asks the database. */
 const KEPT_MS = 10_000;
 const KEPT_AT_MOST = 10_000;
 
-/** What the database said of credentials a moment ago. Who hears that some of them changed has it forgotten. */
+/**
+ * Notifies every replica of a durable change of credentials, so that it forgets what it has read of them. If the database is unavailable,
+ * the change stands and replicas find out later, each in its own time. Rejects for any other fault.
+ */
+export async function notifyOfChange(
+  database: GatewayDatabase,
+  channel: string,
+  payload: string,
+): Promise<void> {
+  try {
+    await database.notify(channel, payload);
+  } catch (error) {
+    if (!(error instanceof EdgeError && error.code === 'storage_unavailable')) throw error;
+  }
+}
+
+/** Credentials that the database returned a moment ago. To be forgotten once some of them have changed. */
 export class RecentAnswers<T> {
   private readonly kept = new Map<string, { readonly answer: T; readonly until: number }>();
   /** How often something has changed: what was asked before that is not kept. */
@@ -26,7 +44,7 @@ export class RecentAnswers<T> {
     return answer;
   }
 
-  /** Nothing of what is known counts any more. */
+  /** Forgets all answers. */
   forget(): void {
     this.changes += 1;
     this.kept.clear();

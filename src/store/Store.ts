@@ -228,7 +228,7 @@ export class Store {
     return result;
   }
 
-  /** Memory that could not be read anew has what was never stored: nothing is written by it. */
+  /** Memory that could not be read again may hold what was never stored: nothing is written based on it. */
   private noteUnread(hook: () => void, fault: unknown): void {
     if (diskFault(fault) !== undefined) this.unread.add(hook);
   }

@@ -36,7 +36,7 @@ const ON_MACOS = {
   xattr: '/usr/bin/xattr',
 };
 
-/** Paths of programs. They are never searched in PATH, which is set by whoever starts the agent. */
+/** Paths of programs. They are never looked up in PATH, which whatever starts the agent can set. */
 export type Programs = Readonly<Record<keyof typeof ON_MACOS, string>>;
 
 /** Where each program is; `standIns` are paths of what plays some of them, for tests. */

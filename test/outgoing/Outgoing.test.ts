@@ -497,7 +497,7 @@ test('a text that is new goes out behind those that wait, also where the ledger 
   expect(messages.texts).toEqual(['elsewhere', 'a', 'b']);
 });
 
-test('a text whose write failed is not sent by the next write, also where memory could not be read anew', async () => {
+test('a text whose write failed is not sent by the next write, also if memory could not be read again', async () => {
   const { clock, store, messages, outgoing, send } = await world();
   send('elsewhere', { conversation: BOB, threadId: BOB });
   const since = store.newRecipients.since.bind(store.newRecipients);

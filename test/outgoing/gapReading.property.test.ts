@@ -182,7 +182,7 @@ test.each(['message', 'reflex'] as const)('a noted row proves a %s though it was
   expect(new SentEvidence(store, messages, () => clock.now()).of(send)).toMatchObject({ kind: 'sent' });
 });
 
-test('a noted row proves a text though it was dated anew after another text was compared with it', () => {
+test('a noted row proves a text even if Messages changed its date after another text was compared with it', () => {
   const made = datedAnew('message');
   const { store, messages, clock } = build({
     ...made,

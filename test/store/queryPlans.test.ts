@@ -43,7 +43,7 @@ test('no statement of the store scans a table that grows with history', () => {
   expect(scans).toEqual([]);
 });
 
-test('a query with a bound LIMIT is not planned anew each time that it runs', () => {
+test('a query with a bound LIMIT is not planned again each time it runs', () => {
   const bare = sourceFiles.filter(
     (file) => !file.startsWith('gateway/') && /\bLIMIT\s+[?@]/.test(codeOf(file)),
   );

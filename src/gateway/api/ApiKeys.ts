@@ -1,19 +1,13 @@
-import { EdgeError } from '../../errors.js';
 import type { Clock } from '../../system/clock.js';
 import { type ApiKey, findApiKey, hashOf } from '../ledger/apiKeys.js';
-import { RecentAnswers } from '../RecentAnswers.js';
+import { notifyOfChange, RecentAnswers } from '../RecentAnswers.js';
 import type { GatewayDatabase, StopListening } from '../storage/GatewayDatabase.js';
 
 const CHANNEL = 'gateway_keys';
 
-/** Tells every replica that a key counts no more. To be called once that is durable. */
-export async function tellOfKeys(database: GatewayDatabase): Promise<void> {
-  try {
-    await database.notify(CHANNEL, '');
-  } catch (error) {
-    // It is done all the same; replicas that are not told find out within 10 s.
-    if (!(error instanceof EdgeError && error.code === 'storage_unavailable')) throw error;
-  }
+/** Notifies every replica that a key is no longer valid. To be called once that is durable. */
+export function tellOfKeys(database: GatewayDatabase): Promise<void> {
+  return notifyOfChange(database, CHANNEL, '');
 }
 
 /** The keys of applications, as requests are judged by them. */

@@ -41,7 +41,7 @@ describe.each(gatewayEngines())('the bell of events on $name', ({ open }) => {
     expect(await rungFor(PERSON)).toEqual([false]);
     await gateway.webhook(url, ['agent.event']);
     expect(await rungFor(PERSON)).toEqual([true]);
-    // Whoever sends the one before it goes on with this one.
+    // The replica that delivers the one before it continues with this one.
     expect(await rungFor(PERSON)).toEqual([false]);
     expect(await rungFor('another')).toEqual([true]);
   });
