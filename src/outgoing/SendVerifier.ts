@@ -116,7 +116,9 @@ export class SendVerifier {
   /** `ended` is called with whether the result could be stored, immediately or when that is known. */
   private examine(watched: readonly SendRecord[], ended: (areStored: boolean) => void): void {
     const { store, rows, clock, settled } = this.options;
-    const found = rows.whole(() => matchRows(watched, rows, knownRows(store), clock.now()));
+    // A text that osascript still sends may have its row already, which then proves no other one.
+    const tried = [...watched, ...store.sends.attempting()];
+    const found = rows.whole(() => matchRows(tried, rows, knownRows(store), clock.now()));
     const { proofs, undecided, ghosts } = found ?? NO_MATCHES;
     const now = clock.monotonic();
     const isDue = (send: SendRecord) => this.verdictAt(send) <= now;

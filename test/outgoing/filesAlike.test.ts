@@ -99,3 +99,24 @@ test('of two files of one name the row is that of the one of its size', async ()
   clock.advance(31_000);
   expect(['small', 'large'].map((id) => store.sends.findById(id)?.state)).toEqual(['unknown', 'sent']);
 });
+
+test.each([
+  ['its name and another size', 'image.jpg', 'many eggs'],
+  ['another name and its size', 'other.jpg', 'eggs'],
+])(
+  'the row of a file that osascript still sends does not prove one before it with %s',
+  async (_what, name, content) => {
+    const { clock, store, messages, outgoing, send, row } = world();
+    await outgoing.start();
+    send('image.jpg', 'before');
+    await messages.end({ kind: 'unknown', message: 'osascript was stopped at its deadline.' });
+    clock.advance(31_000);
+    send(name, 'sending', content);
+    row(name, content.length);
+    outgoing.chatChanged();
+    await messages.end({ kind: 'accepted' });
+    clock.advance(31_000);
+    const states = ['before', 'sending'].map((id) => store.sends.findById(id)?.state);
+    expect(states).toEqual(['unknown', 'sent']);
+  },
+);
