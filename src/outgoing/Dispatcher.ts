@@ -57,6 +57,8 @@ export class Dispatcher {
    * begins.
    */
   private odd: { send: SendRecord; fault: unknown } | undefined;
+  /** While there is one: when it is set aside, or that it is being set aside. */
+  private settingAside: Timer | undefined;
   /** What keeps every text from its beginning. */
   private held: Promise<unknown> | undefined;
   private readonly machine: MachineGate;
@@ -81,7 +83,7 @@ export class Dispatcher {
     this.ends = new AttemptEnds(store, lanes, rows, settlement, clock, log, this.machine);
     store.onRollback(() => {
       // In no write: the one that failed may be tried again by then, without this text.
-      if (this.odd !== undefined) this.clock.after(0, () => this.setOddAside());
+      if (this.odd !== undefined) this.settingAside ??= this.clock.after(0, () => this.setOddAside());
       this.reread();
     });
   }
@@ -129,7 +131,7 @@ export class Dispatcher {
   /** No further text is sent; resolves when the current one has ended. */
   stop(): Promise<void> {
     this.open = false;
-    this.timer?.cancel();
+    for (const timer of [this.timer, this.rereading, this.settingAside]) timer?.cancel();
     if (this.current === undefined) return Promise.resolve();
     return new Promise((resolve) => this.idle.push(resolve));
   }
@@ -160,9 +162,10 @@ export class Dispatcher {
     const send = this.store.tryRead(() => this.store.sends.findById(odd.send.id) ?? null)?.value;
     const isOver = send === null || (send !== undefined && send.state !== 'queued');
     if (!isOver && (send === undefined || !this.setAside(send, odd.fault))) {
-      this.clock.after(STORE_RETRY_MS, () => this.setOddAside());
+      this.settingAside = this.clock.after(STORE_RETRY_MS, () => this.setOddAside());
       return;
     }
+    this.settingAside = undefined;
     this.odd = undefined;
     this.pump();
   }

@@ -442,6 +442,38 @@ test('a text that trips as its turn comes is set aside, and costs neither the wr
   expect(states('next')).toEqual(['attempting']);
 });
 
+test('a text that is to be set aside while the disk is full is tried every two seconds, and not in between', async () => {
+  const { clock, store, messages, outgoing, send } = await world();
+  let tries = 0;
+  outgoing.onOutcome(() => {
+    tries += 1;
+    if (tries === 1) throw new TypeError('no words for this');
+    if (tries < 50) throw Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' });
+  });
+  messages.forms = [];
+  expect(() => send('odd')).toThrow('no words for this');
+  send('odd');
+  clock.advance(9_000);
+  expect(tries).toBe(6);
+  clock.advance(100_000);
+  expect(store.sends.findById('odd')?.state).toBe('unknown');
+});
+
+test('no timer is left of an agent that stopped while its ledger could not be read', async () => {
+  const { clock, store, messages, outgoing, send } = await world();
+  const fault = (code: string) => Object.assign(new Error(code), { code });
+  outgoing.onOutcome(() => {
+    throw new TypeError('no words for this');
+  });
+  messages.forms = [];
+  store.sends.lanes = () => {
+    throw fault('SQLITE_IOERR_READ');
+  };
+  expect(() => send('odd')).toThrow('no words for this');
+  outgoing.stop();
+  expect(clock.pending).toBe(0);
+});
+
 test('a text was handed over although what is told of that trips: its end is stored once, and the next one goes out', async () => {
   const { store, messages, outgoing, send } = await world();
   const told: string[] = [];
