@@ -160,12 +160,13 @@ export class ConversationQueues {
   }
 
   reload(): void {
+    const lanes = this.sends.lanes();
     this.lanes.clear();
     this.changedLanes.clear();
     this.pausedLanes.clear();
     this.readyLanes.clear();
     this.waitingLanes.clear();
-    for (const { conversation, priority, waiting } of this.sends.lanes()) {
+    for (const { conversation, priority, waiting } of lanes) {
       this.laneOf(conversation).waiting[priority] = waiting;
     }
   }

@@ -130,20 +130,29 @@ export class ConversationKeys {
   }
 }
 
+/** The key that each other name stands for, and the other names of each key. */
+interface Aliases {
+  keys: ReadonlyMap<string, string>;
+  names: ReadonlyMap<string, readonly string[]>;
+}
+
+const NO_ALIASES: Aliases = { keys: new Map(), names: new Map() };
+
 /**
  * Other names of conversations: identifiers of a group whose identifier changed, each with the key by which the group was
  * known first. Durable; asked for every row and command, so it is mirrored in memory. No alias is itself a key.
  */
 export class AliasTable {
-  private readonly keys = new Map<string, string>();
-  private readonly names = new Map<string, readonly string[]>();
+  private known = NO_ALIASES;
+  /** As the last commit left them. A failed write returns to them without a read: rows of chat.db may be read before the disk can be. */
+  private stored = NO_ALIASES;
   private readonly select: Statement;
   private readonly upsert: Statement;
 
   constructor(
     database: Database,
     private readonly clock: Clock,
-    hooks: { onRollback(hook: () => void): void },
+    private readonly hooks: CommitHooks & { onRollback(hook: () => void): void },
   ) {
     this.select = database.prepare(
       "SELECT alias, conversation FROM conversation_aliases WHERE alias > '' ORDER BY alias",
@@ -152,17 +161,19 @@ export class AliasTable {
       'INSERT OR REPLACE INTO conversation_aliases (alias, conversation, noted_at) VALUES (?, ?, ?)',
     );
     this.reload();
-    hooks.onRollback(() => this.reload());
+    hooks.onRollback(() => {
+      this.known = this.stored;
+    });
   }
 
   /** The key of the conversation that has this name; the name itself where nothing else is known. */
   resolve(name: string): string {
-    return this.keys.get(name) ?? name;
+    return this.known.keys.get(name) ?? name;
   }
 
   /** Every name of a conversation, its key first. */
   namesOf(key: string): readonly string[] {
-    return [key, ...(this.names.get(key) ?? [])];
+    return [key, ...(this.known.names.get(key) ?? [])];
   }
 
   /** Inside a write: `alias` names the conversation of this key from now on. */
@@ -173,12 +184,17 @@ export class AliasTable {
 
   /** Reads the table again: after each change, which is rare. */
   reload(): void {
-    this.keys.clear();
-    this.names.clear();
+    const keys = new Map<string, string>();
+    const names = new Map<string, readonly string[]>();
     for (const row of this.select.all() as { alias: string; conversation: string }[]) {
-      this.keys.set(row.alias, row.conversation);
-      this.names.set(row.conversation, [...(this.names.get(row.conversation) ?? []), row.alias]);
+      keys.set(row.alias, row.conversation);
+      names.set(row.conversation, [...(names.get(row.conversation) ?? []), row.alias]);
     }
+    const read = { keys, names };
+    this.known = read;
+    this.hooks.afterCommit(() => {
+      this.stored = read;
+    });
   }
 }
 
@@ -320,8 +336,9 @@ export class PauseTable {
 
   /** Reads the table again, after something else changed it. */
   reload(): void {
+    const rows = this.select.all() as (Omit<Pause, 'incoming'> & { incoming: number })[];
     this.pauses.clear();
-    for (const row of this.select.all() as (Omit<Pause, 'incoming'> & { incoming: number })[]) {
+    for (const row of rows) {
       this.pauses.set(row.conversation, { ...row, incoming: row.incoming === 1 });
     }
   }

@@ -229,6 +229,23 @@ describe('a write', () => {
     const look = () => store.tryWrite(() => void seen.push(store.pauses.get('+13105551234') !== undefined));
     expect([look(), look(), seen]).toEqual([false, true, [false]]);
   });
+
+  test('that failed leaves conversations the names that are stored, also if the disk cannot be read right after it', () => {
+    const store = temporaryStore(new FakeClock());
+    store.write(() => store.aliases.add('chat2', 'chat1'));
+    const fault = (code: string) => Object.assign(new Error(code), { code });
+    store.tryWrite(() => {
+      store.aliases.add('chat3', 'chat1');
+      Object.assign(Reflect.get(store.aliases, 'select'), {
+        all: () => {
+          throw fault('SQLITE_IOERR_READ');
+        },
+      });
+      throw fault('SQLITE_FULL');
+    });
+    expect(['chat2', 'chat3'].map((name) => store.aliases.resolve(name))).toEqual(['chat1', 'chat3']);
+    expect(store.aliases.namesOf('chat1')).toEqual(['chat1', 'chat2']);
+  });
 });
 
 describe('the acks', () => {
