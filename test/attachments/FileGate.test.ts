@@ -41,8 +41,8 @@ function room(settings: Partial<FileGateSettings> = {}, more: { ca?: string; clo
 
 const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
 
-describe('a file that a command holds', () => {
-  test('is staged at once, byte for byte, where only we and Messages can read it', () => {
+describe('a file inside a command', () => {
+  test('is staged at once, byte for byte, where only the agent and Messages can read it', () => {
     const { admitted, staging } = room();
     const bytes = Buffer.from([0, 1, 254, 255, 10, 13]);
     const file = admitted({ data_base64: bytes.toString('base64'), filename: '../../Menü: März.pdf' });
@@ -60,7 +60,7 @@ describe('a file that a command holds', () => {
     ['a data URL', 'data:image/png;base64,AAAA', 'it is not base64'],
     ['more than the limit', Buffer.alloc(101).toString('base64'), 'it is larger than 100 bytes'],
     ['far more than the limit', 'A'.repeat(1000), 'it is larger than 100 bytes'],
-  ])('and is %s is refused, and nothing is staged', (_, data, message) => {
+  ])('that is %s is refused, and nothing is staged', (_, data, message) => {
     const { door, staging } = room();
     expect(door.admit({ data_base64: data })).toMatchObject({
       ...{ kind: 'refused', field: 'data_base64', errorCode: 'attachment_refused' },
@@ -69,7 +69,7 @@ describe('a file that a command holds', () => {
     expect(existsSync(staging.root)).toBe(false);
   });
 
-  test('is taken with line breaks in it, up to the limit itself', () => {
+  test('is accepted with line breaks in it, up to and including the limit', () => {
     const { admitted } = room();
     const data = Buffer.alloc(100, 7).toString('base64').replaceAll(/.{20}/g, '$&\r\n');
     const file = admitted({ data_base64: data });
@@ -87,7 +87,7 @@ describe('a file that a command holds', () => {
 });
 
 describe('a file by its path', () => {
-  test('is taken from below the roots that the operator opened, when it is fetched', async () => {
+  test('is read from below the roots that the operator allowed, at the time it is fetched', async () => {
     const { directory } = room();
     const root = join(directory, 'open');
     mkdirSync(root);
@@ -115,7 +115,7 @@ describe('a file by its path', () => {
     });
   });
 
-  test('that climbs out of a root, or is not there, is refused when it is looked at', async () => {
+  test('that leaves its root, or does not exist, is refused when it is read', async () => {
     const { directory } = room();
     const { door, admitted, staging } = room({ allowedRoots: [directory] });
     const climbing = admitted({ path: `${directory}/x/../../../etc/passwd` });
@@ -134,7 +134,7 @@ describe('a file by its path', () => {
 });
 
 describe('a file by its URL', () => {
-  test('is fetched and staged under its own name, with the ending of its type', async () => {
+  test('is fetched and staged under its own name, with the extension of its type', async () => {
     const host = await httpsHost((_request, response) =>
       response.writeHead(200, { 'Content-Type': 'image/jpeg' }).end('jpeg'),
     );
@@ -170,7 +170,7 @@ describe('a file by its URL', () => {
     },
   );
 
-  test('is asked for three times where that may help, and once where it cannot', async () => {
+  test('is requested three times where a retry may help, and once where it cannot', async () => {
     const clock = new FakeClock();
     const host = await httpsHost(({ url }, response) =>
       response.writeHead(url === '/gone' ? 410 : 503).end(),
@@ -192,7 +192,7 @@ describe('a file by its URL', () => {
 });
 
 describe('the staging area', () => {
-  test('sweeps what nobody knows and is not fresh, and nothing else', () => {
+  test('deletes old files that are not in use, and nothing else', () => {
     const { staging } = room();
     const known = staging.put('known', Buffer.from('1'));
     const orphan = staging.put('orphan', Buffer.from('2'));
@@ -206,7 +206,7 @@ describe('the staging area', () => {
     expect(readdirSync(staging.root)).toEqual(expect.arrayContaining(['stranger', 'not-a-uuid']));
   });
 
-  test('removes nothing that does not lie in it', () => {
+  test('deletes nothing outside itself', () => {
     const { staging, directory } = room();
     mkdirSync(join(directory, 'mine'));
     writeFileSync(join(directory, 'mine', 'x'), 'x');

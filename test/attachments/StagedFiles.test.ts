@@ -35,7 +35,7 @@ function room() {
   return { clock, store, staging, fates, staged, send };
 }
 
-test('a file that was not sent is removed at once, one that waits to be sent never', () => {
+test('a file that was not sent is deleted at once, one that waits to be sent never', () => {
   const { staged, send, clock } = room();
   const failed = send('failed', 'failed');
   const queued = send('queued', 'queued');
@@ -46,7 +46,7 @@ test('a file that was not sent is removed at once, one that waits to be sent nev
   staged.stop();
 });
 
-test('a file that was sent stays until Apple has it', () => {
+test('a file that was sent is kept until Apple has it', () => {
   const { staged, send, fates, clock, store } = room();
   const file = send('sent', 'sent', 'row');
   fates.set('row', { isOver: false, path: '~/Library/Messages/Attachments/ab/11/at_0/sent' });
@@ -59,7 +59,7 @@ test('a file that was sent stays until Apple has it', () => {
   staged.stop();
 });
 
-test('a file whose fate nobody knows stays for a day', () => {
+test('a file with an unknown outcome is kept for a day', () => {
   const { staged, send, clock } = room();
   const files = [send('unknown', 'unknown'), send('sent', 'sent'), send('unread', 'sent', 'row')];
   staged.look();
@@ -70,7 +70,7 @@ test('a file whose fate nobody knows stays for a day', () => {
   staged.stop();
 });
 
-test('a copy that chat.db names as its own is left to Messages, and no sweep takes it', () => {
+test('a copy that chat.db names as its own is left to Messages, and no sweep deletes it', () => {
   const { staged, send, fates, clock, store } = room();
   const file = send('sent', 'sent', 'row');
   const uuid = file.split('/').at(-2);
@@ -82,7 +82,7 @@ test('a copy that chat.db names as its own is left to Messages, and no sweep tak
   staged.stop();
 });
 
-test('what no send and no schedule knows is swept, at the start and every hour', () => {
+test('a file that no send and no schedule entry uses is deleted, at the start and every hour', () => {
   const { staged, staging, store, clock } = room();
   const scheduled = staging.put('scheduled', Buffer.from('x'));
   store.write(() =>

@@ -145,7 +145,7 @@ function room(settings: Partial<UploaderSettings> = {}, before?: Before) {
   };
 }
 
-test('an image goes to the backend with what it belongs to, the text as it may leave this machine', async () => {
+test('an image is uploaded with its message, whose text is redacted as configured', async () => {
   const { has, receive, ended, photos, store, directory } = room();
   has('at_0');
   store.write(() => store.contexts.set('+13105551234', { app_id: 'x' }));
@@ -170,7 +170,7 @@ test('an image goes to the backend with what it belongs to, the text as it may l
   expect(existsSync(join(directory, 'uploads'))).toBe(false);
 });
 
-test('what is no image, or is no longer wanted, is not queued', () => {
+test('an attachment that is no image, or is no longer wanted, is not queued', () => {
   const { receive, store } = room();
   receive(['video'], { mimeType: 'video/quicktime' });
   receive(['unnamed'], { mimeType: null, filename: 'clip.mov' });
@@ -180,7 +180,7 @@ test('what is no image, or is no longer wanted, is not queued', () => {
   expect(off.store.uploads.countWaiting()).toBe(0);
 });
 
-test('an image is told by its name where chat.db has no type', async () => {
+test('an image is recognised by its name where chat.db has no type', async () => {
   const { receive, has, ended, photos } = room();
   has('at_0', { name: 'IMG_2.PNG', mimeType: null });
   receive(['at_0'], { mimeType: null, filename: 'IMG_2.PNG' });
@@ -188,7 +188,7 @@ test('an image is told by its name where chat.db has no type', async () => {
   expect(photos).toMatchObject([{ type: 'image/png' }]);
 });
 
-test('an image that has not arrived is waited for, and is given up after ten minutes', async () => {
+test('an image that has not arrived is waited for, and given up after ten minutes', async () => {
   const { clock, receive, has, ended, triedUntilOver, inChatDb, photos, failures } = room();
   inChatDb.set('late', {
     path: null,
@@ -215,7 +215,7 @@ test('an image that has not arrived is waited for, and is given up after ten min
   expect(failures()).toEqual([['upload_failed', 'Messages is still fetching it']]);
 });
 
-test('an image of another size than chat.db says is waited for, and then taken as it is', async () => {
+test('an image whose size differs from chat.db is waited for, then uploaded as it is', async () => {
   const { clock, receive, has, ended, triedUntilOver, photos } = room();
   has('at_0', { sizeBytes: 9 });
   receive(['at_0']);
@@ -225,7 +225,7 @@ test('an image of another size than chat.db says is waited for, and then taken a
   expect(photos).toHaveLength(1);
 });
 
-test('a path in chat.db that leads out of its directory, or over a link, is never read', async () => {
+test('a path in chat.db that leaves its directory, or follows a link, is never read', async () => {
   const { directory, attachmentsPath, receive, has, inChatDb, ended, photos, failures } = room();
   writeFileSync(join(directory, 'secret.jpeg'), 'secret');
   symlinkSync(join(directory, 'secret.jpeg'), join(attachmentsPath, 'link.jpeg'));
@@ -245,7 +245,7 @@ test('a path in chat.db that leads out of its directory, or over a link, is neve
   expect(failures()).toHaveLength(4);
 });
 
-test('an image above the limit, or one that chat.db has no more, is given up at once', async () => {
+test('an image above the limit, or no longer in chat.db, is given up at once', async () => {
   const { store, receive, has, ended, failures } = room({ maxBytes: 3 });
   has('large');
   receive(['large', 'gone']);
@@ -258,7 +258,7 @@ test('an image above the limit, or one that chat.db has no more, is given up at 
   ]);
 });
 
-test('what the backend cannot take now is tried again, not before it says so; what it never takes is not', async () => {
+test('an image that the backend cannot accept now is retried, not before it allows; one that it never accepts is not', async () => {
   const { clock, receive, has, ended, answers, photos, failures } = room();
   has('at_0');
   has('bad');
@@ -275,7 +275,7 @@ test('what the backend cannot take now is tried again, not before it says so; wh
   expect(failures()).toEqual([['upload_failed', 'the backend refused it (415)']]);
 });
 
-test('what the file system says of an image is told by its code: its name may hold what nobody is to read', async () => {
+test('a file system error of an image is reported by its code, as its name may be private', async () => {
   const { clock, store, receive, inChatDb, ended, failures } = room();
   const name = `4111 1111 1111 1111${'x'.repeat(300)}.jpeg`;
   const path = `~/Library/Messages/Attachments/${name}`;
@@ -288,7 +288,7 @@ test('what the file system says of an image is told by its code: its name may ho
   expect(JSON.stringify(store.events.after(0, 100))).not.toContain('4111 1111');
 });
 
-test('is given up after a day of failing', async () => {
+test('is given up after failing for a day', async () => {
   const { clock, receive, has, ended, answers, failures } = room();
   has('at_0');
   answers.push(...Array.from({ length: 3 }, () => ({ kind: 'retry', detail: 'HTTP 500' }) as const));
@@ -299,7 +299,7 @@ test('is given up after a day of failing', async () => {
   expect(failures()).toEqual([['upload_failed', 'HTTP 500']]);
 });
 
-test('one that failed is uploaded when it is asked for again; one that nobody knows, or with uploads off, is not', async () => {
+test('a failed image is uploaded when asked for again; an unknown one, or one with uploads off, is not', async () => {
   const { store, uploader, receive, has, ended, answers, photos } = room();
   has('at_0');
   answers.push({ kind: 'rejected', status: 400, detail: 'HTTP 400' });
@@ -314,7 +314,7 @@ test('one that failed is uploaded when it is asked for again; one that nobody kn
   expect(room({ enabled: false }).uploader.again('at_0')).toBe('off');
 });
 
-test('one that is asked for again while it is on its way goes out once more', async () => {
+test('an image that is asked for again during its upload is uploaded once more', async () => {
   const { store, uploader, receive, has, ended, answers, photos } = room();
   has('at_0');
   let again = false;
@@ -331,7 +331,7 @@ test('one that is asked for again while it is on its way goes out once more', as
   await ended('at_0', 'over');
 });
 
-test('what was queued when we died is uploaded by the next life, once', async () => {
+test('images queued at a crash are uploaded after the restart, once', async () => {
   const first = room();
   first.chatDb.readable = false;
   first.receive(['at_0']);
@@ -344,7 +344,7 @@ test('what was queued when we died is uploaded by the next life, once', async ()
   expect([first.photos.length, next.photos.length]).toEqual([0, 1]);
 });
 
-test('many are uploaded two at a time, and one that waits holds up none', async () => {
+test('many are uploaded two at a time, and one that waits delays no other', async () => {
   const { receive, has, inChatDb, ended, photos, state } = room();
   inChatDb.set('waiting', {
     path: null,
@@ -361,7 +361,7 @@ test('many are uploaded two at a time, and one that waits holds up none', async 
   expect(state('waiting')).toBe('open after 1');
 });
 
-test('what its sender takes back or changes while it is being read does not leave, or leaves with the new text', async () => {
+test('an image whose message is unsent or edited while it is read is not uploaded, or is uploaded with the new text', async () => {
   const { store, has, receive, ended, sips, directory, photos, failures } = room();
   playSips(sips, `touch "${directory}/asked"; while [ ! -e "${directory}/go" ]; do sleep 0.01; done`);
   has('back', { name: 'a.HEIC', mimeType: 'image/heic' });
@@ -391,7 +391,7 @@ function playSips(path: string, body: string): void {
   chmodSync(path, 0o755);
 }
 
-test('an image that this machine cannot convert is tried for longer than a day, said, and goes up once it can', async () => {
+test('an image that this machine cannot convert is retried for longer than a day, reported, and uploaded once it can be', async () => {
   const { clock, directory, store, sips, has, receive, ended, state, faults, failures } = room();
   playSips(sips, 'printf converted > "$6"');
   symlinkSync(join(directory, 'no', 'such', 'disk'), join(directory, 'uploads'));
@@ -418,7 +418,7 @@ test('an image that this machine cannot convert is tried for longer than a day, 
   expect(failures()).toEqual([]);
 });
 
-test('HEIC is converted where there is sips, by a copy that does not stay', async () => {
+test('HEIC is converted where sips exists, and the converted copy is deleted', async () => {
   const { directory, sips, has, receive, ended, photos } = room();
   playSips(sips, `echo "$@" > "${directory}/asked"; printf 'converted' > "$6"`);
   has('at_0', { name: 'IMG_7.HEIC', mimeType: 'image/heic' });
@@ -442,7 +442,7 @@ test.each([
   expect(photos).toMatchObject([{ name: 'IMG_7.HEIC', type: 'image/heic', bytes: Buffer.from('jpeg') }]);
 });
 
-test('an image waits while what comes in is paused there, and holds no other up', async () => {
+test('an image waits while incoming messages are paused in its conversation, and delays no other', async () => {
   const { store, photos, has, receive, ended } = room();
   const held = ['h1', 'h2', 'h3', 'h4', 'h5'];
   for (const guid of [...held, 'other']) has(guid);

@@ -35,7 +35,7 @@ function file(response: ServerResponse, body: string | Buffer, headers: Record<s
 }
 
 describe('a file by https', () => {
-  test('comes as it is, asked for without credentials', async () => {
+  test('is downloaded as it is, without credentials', async () => {
     const host = await httpsHost((_request, response) => file(response, Buffer.from([0, 255, 13, 10])));
     expect(await get(host, '/a.png')).toEqual({
       kind: 'file',
@@ -85,7 +85,7 @@ describe('a file by https', () => {
     expect(await get(host, '/')).toEqual({ kind: 'refused', message: expect.stringContaining(message) });
   });
 
-  test('that is larger than it says is cut off', async () => {
+  test('that is larger than announced is cut off', async () => {
     const host = await httpsHost((_request, response) => {
       response.writeHead(200, { 'Content-Type': 'image/png' });
       response.write(Buffer.alloc(1001));
@@ -96,7 +96,7 @@ describe('a file by https', () => {
     });
   });
 
-  test('that breaks off, whose server fails, or is too slow may be asked for again', async () => {
+  test('that breaks off, whose server fails, or is too slow may be requested again', async () => {
     const host = await httpsHost(({ url }, response) => {
       if (url === '/slow') return;
       if (url === '/503') {
@@ -115,7 +115,7 @@ describe('a file by https', () => {
     });
   });
 
-  test('that is not there, or empty, is refused', async () => {
+  test('that does not exist, or is empty, is refused', async () => {
     const host = await httpsHost(({ url }, response) => {
       if (url === '/empty') file(response, '');
       else response.writeHead(404).end();
@@ -124,7 +124,7 @@ describe('a file by https', () => {
     expect(await get(host, '/empty')).toEqual({ kind: 'refused', message: 'it is empty' });
   });
 
-  test('is not taken from a server that cannot prove its name', async () => {
+  test('is not accepted from a server that cannot prove its name', async () => {
     const host = await httpsHost((_request, response) => file(response, 'x'));
     const strange = await httpsHost((_request, response) => file(response, 'x'));
     expect(await get(host, '/', { outbound: outboundBy({ ca: strange.ca }) })).toMatchObject({
@@ -133,7 +133,7 @@ describe('a file by https', () => {
     expect(host.asked).toEqual([]);
   });
 
-  test('is let go when we stop', async () => {
+  test('is abandoned when the agent stops', async () => {
     const host = await httpsHost(() => undefined);
     const stopping = new AbortController();
     const got = get(host, '/', { stop: stopping.signal });
@@ -160,7 +160,7 @@ describe('a private address', () => {
     'https://[::ffff:127.0.0.1]/x',
     'https://169.254.169.254/latest/meta-data',
     'https://10.0.0.1:8443/x',
-  ])('is refused as it stands: %s', (url) => {
+  ])('is refused when written literally: %s', (url) => {
     expect(urlFault(url, isPublicAddress)).toBe(new PrivateAddressError().message);
     expect(urlFault(url, () => true)).toBeUndefined();
   });
@@ -193,7 +193,7 @@ describe('a private address', () => {
     });
   };
 
-  test('among public ones refuses the whole name', async () => {
+  test('among public ones has the whole name refused', async () => {
     const mixed = [
       { address: '93.184.216.34', family: 4 },
       { address: '10.0.0.1', family: 4 },
@@ -202,17 +202,17 @@ describe('a private address', () => {
     expect(await look(mixed, false)).toBeInstanceOf(PrivateAddressError);
   });
 
-  test('cannot come in between the judging and the connecting: the judged address itself is handed out', async () => {
+  test('cannot be swapped in between check and connection: the checked address itself is used', async () => {
     const good = [{ address: '93.184.216.34', family: 4 }];
     expect(await look(good, false)).toEqual(['93.184.216.34', 4, 1]);
     expect(await look(good, true)).toEqual([good, undefined, 1]);
   });
 });
 
-describe('a file by https, by a proxy', () => {
+describe('a file by https, through a proxy', () => {
   const by = (url: string) => ({ url, place: 'backend.proxy', isOfProcess: false });
 
-  test('is asked for at the address that was judged, and its certificate judged by its name', async (context) => {
+  test('is requested at the address that was checked, with its certificate checked against its name', async (context) => {
     const host = await httpsHost((_request, response) => file(response, 'here'));
     const proxy = await connectProxy({ hosts: { [`198.51.101.7:${host.port}`]: host.port } }, context);
     const outbound = outboundBy({ https: by(proxy.url), ca: host.ca });
@@ -226,7 +226,7 @@ describe('a file by https, by a proxy', () => {
     });
   });
 
-  test('is not asked for at all where its name leads into a private network', async (context) => {
+  test('is not requested where its name resolves into a private network', async (context) => {
     const host = await httpsHost((_request, response) => file(response, 'here'));
     const proxy = await connectProxy({ hosts: {} }, context);
     const outbound = outboundBy({ https: by(proxy.url), ca: host.ca });
@@ -236,7 +236,7 @@ describe('a file by https, by a proxy', () => {
     expect(proxy.asked).toEqual([]);
   });
 
-  test('is asked for by its name where the operator allows every address', async (context) => {
+  test('is requested by its name where the operator allows every address', async (context) => {
     const host = await httpsHost((_request, response) => file(response, 'here'));
     const proxy = await connectProxy({ hosts: { [`files.example:${host.port}`]: host.port } }, context);
     const outbound = outboundBy({ https: by(proxy.url), ca: host.ca });

@@ -23,13 +23,13 @@ describe('the name of a file', () => {
     expect(safeName(given)).toBe(name);
   });
 
-  test('keeps its ending when it is cut to what a file system takes', () => {
+  test('keeps its extension when it is cut to what a file system allows', () => {
     const name = safeName(`${'漢'.repeat(300)}.jpeg`);
     expect(Buffer.byteLength(name)).toBeLessThanOrEqual(180);
     expect(name).toMatch(/^漢+\.jpeg$/);
   });
 
-  test('is always one element of a path, whatever was given', () => {
+  test('is always one element of a path, whatever the input', () => {
     fc.assert(
       fc.property(anyText({ maxLength: 400 }), (given) => {
         const name = safeName(given);
@@ -42,7 +42,7 @@ describe('the name of a file', () => {
   });
 });
 
-describe('the ending of a name', () => {
+describe('the extension of a name', () => {
   test.each([
     ['notes.md', 'text/plain', 'notes.md'],
     ['notes.py', 'text/plain', 'notes.py.txt'],
@@ -57,7 +57,7 @@ describe('the ending of a name', () => {
     ['a.tif', 'image/tiff'],
     ['a.heic', 'image/heic'],
     ['a', 'application/octet-stream'],
-  ])('tells of %s that it is %s', (name, type) => expect(imageType(null, name)).toBe(type));
+  ])('of %s means the type %s', (name, type) => expect(imageType(null, name)).toBe(type));
 });
 
 describe('an address of the public internet', () => {
@@ -98,11 +98,11 @@ describe('an address of the public internet', () => {
       'example.com',
       '',
     ],
-  ])('%s is none', (address) => {
+  ])('%s is not one', (address) => {
     expect(isPublicAddress(address)).toBe(false);
   });
 
-  test('is judged for every IPv4 address without a mistake', () => {
+  test('is judged correctly for every IPv4 address', () => {
     fc.assert(
       fc.property(fc.ipV4(), (address) => {
         expect(isIP(address)).toBe(4);

@@ -43,7 +43,7 @@ function room() {
   return { directory, root };
 }
 
-test('a regular file below the root is read, though the root itself be a link', async () => {
+test('a regular file below the root is read, even if the root is a link', async () => {
   const { directory, root } = room();
   expect(await readRealFile(join(root, 'deep/menu.pdf'), [root], 100)).toMatchObject({ kind: 'read' });
   symlinkSync(root, join(directory, 'link'));
@@ -59,7 +59,7 @@ test.each(['../secret', 'deep/../../secret', './deep/menu.pdf', 'deep//menu.pdf'
   },
 );
 
-test('neither a relative path, nor one beside a root of the same beginning, nor anything without a root', async () => {
+test('a relative path, a path beside a root with the same prefix, and any path without a root are refused', async () => {
   const { root } = room();
   mkdirSync(`${root}-not`);
   writeFileSync(`${root}-not/x`, 'x');
@@ -86,7 +86,7 @@ test('neither a link nor a file behind one is read', async () => {
   }
 });
 
-test('a name whose letters are composed otherwise on the disk is no link', async () => {
+test('a name that the disk stores in another Unicode form is not taken for a link', async () => {
   const { root } = room();
   const written = 'Café.pdf'.normalize('NFC');
   const onDisk = written.normalize('NFD');
@@ -97,7 +97,7 @@ test('a name whose letters are composed otherwise on the disk is no link', async
   expect(await readRealFile(path, [root], 100)).toEqual({ kind: 'read', bytes: Buffer.from('menu') });
 });
 
-test('neither a directory nor a pipe is read, and no pipe is waited for', async () => {
+test('neither a directory nor a pipe is read, and a pipe does not block', async () => {
   const { root } = room();
   execFileSync('mkfifo', [join(root, 'pipe')]);
   expect(await readRealFile(join(root, 'deep'), [root], 100)).toMatchObject({
@@ -108,7 +108,7 @@ test('neither a directory nor a pipe is read, and no pipe is waited for', async 
   });
 });
 
-test('one that is too large is refused, one that is not there is missing', async () => {
+test('a file that is too large is refused, one that does not exist is missing', async () => {
   const { root } = room();
   expect(await readRealFile(join(root, 'deep/menu.pdf'), [root], 3)).toMatchObject({
     why: 'it has 4 bytes; the limit is 3',
@@ -116,7 +116,7 @@ test('one that is too large is refused, one that is not there is missing', async
   expect(await readRealFile(join(root, 'deep/none'), [root], 3)).toEqual({ kind: 'missing' });
 });
 
-describe('a hard link is refused, as the file may belong outside', () => {
+describe('a hard link is refused, as its file may be outside the root', () => {
   test.each<[string, (directory: string, root: string) => string]>([
     ['to a file beside the root', (directory, root) => named(join(directory, 'secret'), join(root, 'a.pdf'))],
     ['in a directory below', (directory, root) => named(join(directory, 'secret'), join(root, 'deep/b.pdf'))],
@@ -142,7 +142,7 @@ describe('a hard link is refused, as the file may belong outside', () => {
     });
   });
 
-  test('and is read once its other name is gone', async () => {
+  test('and is read once its other name is deleted', async () => {
     const { directory, root } = room();
     const path = named(join(directory, 'secret'), join(root, 'moved.pdf'));
     rmSync(join(directory, 'secret'));
@@ -176,7 +176,7 @@ test('a sparse file of a terabyte is refused by its size', async () => {
   });
 });
 
-test('a file that is being written, or swapped for a link, is never read as half of each', async () => {
+test('a file that is written or swapped for a link while it is read is never a mixture of both', async () => {
   const { directory, root } = room();
   const path = join(root, 'deep/menu.pdf');
   const aside = join(root, 'deep/aside');

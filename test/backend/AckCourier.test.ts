@@ -3,7 +3,7 @@ import { ackBody } from '../../src/backend/protocol.js';
 import { FakeBackend } from '../support/FakeBackend.js';
 import { makeBackend, type Running } from '../support/startBackend.js';
 
-describe('acks on their way', () => {
+describe('acks in flight', () => {
   let fake: FakeBackend;
   let running: Running | undefined;
 
@@ -29,7 +29,7 @@ describe('acks on their way', () => {
   const cleared = (made: Running, left = 0) =>
     fake.until(() => made.store.acks.count() === left, `${left} acks left`);
 
-  test('go by the socket at once and are cleared by the pong to a ping sent after them', async () => {
+  test('are sent on the socket at once and cleared by the pong to a ping sent after them', async () => {
     const made = begin();
     await online(made);
     add(made, 'cmd_1');
@@ -44,7 +44,7 @@ describe('acks on their way', () => {
     expect(fake.frames.at(-1)).toEqual({ type: 'ping' });
   });
 
-  test('are not cleared by pongs that nobody asked for', async () => {
+  test('are not cleared by unsolicited pongs', async () => {
     const made = begin({
       timings: {
         link: { hurryMs: 5_000, pingIntervalMs: 60_000, wsPingIntervalMs: 60_000 },
@@ -61,7 +61,7 @@ describe('acks on their way', () => {
     expect(made.store.acks.count()).toBe(1);
   });
 
-  test('are sent again on the next socket when the first died before their pong', async () => {
+  test('are sent again on the next socket when the first closed before their pong', async () => {
     const made = begin({ timings: { link: { wsPingIntervalMs: 60_000 }, ackOverdueMs: 60_000 } });
     await online(made);
     fake.answerPings(false);
@@ -74,7 +74,7 @@ describe('acks on their way', () => {
     await cleared(made);
   });
 
-  test('go by HTTP too when they stay without pong on a live socket', async () => {
+  test('are sent by HTTP too when no pong comes on a live socket', async () => {
     const made = begin({ timings: { link: { pongTimeoutMs: 60_000, suspicionMs: 10 } } });
     await online(made);
     fake.on('/edge/command/ack', { body: { ok: true } });
@@ -91,7 +91,7 @@ describe('acks on their way', () => {
     expect(made.backend.view().state).toBe('online');
   });
 
-  test('go by HTTP, in order, while there is no socket; only a 2xx with JSON clears', async () => {
+  test('are sent by HTTP, in order, while there is no socket; only a 2xx with JSON clears them', async () => {
     fake.refuse(503);
     let times = 0;
     fake.on('/edge/command/ack', () => {
@@ -169,7 +169,7 @@ describe('acks on their way', () => {
     40_000,
   );
 
-  test('that the backend refuses are told in the problems, until it has taken them', async () => {
+  test('that the backend refuses are listed among the problems until it accepts them', async () => {
     fake.refuse(503);
     let isFixed = false;
     fake.on('/edge/command/ack', () => (isFixed ? { body: {} } : { status: 422 }));
@@ -186,7 +186,7 @@ describe('acks on their way', () => {
     expect(problems()).not.toContain('delivery_refused');
   });
 
-  test('that fail while others are read wait as long although they are queued again', async () => {
+  test('that fail while others are read keep their wait although they are queued again', async () => {
     fake.refuse(503);
     fake.on('/edge/command/ack', (call) =>
       call.body.command_id === 'cmd_bad' ? { status: 500 } : { body: {} },
@@ -204,7 +204,7 @@ describe('acks on their way', () => {
     expect(posts()).toContain('cmd_good');
   });
 
-  test('that are corrected by a later one that was read are not sent behind it', async () => {
+  test('that are superseded by a later one that was read are not sent after it', async () => {
     fake.refuse(503);
     fake.on('/edge/command/ack', (call) =>
       call.body.command_id === 'cmd_1' && call.body.revision === 1 ? { status: 422 } : { body: {} },
@@ -223,7 +223,7 @@ describe('acks on their way', () => {
     ]);
   });
 
-  test('that the socket brought are not blamed for their failures by HTTP', async () => {
+  test('that the socket delivered are not blamed for their failures by HTTP', async () => {
     fake.refuse(503);
     fake.on('/edge/command/ack', () => ({ status: 500 }));
     const made = begin();
@@ -240,7 +240,7 @@ describe('acks on their way', () => {
     expect(made.lines.filter((line) => line.includes('does not accept'))).toEqual([]);
   });
 
-  test('stay in order, and all come, when the endpoint was down for all', async () => {
+  test('stay in order, and all arrive, after the endpoint was down for all', async () => {
     fake.refuse(503);
     let times = 0;
     fake.on('/edge/command/ack', () => {
@@ -254,7 +254,7 @@ describe('acks on their way', () => {
     expect(fake.callsTo('/edge/command/ack').map((call) => call.body.revision)).toEqual([1, 1, 1, 1, 1, 2]);
   });
 
-  test('leave in windows when there are very many, and all arrive', async () => {
+  test('are sent in windows when there are very many, and all arrive', async () => {
     running = makeBackend(fake, { timings: { ackOverdueMs: 60_000 } });
     const made = running;
     made.store.write(() => {
@@ -267,7 +267,7 @@ describe('acks on their way', () => {
     expect(fake.framesOf('command_ack').length).toBe(3_500);
   });
 
-  test('events travel as frames to a backend that accepts them, and are cleared by the pong rule', async () => {
+  test('events are sent as frames to a backend that accepts them, and are cleared by the pong rule', async () => {
     fake.greetWith({ type: 'connected', data: { accepts: ['event'] } });
     const made = begin();
     await online(made);

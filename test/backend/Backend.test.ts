@@ -3,7 +3,7 @@ import { ackBody } from '../../src/backend/protocol.js';
 import { FakeBackend } from '../support/FakeBackend.js';
 import { AGENT_ID, makeBackend, PATIENT, type Running } from '../support/startBackend.js';
 
-describe('the line to the backend', () => {
+describe('the connection to the backend', () => {
   let fake: FakeBackend;
   let running: Running | undefined;
 
@@ -24,7 +24,7 @@ describe('the line to the backend', () => {
   const online = (made: Running) =>
     fake.until(() => made.backend.view().state === 'online', 'the link to be online');
 
-  test('registers, dials with fresh credentials, proves the link, sends status and catches up once', async () => {
+  test('registers, connects with fresh credentials, verifies the link, sends status and catches up once', async () => {
     const made = begin();
     await online(made);
     await fake.until(() => fake.callsTo('/edge/sync').length === 1, 'the catch-up sync');
@@ -48,7 +48,7 @@ describe('the line to the backend', () => {
     expect(made.backend.view().problems).toEqual([]);
   });
 
-  test('hands the commands of one chunk on as one batch', async () => {
+  test('passes the commands of one chunk on as one batch', async () => {
     const made = begin();
     await online(made);
     const raw = (fake.socket as unknown as { _socket: { cork(): void; uncork(): void } })._socket;
@@ -97,7 +97,7 @@ describe('the line to the backend', () => {
     expect(made.backend.view()).toMatchObject({ state: 'idle', poller: 'running', problems: [] });
   });
 
-  test('can be offered commands by a sync that was taken in or by a socket, not by whatever else is answered', async () => {
+  test('can be offered commands by a sync that was accepted or by a socket, not by any other answer', async () => {
     for (const way of ['sync', 'socket']) {
       fake.refuse(way === 'sync' ? 503 : null);
       fake.on('/edge/sync', { status: 503 });
@@ -118,7 +118,7 @@ describe('the line to the backend', () => {
     }
   });
 
-  test('can be offered none any more once a sync fails without a socket, and again by the next one', async () => {
+  test('can no longer be offered any once a sync fails without a socket, and can again after the next one', async () => {
     fake.refuse(503);
     const made = begin();
     const offering: boolean[] = [];
@@ -135,7 +135,7 @@ describe('the line to the backend', () => {
     expect(offering).toEqual([true, false, true]);
   });
 
-  test('is blocked by 401 after one immediate retry, says why once, and recovers by itself', async () => {
+  test('is blocked by 401 after one immediate retry, reports why once, and recovers on its own', async () => {
     fake.refuse(401);
     fake.on('/edge/sync', { status: 401 });
     const made = begin();
@@ -151,7 +151,7 @@ describe('the line to the backend', () => {
     await fake.until(() => made.backend.view().problems.length === 0, 'no problem');
   });
 
-  test('dials on after 403 where HTTP accepts the same credentials, blames the endpoint, and connects once it is there', async () => {
+  test('keeps connecting after 403 where HTTP accepts the same credentials, blames the endpoint, and connects once it exists', async () => {
     fake.on('/edge/sync', { body: { commands: [] } });
     fake.refuse(403);
     const made = begin({ settings: { reconnectAttempts: 4 }, timings: { firstPollMs: 0 } });
@@ -174,7 +174,7 @@ describe('the line to the backend', () => {
   test.each([
     [4001, 'saw no Authorization header'],
     [1008, 'the token does not verify'],
-  ])('says in its own words what %s means, in status and log', async (code, words) => {
+  ])('explains in status and log what %s means', async (code, words) => {
     fake.closeOnceOpen(code, 5);
     fake.on('/edge/sync', { status: 401 });
     const made = begin();
@@ -185,7 +185,7 @@ describe('the line to the backend', () => {
     await fake.until(() => made.lines.some((line) => line.includes(words)), 'the line');
   });
 
-  test('tells two agents with one id, although the link is up in between', async () => {
+  test('detects two agents with one id, although the link is up in between', async () => {
     const made = begin();
     for (let time = 0; time < 2; time += 1) {
       await online(made);
@@ -196,7 +196,7 @@ describe('the line to the backend', () => {
     expect(made.backend.view().problems).toMatchObject([{ code: 'agent_duplicated' }]);
   });
 
-  test('tells a link that drops soon after each connect, although no drop lasts', async () => {
+  test('detects a link that drops soon after each connect, although no outage lasts', async () => {
     const made = begin();
     for (let time = 0; time < 3; time += 1) {
       await online(made);
@@ -207,7 +207,7 @@ describe('the line to the backend', () => {
     expect(made.backend.view().problems).toMatchObject([{ code: 'link_unstable' }]);
   });
 
-  test('tells a pinned token that has expired, with its date', async () => {
+  test('reports a pinned token that has expired, with its date', async () => {
     const payload = Buffer.from(JSON.stringify({ exp: 1_700_000_000 })).toString('base64url');
     fake.refuse(401);
     fake.on('/edge/sync', { status: 401 });
@@ -231,7 +231,7 @@ describe('the line to the backend', () => {
     expect(fake.handshakes).toHaveLength(2);
   });
 
-  test('dials again when HTTP turns from 401 to 2xx', async () => {
+  test('reconnects when HTTP changes from 401 to 2xx', async () => {
     fake.refuse(401);
     fake.on('/edge/sync', { status: 401 });
     const made = begin({ timings: { link: { blockedFastMs: 60_000 } } });
@@ -244,7 +244,7 @@ describe('the line to the backend', () => {
     await online(made);
   });
 
-  test('waits for a secret without dying and picks it up', async () => {
+  test('waits for a secret without exiting and picks it up', async () => {
     running = makeBackend(fake, { timings: { link: { blockedFastMs: 60_000 } } });
     delete running.secrets.edgeSecret;
     running.backend.start();
@@ -259,7 +259,7 @@ describe('the line to the backend', () => {
     expect(made.backend.view().problems).toEqual([]);
   });
 
-  test('says at once that the secret was taken away, though its socket seems well', async () => {
+  test('reports at once that the secret was removed, though its socket seems healthy', async () => {
     const made = begin();
     await online(made);
     delete made.secrets.edgeSecret;
@@ -270,7 +270,7 @@ describe('the line to the backend', () => {
   test.each([
     ['the secret is another one', (made: Running) => made.backend.credentialsChanged()],
     ['the operator asks for it', (made: Running) => made.backend.kick('test')],
-  ])('shows its secret to the backend anew when %s, though its socket seems well', async (_, happens) => {
+  ])('authenticates again when %s, though its socket seems healthy', async (_, happens) => {
     const made = begin();
     await online(made);
     made.secrets.edgeSecret = 'another one';
@@ -288,7 +288,7 @@ describe('the line to the backend', () => {
     await fake.until(() => fake.sockets.size === 1, 'the old socket to be gone');
   });
 
-  test('survives malformed, binary and unknown frames, and tells each kind', async () => {
+  test('survives malformed, binary and unknown frames, and reports each kind', async () => {
     const made = begin({ timings: PATIENT });
     await online(made);
     for (let i = 0; i < 20; i++) {
@@ -323,7 +323,7 @@ describe('the line to the backend', () => {
     expect(made.updates[0]).toEqual({ websocket: { ping_interval_seconds: 20 } });
   });
 
-  test('goes on, acking nothing, when the inbox cannot store', async () => {
+  test('continues, acking nothing, when the inbox cannot store', async () => {
     const made = begin();
     await online(made);
     made.inbox.broken = true;
@@ -337,7 +337,7 @@ describe('the line to the backend', () => {
     await fake.until(() => made.received.length === 1, 'the repeat');
   });
 
-  test('waits at least as long as told when another connection took over the id', async () => {
+  test('waits at least as long as the backend asks when another connection took over the id', async () => {
     const made = begin({ timings: PATIENT });
     await online(made);
     const closedAt = performance.now();
@@ -364,7 +364,7 @@ describe('the line to the backend', () => {
     expect(made.backend.view().lastDisconnect?.cause).toContain('302');
   });
 
-  test('says which host does not answer, keeps trying, and recovers when it comes back', async () => {
+  test('reports which host does not respond, keeps trying, and recovers when it is back', async () => {
     const port = await fake.goDown();
     running = makeBackend({
       ...{ url: `http://127.0.0.1:${port}`, happened: () => fake.happened() },
@@ -397,7 +397,7 @@ describe('the line to the backend', () => {
     await fake.until(() => fake.handshakes.length === 5, 'two more');
   });
 
-  test('does not flood the log in a long series of failures, and tells its end', async () => {
+  test('does not flood the log in a long series of failures, and logs its end', async () => {
     fake.refuse(503);
     const made = begin({ timings: { link: { backoffMs: [2] } } });
     await fake.until(() => fake.handshakes.length >= 45, 'many failures');
@@ -422,7 +422,7 @@ describe('the line to the backend', () => {
 
   describe('draining', () => {
     test.each(['before start', 'while registering', 'while dialing', 'while waiting', 'while blocked'])(
-      'ends %s, with nothing left behind and no rejection unobserved (docs/facts.md, bug 2)',
+      'ends %s, with nothing left behind and no unhandled rejection (docs/facts.md, bug 2)',
       async (when) => {
         if (when === 'while registering') fake.on('/edge/register', () => new Promise(() => undefined));
         if (when === 'while dialing') fake.hang();
@@ -446,7 +446,7 @@ describe('the line to the backend', () => {
       },
     );
 
-    test('sends the last acks and status, has them proven read, and closes with 1000', async () => {
+    test('sends the last acks and status, waits until they are read, and closes with 1000', async () => {
       const made = begin();
       await online(made);
       let release: () => void = () => undefined;
@@ -479,7 +479,7 @@ describe('the line to the backend', () => {
       expect(made.store.acks.count()).toBe(1);
     });
 
-    test('says its last words by HTTP when there is no socket', async () => {
+    test('sends its last acks and status by HTTP when there is no socket', async () => {
       fake.refuse(503);
       const made = begin({ settings: { syncIntervalSeconds: 60 }, timings: { firstPollMs: 60_000 } });
       await fake.until(() => fake.handshakes.length === 2, 'two refusals');

@@ -18,8 +18,8 @@ function backend(aheadMs: number) {
   return { clock, time, state, now, answers };
 }
 
-describe('the time by the backend', () => {
-  test('is unknown before its first answer: ages go by this clock', () => {
+describe('the backend’s time', () => {
+  test('is unknown before its first answer: ages are measured by the local clock', () => {
     const { clock, time } = backend(0);
     expect(time.skewMs).toBeNull();
     expect(time.ageOf(clock.now() - 5_000)).toBe(5_000);
@@ -32,7 +32,7 @@ describe('the time by the backend', () => {
     ['a time zone ahead', 13 * HOUR, 'behind'],
     ['a month behind', -30 * 24 * HOUR, 'ahead of'],
     ['61.5 seconds ahead', 61_500, 'behind'],
-  ])("is the backend's after two answers, %s, and the difference is said", (_, aheadMs, words) => {
+  ])('is used after two answers, %s, and the difference is reported', (_, aheadMs, words) => {
     const { clock, time, now, answers } = backend(aheadMs);
     answers();
     clock.advance(1_000);
@@ -41,14 +41,14 @@ describe('the time by the backend', () => {
     expect(time.problem()).toMatchObject({ code: 'clock_skew', message: expect.stringContaining(words) });
   });
 
-  test('differs by less than a minute: nothing is said', () => {
+  test('that differs by less than a minute is not reported', () => {
     const { time, answers } = backend(-45_000);
     answers();
     answers();
     expect(time.problem()).toBeNull();
   });
 
-  test('after one answer: what is fresh by either clock is fresh, and nothing is said', () => {
+  test('after one answer: what is fresh by either clock is fresh, and nothing is reported', () => {
     const { clock, time, now, answers } = backend(-2 * HOUR);
     answers();
     expect(time.ageOf(now())).toBeLessThan(1_001);
@@ -57,8 +57,8 @@ describe('the time by the backend', () => {
   });
 
   test.each([
-    ['lies by years', 400 * 24 * HOUR, {}],
-    ['lies by hours into the past', -5 * HOUR, {}],
+    ['is off by years', 400 * 24 * HOUR, {}],
+    ['is off by hours into the past', -5 * HOUR, {}],
     ['was kept by a proxy', -5 * HOUR, { age: '18000' }],
   ])('is not moved by one answer that %s among others', (_, offMs, more) => {
     const { clock, time, now, answers } = backend(0);
@@ -74,7 +74,7 @@ describe('the time by the backend', () => {
   });
 
   test.each(['', 'soon', 'Thu, 01 Jan 1970 00:00:00 GMT', 'Fri, 01 Jan 2500 00:00:00 GMT', undefined])(
-    'is not learnt from the Date %j',
+    'is not taken from the Date %j',
     (date) => {
       const { time } = backend(0);
       time.note({ date });
@@ -83,7 +83,7 @@ describe('the time by the backend', () => {
     },
   );
 
-  test('goes on by the monotonic clock when this clock is set, which is said until it is set right', () => {
+  test('follows the monotonic clock when the local clock is set, which is reported until that is right', () => {
     const { clock, time, state, now, answers } = backend(0);
     answers();
     answers();
@@ -107,7 +107,7 @@ describe('the time by the backend', () => {
     expect(Math.abs(time.ageOf(now()))).toBeLessThan(1_001);
   });
 
-  test('after a sleep in which the monotonic clock stopped: nothing untrue is said, and two answers set it right', () => {
+  test('after a sleep in which the monotonic clock stopped: nothing false is reported, and two answers correct it', () => {
     const { clock, time, answers } = backend(0);
     answers();
     answers();
@@ -122,7 +122,7 @@ describe('the time by the backend', () => {
     expect(Math.abs(time.ageOf(clock.now()))).toBeLessThan(1_001);
   });
 
-  test('after this clock was set while it runs, one answer is enough to be certain again', () => {
+  test('after the local clock was set during the run, one answer is enough to be certain again', () => {
     const { clock, time, state, answers } = backend(0);
     answers();
     answers();

@@ -45,7 +45,7 @@ describe('the poller', () => {
     expect(most).toBe(1);
   });
 
-  test('asks a backend without syncs when the socket is up, and not again for each event that waits', async () => {
+  test('asks a backend without syncs when the socket is up, and not again for each waiting event', async () => {
     fake.on('/edge/sync', { status: 404 });
     const made = begin();
     await online(made);
@@ -134,14 +134,14 @@ describe('the poller', () => {
     expect(made.backend.view().problems).toEqual([]);
   });
 
-  test('makes nothing but the catch-up sync beside a live socket', async () => {
+  test('makes no request but the catch-up sync beside a live socket', async () => {
     const made = begin({ settings: { syncIntervalSeconds: 0.02 } });
     await online(made);
     await fake.until(() => fake.framesOf('ping').length >= 3, 'a while');
     expect(syncs()).toHaveLength(1);
   });
 
-  test('owes the catch-up until one succeeds', async () => {
+  test('repeats the catch-up until one succeeds', async () => {
     fake.on('/edge/sync', { status: 500 });
     const made = begin({ settings: { syncIntervalSeconds: 0.03 } });
     await online(made);
@@ -153,7 +153,7 @@ describe('the poller', () => {
     expect(syncs()).toHaveLength(count);
   });
 
-  test('brings waiting events beside a live socket, no more often than it may, and stops when there are none', async () => {
+  test('sends waiting events beside a live socket, no more often than allowed, and stops when there are none', async () => {
     const made = begin();
     await online(made);
     await fake.until(() => syncs().length === 1, 'the catch-up');
@@ -171,7 +171,7 @@ describe('the poller', () => {
     expect(made.store.events.count()).toBe(0);
   });
 
-  test('finds by a safety sync that the backend lost us, warns and redials', async () => {
+  test('finds by a safety sync that the backend lost the agent, warns and reconnects', async () => {
     const made = begin({ settings: { safetySyncSeconds: 0.1 }, timings: PATIENT });
     await online(made);
     await fake.until(() => syncs().length === 1, 'the catch-up');
@@ -185,7 +185,7 @@ describe('the poller', () => {
     await fake.until(() => fake.sockets.size === 1, 'one socket alone');
   });
 
-  test('does not redial for a command that came by the socket as well', async () => {
+  test('does not reconnect for a command that came by the socket as well', async () => {
     const made = begin({ settings: { safetySyncSeconds: 0.1 }, timings: PATIENT });
     await online(made);
     await fake.until(() => syncs().length === 1, 'the catch-up');
@@ -199,7 +199,7 @@ describe('the poller', () => {
     expect(fake.handshakes).toHaveLength(1);
   });
 
-  test('does not redial for pushed commands that could not be stored at first', async () => {
+  test('does not reconnect for pushed commands that could not be stored at first', async () => {
     const made = begin({ settings: { safetySyncSeconds: 0.1 }, timings: PATIENT });
     await online(made);
     await fake.until(() => syncs().length === 1, 'the catch-up');

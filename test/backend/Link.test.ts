@@ -47,7 +47,7 @@ describe('the driver of the link', () => {
     expect(most).toBeLessThanOrEqual(1);
   });
 
-  test('owns no timer once it has stopped, though the machine woke up right before', async () => {
+  test('owns no timer once it has stopped, though the machine woke up just before', async () => {
     made = makeLink(url, systemClock, rules);
     fake.closeOnceOpen(1011, 1);
     made.link.feed({ type: 'start', websocket: true });

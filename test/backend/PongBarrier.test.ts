@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { PongBarrier } from '../../src/backend/Outboxes.js';
 
 describe('the pong barrier', () => {
-  test('never proves read what was sent after the ping that a pong answers', () => {
+  test('never treats as read what was sent after the ping that a pong answers', () => {
     const step = fc.constantFrom('send', 'ping', 'pong', 'answer', 'reset');
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
@@ -33,7 +33,7 @@ describe('the pong barrier', () => {
     );
   });
 
-  test('clears nothing for a pong that no ping asked for', () => {
+  test('clears nothing for an unsolicited pong', () => {
     const barrier = new PongBarrier<string>();
     barrier.sent('a');
     expect(barrier.ponged()).toEqual([]);

@@ -50,7 +50,7 @@ describe('registration', () => {
     expect(attempts()).toBe(1);
   });
 
-  test('registers anew for another phone, and prefers the configured id', async () => {
+  test('registers again for another phone, and prefers the configured id', async () => {
     fake.on('/edge/register', { body: { edge_agent_id: 'edge_given' } });
     const first = begin();
     await online(first);
@@ -61,7 +61,7 @@ describe('registration', () => {
     expect(second.backend.agentId()).toBe('edge_mine');
   });
 
-  test.each([404, 405, 501, 409])('goes on with the derived id after %i', async (status) => {
+  test.each([404, 405, 501, 409])('continues with the derived id after %i', async (status) => {
     fake.on('/edge/register', { status });
     const made = begin();
     await online(made);
@@ -70,7 +70,7 @@ describe('registration', () => {
     expect(attempts()).toBe(1);
   });
 
-  test('says clearly that it was refused, keeps trying, and does not hold back the link', async () => {
+  test('reports clearly that it was refused, keeps trying, and does not delay the link', async () => {
     fake.on('/edge/register', { status: 403 });
     const made = begin();
     await online(made);
@@ -87,7 +87,7 @@ describe('registration', () => {
     ['a kick', (made: Running) => made.backend.kick('a test')],
     ['a request that is accepted again', () => void fake.on('/edge/sync', { body: { commands: [] } })],
     ['a link that is up again', () => fake.refuse(null)],
-  ])('that was refused is tried again at once by %s, and is told no more', async (_, mend) => {
+  ])('that was refused is retried at once by %s, and is no longer reported', async (_, mend) => {
     const hour = 3_600_000;
     fake.on('/edge/register', { body: { edge_agent_id: 'edge_given' } });
     const made = begin({
@@ -109,7 +109,7 @@ describe('registration', () => {
     await fake.until(() => !codes().includes('registration_refused'), 'the recovery');
   });
 
-  test('holds the first dial back only briefly when it is not answered', async () => {
+  test('delays the first connection only briefly when it is not answered', async () => {
     fake.on('/edge/register', () => new Promise(() => undefined));
     const made = begin({
       timings: { registration: { firstMs: 200, retryMs: { first: 30, longest: 200 } } },
@@ -133,7 +133,7 @@ describe('registration', () => {
     );
   });
 
-  test('given another id while a handshake is under way, it dials under that one', async () => {
+  test('that returns another id during a handshake makes the link connect under that one', async () => {
     let answer: () => void = () => undefined;
     fake.on('/edge/register', async () => {
       await new Promise<void>((resolve) => {

@@ -7,7 +7,7 @@ import { FakeClock } from '../support/FakeClock.js';
 /** Longer than a push may be on its way. */
 const LONG_MS = 10_000;
 
-describe('the watch for a backend that has lost us', () => {
+describe('the watch for a backend that has lost the agent', () => {
   let clock: FakeClock;
   let redials: number;
   let watch: LostConnectionDetector;
@@ -42,17 +42,17 @@ describe('the watch for a backend that has lost us', () => {
     clock.advance(LONG_MS);
   };
 
-  test('dials anew for a command that was queued after the socket opened and never came by it', () => {
+  test('reconnects for a command that was queued after the socket opened and never came by it', () => {
     sync([command('cmd_1', 30_000)]);
     expect(redials).toBe(1);
   });
 
-  test('dials anew for a command without a timestamp that is seen for the first time', () => {
+  test('reconnects for a command without a timestamp that is seen for the first time', () => {
     sync([command('cmd_1', null)]);
     expect(redials).toBe(1);
   });
 
-  test('dials once for many commands, and not again for the same ones', () => {
+  test('reconnects once for many commands, and not again for the same ones', () => {
     const held = [command('cmd_1', 30_000), command('cmd_2', null)];
     sync(held);
     watch.opened();
@@ -60,7 +60,7 @@ describe('the watch for a backend that has lost us', () => {
     expect(redials).toBe(1);
   });
 
-  test('lets a backend repeat in each sync what it pushed on this socket and we have not acked', () => {
+  test('lets a backend repeat in each sync what it pushed on this socket and the agent has not acked', () => {
     const pushed = [command('cmd_1', 30_000), command('cmd_2', null)];
     watch.bySocket(pushed);
     for (let i = 0; i < 5; i++) sync(pushed);
@@ -83,7 +83,7 @@ describe('the watch for a backend that has lost us', () => {
     expect(redials).toBe(0);
   });
 
-  test('dials anew if only some of what the reply brought comes by the socket as well', () => {
+  test('reconnects if only some of what the reply brought comes by the socket as well', () => {
     const late = [command('cmd_1', 100), command('cmd_2', 100)];
     watch.bySync(late, clock.now() - 50, true);
     watch.bySocket(late.slice(0, 1));
@@ -91,7 +91,7 @@ describe('the watch for a backend that has lost us', () => {
     expect(redials).toBe(1);
   });
 
-  test('lets pass what was queued before the socket opened, or while the sync was on its way', () => {
+  test('ignores what was queued before the socket opened, or during the sync', () => {
     sync([command('cmd_before', 90_000), command('cmd_meanwhile', 10)], 50);
     expect(redials).toBe(0);
   });
@@ -126,7 +126,7 @@ describe('the watch for a backend that has lost us', () => {
     expect(redials).toBe(0);
   });
 
-  test('leaves no timer when it is stopped', () => {
+  test('leaves no timer after it is stopped', () => {
     watch.bySync([command('cmd_1', null)], clock.now() - 50, true);
     watch.stop();
     clock.advance(LONG_MS);

@@ -76,7 +76,7 @@ function world(events: QueuedEvent[], acks: QueuedAck[]) {
 const seqs = (most: number) =>
   fc.integer({ min: 0, max: most }).map((count) => Array.from({ length: count }, (_, index) => index + 1));
 
-test(`whatever items a backend never takes, and however few at a time, it gets all the others (seed ${SEED})`, () => {
+test(`whatever items a backend never accepts, and however few at a time, it gets all the others (seed ${SEED})`, () => {
   fc.assert(
     fc.property(
       seqs(40),
@@ -106,7 +106,7 @@ test(`whatever items a backend never takes, and however few at a time, it gets a
   );
 });
 
-test('an item that is too large even alone is told, offered again a minute later, then later and later, and no more told once it is taken', () => {
+test('an item that is too large even alone is reported, offered again a minute later, then at growing intervals, and no longer reported once accepted', () => {
   const { sync, elapse, refused } = world([event(1), event(2)], []);
   const offered: string[][] = [];
   let isFixed = false;
@@ -130,7 +130,7 @@ test('an item that is too large even alone is told, offered again a minute later
 });
 
 test.each([500, 422, 400])(
-  'an item on which every sync fails with %d is followed by a sync without it, so that commands come, and is told in the end',
+  'an item on which every sync fails with %d is left out of the next sync, so that commands come, and is reported in the end',
   (status) => {
     const { sync, elapse, refused } = world([event(1)], []);
     const offered: string[][] = [];
@@ -147,7 +147,7 @@ test.each([500, 422, 400])(
   },
 );
 
-test('an ack that is queued again, because its command is offered with each sync, waits as long and is told without a break', () => {
+test('an ack that is queued again, because its command is offered with each sync, keeps its wait and stays reported', () => {
   const { queues, sync, elapse, refused } = world([], [ack(1)]);
   const offered: number[] = [];
   for (let second = 0; second < 600; second += 15) {
@@ -162,7 +162,7 @@ test('an ack that is queued again, because its command is offered with each sync
   expect(refused.problem()).toBeNull();
 });
 
-test('while the backend takes no sync at all, no item is to blame', () => {
+test('while the backend accepts no sync at all, no item is blamed', () => {
   const { sync, elapse, refused } = world([event(1), event(2)], [ack(1)]);
   const offered = new Set<string>();
   for (let round = 0; round < 100; round++) {
@@ -173,7 +173,7 @@ test('while the backend takes no sync at all, no item is to blame', () => {
   expect([...offered].toSorted()).toEqual(['c1', 'e1', 'e2']);
 });
 
-test(`the items of a sync stay below 64 KiB, unless one alone is larger, and all come (seed ${SEED})`, () => {
+test(`the items of a sync stay below 64 KiB, unless one alone is larger, and all are sent (seed ${SEED})`, () => {
   const sizes = fc.array(fc.constantFrom(10, 1_000, 9_000, 27_000, 40_000, 100_000), { maxLength: 60 });
   fc.assert(
     fc.property(sizes, sizes, (ofEvents, ofAcks) => {
@@ -200,7 +200,7 @@ test(`the items of a sync stay below 64 KiB, unless one alone is larger, and all
   );
 });
 
-test('of many small ones, 200 of each kind go at a time at most', () => {
+test('of many small ones, at most 200 of each kind are sent at a time', () => {
   const many = Array.from({ length: 500 }, (_, index) => index + 1);
   const { sync } = world(
     many.map((seq) => event(seq, 0)),

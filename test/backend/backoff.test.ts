@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { parseRetryAfter, reconnectDelay, retryDelay } from '../../src/backend/HttpClient.js';
 
 describe('backoff', () => {
-  test('keeps its jitter at the cap, so that a fleet never dials in step (docs/facts.md, bug 17)', () => {
+  test('keeps its jitter at the cap, so that a fleet never reconnects in step (docs/facts.md, bug 17)', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 5, max: 10_000 }),
@@ -17,7 +17,7 @@ describe('backoff', () => {
     expect(reconnectDelay(0, 0.999)).toBeLessThan(2_000);
   });
 
-  test('grows failed requests to their cap and never below their interval', () => {
+  test('delays failed requests up to their cap and never below their interval', () => {
     expect([0, 1, 2, 3, 9].map((n) => retryDelay(n, 15_000, 60_000, () => 0))).toEqual([
       15_000, 30_000, 60_000, 60_000, 60_000,
     ]);

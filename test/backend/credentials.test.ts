@@ -18,7 +18,7 @@ const base: CredentialInput = {
 const ask = (change: Partial<CredentialInput>) => credentialsFor({ ...base, ...change });
 
 describe('credentials', () => {
-  test('mints the token that the configuration reference describes', () => {
+  test('makes the token that the configuration reference describes', () => {
     const signed = 'edge_13105550100:+13105550100:1771200000';
     const hex = createHmac('sha256', 's3cret').update(signed).digest('hex');
     expect(mintToken('s3cret', base.agentId, '+13105550100', base.now)).toBe(
@@ -28,7 +28,7 @@ describe('credentials', () => {
     expect(isHmacToken(mintToken('x', 'a', '+1', base.now))).toBe(true);
   });
 
-  test('takes a pinned token first, but not a signed one that would expire', () => {
+  test('prefers a pinned token, but not a signed one that would expire', () => {
     expect(ask({ secrets: { edgeSecret: 's3cret', edgeToken: 'pinned' } })).toMatchObject({
       token: 'pinned',
       mode: 'pinned',
@@ -39,7 +39,7 @@ describe('credentials', () => {
     expect(ask({ secrets: { edgeToken: signed } })).toMatchObject({ token: signed, mode: 'pinned' });
   });
 
-  test('refuses the plain secret off this machine, however it was asked for', () => {
+  test('refuses to send the plain secret off this machine, whatever the configuration', () => {
     const plain = { ...base.settings, authMode: 'secret' as const };
     expect(ask({ settings: plain })).toMatchObject({ kind: 'none', code: 'plain_secret_refused' });
     expect(ask({ secrets: { edgeSecret: 's', edgeToken: 's' } })).toMatchObject({
@@ -68,7 +68,7 @@ describe('credentials', () => {
     expect(ask({ url: 'wss://backend.example.com' }).kind).toBe('token');
   });
 
-  test('trims and says so, and treats blank as missing', () => {
+  test('trims and reports it, and treats blank as missing', () => {
     const trimmed = ask({ secrets: { edgeSecret: ' s3cret\n' } });
     expect(trimmed).toMatchObject({ warnings: [expect.stringContaining('EDGE_SECRET has whitespace')] });
     expect(trimmed).toMatchObject({ token: (ask({}) as { token: string }).token });

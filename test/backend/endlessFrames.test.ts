@@ -19,14 +19,14 @@ const DEPTH = 500_000;
 const lists = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
 const objects = (depth: number) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
 
-describe('a command that is nested without end', () => {
+describe('an endlessly nested command', () => {
   test.each([
     ['lists', lists(DEPTH)],
     ['objects', objects(DEPTH)],
     ['lists in a field', `{"text":${lists(DEPTH)}}`],
     ['one level too many', `{"a":${lists(INPUT_LIMITS.nesting)}}`],
   ])(
-    'of %s keeps its id, is acked as invalid, and those behind it in the batch are done',
+    'of %s keeps its id, is acked as invalid, and those behind it in the batch are executed',
     (_name, payload) => {
       const frames = [
         `{"type":"command","data":{"command_id":"bad","command_type":"t","payload":${payload}}}`,
@@ -63,7 +63,7 @@ describe('a command that is nested without end', () => {
     ]);
   });
 
-  test('exactly as deep as allowed is taken', () => {
+  test('exactly as deep as allowed is accepted', () => {
     const frame = parseFrame(
       `{"type":"command","data":{"command_id":"x","command_type":"t","payload":{"a":${lists(INPUT_LIMITS.nesting - 1)}}}}`,
     );
@@ -72,13 +72,13 @@ describe('a command that is nested without end', () => {
 });
 
 test.each([
-  ['settings nested without end', `{"type":"config_update","data":${objects(DEPTH)}}`],
+  ['endlessly nested settings', `{"type":"config_update","data":${objects(DEPTH)}}`],
   ['a command_id of 1 MB', `{"type":"command","data":{"command_id":"${'x'.repeat(1_000_000)}"}}`],
 ])('%s are a malformed frame', (_name, text) => {
   expect(parseFrame(text).type).toBe('malformed');
 });
 
-test('settings without end are refused by name, up to a number', () => {
+test('endless settings are refused by name, up to a limit', () => {
   const many = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`made.up.${index}`, 1]));
   expect(judgeRemote(many).refused.length).toBeLessThanOrEqual(1_001);
   expect(judgeRemote({ ['x'.repeat(1_000_000)]: 1 }).refused).toHaveLength(1);
@@ -87,17 +87,17 @@ test('settings without end are refused by name, up to a number', () => {
 test.each([
   ['lists', lists(100_000)],
   ['objects', objects(100_000)],
-  ['a file without end', '# \n'.repeat(1_000_000)],
-])('a configuration file of %s is a mistake that is told', (_name, source) => {
+  ['an endless file', '# \n'.repeat(1_000_000)],
+])('a configuration file of %s is reported as a mistake', (_name, source) => {
   expect(readYaml(source)).toMatchObject({ complete: false, problems: [{ key: '' }] });
 });
 
-test('a frame that is nothing but structure is refused before it is parsed', () => {
+test('a frame that consists of structure alone is refused before it is parsed', () => {
   const text = `{"type":"command","data":[${'[],'.repeat(INPUT_LIMITS.syncPieces / 2)}1]}`;
   expect(parseFrame(text)).toMatchObject({ type: 'malformed', reason: expect.stringContaining('2000000') });
 });
 
-test('a request to the monitor that is nested without end is refused', () => {
+test('an endlessly nested request to the monitor is refused', () => {
   const text = `{"type":"request","data":{"id":"1","verb":"status","args":{"a":${lists(20_000)}}}}`;
   expect(readClientFrame(text)).toMatchObject({ kind: 'refused' });
 });
@@ -110,7 +110,7 @@ describe('a backend that pings and does not read', () => {
   test.each([
     ['by the protocol', ping],
     ['by frames', text('{"type":"ping"}')],
-  ])('%s costs no more memory than what may wait to leave', async (_name, frame) => {
+  ])('%s costs no more memory than the send buffer may hold', async (_name, frame) => {
     let peer: Socket | undefined;
     const server = createServer((socket) => {
       socket.on('error', () => undefined);

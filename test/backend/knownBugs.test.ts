@@ -17,7 +17,7 @@ const PATIENT = {
 };
 
 /** Bugs that other clients had, each told by its users: bugs 1 to 17 of docs/facts.md. */
-describe('a bug that others had', () => {
+describe('a bug that other clients had', () => {
   let fake: FakeBackend;
   const running: Running[] = [];
   const unheard: unknown[] = [];
@@ -77,7 +77,7 @@ describe('a bug that others had', () => {
   });
 
   test.each(['/edge/register', '/edge/sync'])(
-    'bug 2: a stop that races a failing request to %s leaves a rejection that nobody hears',
+    'bug 2: a stop that races a failing request to %s leaves an unhandled rejection',
     async (path) => {
       fake.refuse(401);
       fake.on(path, { status: 500 });
@@ -109,7 +109,7 @@ describe('a bug that others had', () => {
     expect(fake.sockets.size).toBe(1);
   });
 
-  test('bug 4: an error of the API that goes before the reconnect ends all reconnecting', async () => {
+  test('bug 4: an API error before the reconnect ends all reconnecting', async () => {
     fake.refuse(401);
     fake.on('/edge/register', { status: 500, body: 'oops' });
     const made = begin();
@@ -137,7 +137,7 @@ describe('a bug that others had', () => {
     expect(fake.handshakes).toHaveLength(2);
   });
 
-  test('bug 6: deaf for hours while showing connected', async () => {
+  test('bug 6: nothing is received for hours while the link shows connected', async () => {
     const made = begin();
     await online(made);
     await fake.until(() => made.backend.view().lastPongAt !== null, 'a pong');
@@ -158,7 +158,7 @@ describe('a bug that others had', () => {
     expect(made.backend.view().state).toBe('online');
   });
 
-  test('bug 8: giving up a socket that still connects raises an error that nobody hears', async () => {
+  test('bug 8: giving up a socket that still connects raises an unhandled error', async () => {
     fake.hang();
     const made = begin({ timings: { link: { dialFirstMs: 40, dialLongestMs: 40, backoffMs: [5] } } });
     await fake.until(() => fake.handshakes.length >= 3, 'deadlines in the middle of the handshake');
@@ -199,7 +199,7 @@ describe('a bug that others had', () => {
     });
   });
 
-  test('bug 14: who stops listening twice stops somebody else', async () => {
+  test('bug 14: stopping a listener twice stops another one', async () => {
     const made = begin();
     await online(made);
     let heard = 0;
@@ -215,7 +215,7 @@ describe('a bug that others had', () => {
     second();
   });
 
-  test('bug 15: after the Mac slept, the line never comes back', async () => {
+  test('bug 15: after the Mac slept, the link never comes back', async () => {
     const made = begin({ timings: { link: { wsPingIntervalMs: 60_000, pingIntervalMs: 60_000 } } });
     await online(made);
     const pings = fake.framesOf('ping').length;
@@ -235,7 +235,7 @@ describe('a bug that others had', () => {
     await online(made);
   });
 
-  test('bug 16: what belonged to the closed socket is used for the new one', async () => {
+  test('bug 16: state of the closed socket is used for the new one', async () => {
     // An ack that is overdue on a loaded machine would go by HTTP as well.
     const made = begin({ timings: { link: { ...PATIENT, backoffMs: [2] }, ackOverdueMs: 60_000 } });
     for (let i = 1; i <= 20; i++) {
@@ -253,7 +253,7 @@ describe('a bug that others had', () => {
     expect(fake.callsTo('/edge/command/ack')).toHaveLength(0);
   });
 
-  test('bug 17: after a deploy every client comes back in the same instant', async () => {
+  test('bug 17: after a deploy every client reconnects in the same instant', async () => {
     const fleet = Array.from({ length: 10 }, (_, i) =>
       begin({
         timings: { link: { ...PATIENT, backoffMs: [200] } },
@@ -288,7 +288,7 @@ describe('a bug that others had', () => {
     const url = () => fake.url.replace('http', 'ws');
     const is = (name: string) => fake.until(() => made?.link.state.name === name, `the link to be ${name}`);
 
-    test('bug 6: deaf for hours: it is noticed within 12 s, however busy this machine is', async () => {
+    test('bug 6: a dead link is noticed within 12 s, however busy this machine is', async () => {
       const clock = new FakeClock();
       made = makeLink(url, clock, PROTOCOL_RULES);
       made.link.feed({ type: 'start', websocket: true });
@@ -299,7 +299,7 @@ describe('a bug that others had', () => {
       expect(made.link.state.lastLoss).toEqual({ kind: 'unanswered' });
     });
 
-    test('bug 9: a socket that never finishes closing is waited for for ever', async () => {
+    test('bug 9: a socket that never finishes closing is waited for forever', async () => {
       made = makeLink(url, systemClock, RULES);
       made.link.feed({ type: 'start', websocket: true });
       await is('online');
@@ -314,7 +314,7 @@ describe('a bug that others had', () => {
       Object.assign(raw, { end, destroy });
     });
 
-    test('bug 11: who connects or disconnects in a handler leaves the link in the middle of a change', async () => {
+    test('bug 11: connecting or disconnecting in a handler leaves the link in the middle of a change', async () => {
       made = makeLink(url, systemClock, RULES, (link, after) => {
         if (after.name === 'online') link.feed({ type: 'redial', why: 'asked in a handler' });
         if (after.name === 'dialing') link.feed({ type: 'kick' });
@@ -326,7 +326,7 @@ describe('a bug that others had', () => {
       expect(made.states.slice(0, 6)).toEqual([...dial, ...dial]);
     });
 
-    test('bug 13: an overdue timer is believed before the pong that lies in the buffer is read', async () => {
+    test('bug 13: an overdue timer fires before the pong in the buffer is read', async () => {
       made = makeLink(url, systemClock, { ...RULES, wsPingIntervalMs: 60_000, pingIntervalMs: 1_700 });
       made.link.feed({ type: 'start', websocket: true });
       for (const blocked of [1, 2]) {
@@ -379,7 +379,7 @@ describe('a bug that others had', () => {
       ['ends it', (socket: Socket) => socket.once('data', () => socket.end())],
       ['resets it', (socket: Socket) => socket.once('data', () => socket.resetAndDestroy())],
       ['ends it at once', (socket: Socket) => socket.end()],
-    ])('bug 10: after a peer that %s before it opened, nobody dials again', async (_, how) => {
+    ])('bug 10: after a peer that %s before it opened, the client never reconnects', async (_, how) => {
       behave = how;
       const { port } = server.address() as { port: number };
       const made = makeLink(() => `ws://127.0.0.1:${port}/edge/ws`, systemClock, RULES);

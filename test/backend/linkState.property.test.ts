@@ -110,7 +110,7 @@ describe('the link, whatever happens', () => {
     );
   });
 
-  test('always has a way out: time alone leads from every state to a dial', () => {
+  test('always has a way out: time alone leads from every state to a connection attempt', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const play = started();
@@ -217,7 +217,7 @@ describe('the link, whatever happens', () => {
     );
   });
 
-  test('never has two JSON pings out', () => {
+  test('never has two JSON pings outstanding', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
         const play = started();

@@ -10,7 +10,7 @@ const refused = (status: number, retryAfterMs?: number): PlayEvent => ({
 });
 
 describe('the link, state by state', () => {
-  test('dials on start, with a deadline of 5 s that grows to 20 s with the failures', () => {
+  test('connects on start, with a deadline of 5 s that grows to 20 s with the failures', () => {
     const play = started();
     const deadlines: number[] = [];
     for (let i = 0; i < 6; i++) {
@@ -21,7 +21,7 @@ describe('the link, state by state', () => {
     expect(deadlines).toEqual([5_000, 10_000, 15_000, 20_000, 20_000, 20_000]);
   });
 
-  test('proves an open socket with a ping at once, and gives it up after 5 s of silence', () => {
+  test('verifies an open socket with a ping at once, and gives it up after 5 s of silence', () => {
     const play = started().feed({ type: 'opened' });
     expect(play.state.name).toBe('proving');
     expect(play.did).toEqual(['ping', 'wsPing']);
@@ -32,7 +32,7 @@ describe('the link, state by state', () => {
     expect(play.did).toEqual(['terminate']);
   });
 
-  test('is online with the first frame, whatever frame, and catches up once', () => {
+  test('is online with the first frame of any type, and catches up once', () => {
     const play = started().feed({ type: 'opened' }).feed({ type: 'frame', pong: false });
     expect(play.state.name).toBe('online');
     expect(play.did).toEqual(['sync:online']);
@@ -53,7 +53,7 @@ describe('the link, state by state', () => {
     }
   });
 
-  test('starts anew at 1 s only after 30 s up with a pong', () => {
+  test('starts again at 1 s only after 30 s up with a pong', () => {
     const flapping = started();
     for (const expected of [1_000, 2_000, 4_000]) {
       expect(flapping.online().after(29_999).feed(closed(1012)).waits).toBe(expected);
@@ -68,7 +68,7 @@ describe('the link, state by state', () => {
     }
   });
 
-  test('counts the pong of a slow backend, though its ping was given up on', () => {
+  test('counts the pong of a slow backend, though its ping had timed out', () => {
     const slow = started().feed(closed(1006));
     slow.wait();
     slow.feed({ type: 'opened' }).feed({ type: 'frame', pong: false });
@@ -91,7 +91,7 @@ describe('the link, state by state', () => {
     expect(started().online().feed(closed(1006)).did).toEqual(['terminate', 'sync:dropped']);
   });
 
-  test('ends a socket whose JSON ping met no frame within 10 s', () => {
+  test('ends a socket on which no frame follows a JSON ping within 10 s', () => {
     const play = started().online();
     const silent = play.at;
     play.wait(); // The WebSocket-level ping of the opening was never answered: no more of them.
@@ -131,7 +131,7 @@ describe('the link, state by state', () => {
     }
   });
 
-  test('takes any frame as life while suspect', () => {
+  test('takes any frame as a sign of life while suspect', () => {
     const play = started().online().feed({ type: 'wsPong' }).wait().wait();
     expect(play.state.name).toBe('suspect');
     expect(play.feed({ type: 'frame', pong: false }).state.name).toBe('online');
@@ -158,7 +158,7 @@ describe('the link, state by state', () => {
     expect(play.feed({ type: 'hurry' }).waits).toBeGreaterThan(500);
   });
 
-  test('after sleep asks with 3 s, then dials at once', () => {
+  test('after sleep pings with a deadline of 3 s, then reconnects at once', () => {
     const play = started().online().after(3_600_000).feed({ type: 'wake' });
     expect([play.state.name, play.did]).toEqual(['suspect', ['ping']]);
     expect(play.waits).toBe(3_000);
@@ -191,7 +191,7 @@ describe('the link, state by state', () => {
     expect(waits.at(-1)).toBeGreaterThanOrEqual(300_000);
   });
 
-  test('is blocked by 4001 and 1008 alike, and earns the immediate retry anew by 30 s up', () => {
+  test('is blocked by 4001 and 1008 alike, and regains the immediate retry after 30 s up', () => {
     for (const code of [4001, 1008]) {
       const play = started().online().feed(closed(code));
       expect(play.did).toEqual(['terminate', 'sync:dropped', 'reregister']);
@@ -222,7 +222,7 @@ describe('the link, state by state', () => {
     expect(play.feed({ type }).state.name).toBe('dialing');
   });
 
-  test.each(['kick', 'credentials'] as const)('dials anew on %s with a socket that seems well', (type) => {
+  test.each(['kick', 'credentials'] as const)('reconnects on %s with a socket that seems healthy', (type) => {
     for (const play of [started().feed({ type: 'opened' }), started().online()]) {
       const { epoch } = play.state;
       expect(play.feed({ type }).state).toMatchObject({ name: 'dialing', epoch: epoch + 1 });
@@ -230,7 +230,7 @@ describe('the link, state by state', () => {
     }
   });
 
-  test('does not go on dialing with credentials that have changed', () => {
+  test('stops connecting with credentials that have changed', () => {
     const play = started().feed({ type: 'credentials' });
     expect([play.state.name, play.did]).toEqual(['dialing', ['terminate', 'dial']]);
   });
@@ -246,7 +246,7 @@ describe('the link, state by state', () => {
     }
   });
 
-  test('drains: waits for handlers, sends the last words and a ping, closes on its pong', () => {
+  test('drains: waits for handlers, sends the last frames and a ping, closes on its pong', () => {
     const play = started().online().feed({ type: 'drain', deadline: 25_000 });
     expect([play.state.name, pollerMode(play.state), isLive(play.state)]).toEqual(['draining', 'off', true]);
     expect(play.feed({ type: 'settled' }).did).toEqual(['lastWords', 'ping']);
@@ -255,7 +255,7 @@ describe('the link, state by state', () => {
     expect(play.feed(closed(1000)).state.name).toBe('stopped');
   });
 
-  test('counts in the drain only the pong to the ping after the last words', () => {
+  test('counts in the drain only the pong to the ping after the last frames', () => {
     const play = started().online().after(1_000).feed({ type: 'hurry' }).wait();
     expect(play.did).toEqual(['ping']);
     expect(play.feed({ type: 'drain', deadline: 25_000 }).feed({ type: 'settled' }).did).toEqual([

@@ -46,12 +46,12 @@ describe('posting a message', () => {
     [500, { kind: 'retry', cause: 'server' }],
     [503, { kind: 'retry', cause: 'server', retryAfterMs: 3_000 }],
     [418, { kind: 'retry', cause: 'other' }],
-  ])('reads %i as what it means for the message', async (status, expected) => {
+  ])('maps %i to what it means for the message', async (status, expected) => {
     fake.on('/edge/message', { status, headers: { 'Retry-After': '3' }, body: '{}' });
     expect(await post()).toMatchObject(expected);
   });
 
-  test('says so before it goes out once more, because a kept connection was closed under it', async () => {
+  test('reports it before the request is repeated because a kept connection was closed under it', async () => {
     const seen: string[] = [];
     let connections = 0;
     const server = createServer((socket) => {
@@ -79,14 +79,14 @@ describe('posting a message', () => {
   });
 
   test.each([401, 404, 429, 500, 502, 503])(
-    '%i: whoever answers may have read the message, and be at its reply',
+    '%i: a backend that answers may have read the message, and be working on its reply',
     async (status) => {
       fake.on('/edge/message', { status, body: '{}' });
       expect(await post()).not.toHaveProperty('unread');
     },
   );
 
-  test('a backend that was not reached has read nothing; one that took the request and is silent may have', async () => {
+  test('a backend that was not reached has read nothing; one that accepted the request and is silent may have', async () => {
     fake.on('/edge/message', () => new Promise(() => undefined));
     running.settings.requestTimeoutSeconds = 0.2;
     expect(await post()).not.toHaveProperty('unread');
@@ -95,14 +95,14 @@ describe('posting a message', () => {
     expect(await post()).toMatchObject({ kind: 'retry', cause: 'network', unread: true });
   });
 
-  test('does not take a 2xx without JSON for an answer', async () => {
+  test('does not accept a 2xx without JSON as an answer', async () => {
     fake.on('/edge/message', { body: '<html>log in to the hotel</html>' });
     expect(await post()).toMatchObject({ kind: 'retry', cause: 'server' });
     fake.on('/edge/message', { status: 204, body: null });
     expect(await post()).toMatchObject({ kind: 'retry', cause: 'server' });
   });
 
-  test('does not follow a redirect, and names where it points', async () => {
+  test('does not follow a redirect, and names its target', async () => {
     fake.on('/edge/message', { status: 307, headers: { Location: 'https://elsewhere.example/x' } });
     expect(await post()).toMatchObject({
       kind: 'retry',
@@ -111,13 +111,13 @@ describe('posting a message', () => {
     });
   });
 
-  test('ends by its deadline when no answer comes', async () => {
+  test('ends at its deadline when no answer comes', async () => {
     running.settings.requestTimeoutSeconds = 0.2;
     fake.on('/edge/message', () => new Promise(() => undefined));
     expect(await post()).toMatchObject({ kind: 'retry', cause: 'timeout' });
   });
 
-  test('bounds what it reads', async () => {
+  test('limits how much it reads', async () => {
     running.settings.requestTimeoutSeconds = 10;
     fake.on('/edge/message', { body: `"${'x'.repeat(17 * 1024 * 1024)}"` });
     expect(await post()).toMatchObject({
@@ -127,7 +127,7 @@ describe('posting a message', () => {
     });
   });
 
-  test('parses no answer that is nothing but structure', async () => {
+  test('does not parse an answer that consists of structure alone', async () => {
     running.settings.requestTimeoutSeconds = 10;
     fake.on('/edge/message', { body: `{"reply_text":null,"more":[${'[],'.repeat(40_000)}1]}` });
     expect(await post()).toMatchObject({
@@ -137,7 +137,7 @@ describe('posting a message', () => {
     });
   });
 
-  test('says when the port is closed, the name unknown, or the answer cut short', async () => {
+  test('reports a closed port, an unknown name, or an answer cut short', async () => {
     const cut = createServer((socket) => {
       socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"half":'));
       socket.on('error', () => socket.destroy());
@@ -157,7 +157,7 @@ describe('posting a message', () => {
     expect(await post()).toMatchObject({ kind: 'retry' });
   });
 
-  test('reports each outcome to those who judge whether the backend answers', async () => {
+  test('reports each outcome to the components that judge whether the backend responds', async () => {
     const seen: (number | undefined)[] = [];
     const unsubscribe = running.backend.onHttpOutcome((report) => seen.push(report.status));
     fake.on('/edge/message', { status: 500 });

@@ -58,7 +58,7 @@ describe('reading frames', () => {
     expect(command(' Cancel_Message ')?.commandType).toBe('cancel_message');
   });
 
-  test('keeps a command whose payload is wrong, and says what is', () => {
+  test('keeps a command whose payload is wrong, and reports why', () => {
     expect(parseCommand({ command_id: 'c', command_type: 'x', payload: [1] })?.fault).toBe(
       'payload: expected an object, found a list',
     );
@@ -91,7 +91,7 @@ describe('reading frames', () => {
     for (const value of ['', 'soon', null, {}, -1, Number.NaN]) expect(parseInstant(value)).toBeNull();
   });
 
-  test('reads greetings, notices, settings and strangers', () => {
+  test('reads greetings, notices, settings and unknown types', () => {
     expect(parseFrame('{"type":"connected","data":{"accepts":["event",7]}}')).toEqual({
       type: 'connected',
       accepts: ['event', '7'],
@@ -161,7 +161,7 @@ describe('reading sync replies', () => {
 });
 
 describe('writing', () => {
-  test('writes an ack that every document understands', () => {
+  test('writes an ack that satisfies every document', () => {
     const body = ackBody({ commandId: 'c', error: null, at: NOW, revision: 2, result: { outcome: 'sent' } });
     expect(JSON.parse(ackFrame(body))).toEqual({
       type: 'command_ack',

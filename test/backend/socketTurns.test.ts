@@ -9,7 +9,7 @@ import { until } from '../support/until.js';
 /** One read of a socket by Node. */
 const CHUNK = 64 * 1024;
 
-test('a flood of frames is read a chunk at a time, in order, and others get their turn in between', async () => {
+test('a flood of frames is read a chunk at a time, in order, and other work runs in between', async () => {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: false });
   onTestFinished(() => server.close());
   await once(server, 'listening');

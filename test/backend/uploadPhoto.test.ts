@@ -45,7 +45,7 @@ test('a form is read as it was written, whatever its bytes and names', async () 
 });
 
 test.each(['image/jpeg\r\nX-Evil: 1', 'image/jpeg; a="b"', 'image', ''])(
-  'a type that is none (%j) adds nothing to the form',
+  'an invalid type (%j) adds nothing to the form',
   (type) => {
     const { bytes } = multipart({ bytes: Buffer.from('x'), name: 'a.jpg', type, fields: FIELDS });
     expect(bytes.toString()).toContain('Content-Type: application/octet-stream\r\n\r\nx');
@@ -83,7 +83,7 @@ test.each([
   [404, { kind: 'retry' }],
   [500, { kind: 'retry' }],
   [401, { kind: 'retry' }],
-])('an answer of %d is %j, and says nothing of the backend as a whole', async (status, result) => {
+])('an answer of %d is %j, and says nothing about the backend as a whole', async (status, result) => {
   const { backend, agent } = await line();
   backend.failHttp(status, 3, { path: '/photo/upload' });
   const photo = { bytes: Buffer.from('x'), name: 'a.jpeg', type: 'image/jpeg', fields: FIELDS };

@@ -60,14 +60,14 @@ test.each<[string, (socket: Socket) => void]>([
   ['an endless body', endless(`${OK}\r\n`, Buffer.alloc(65_536, 0x20))],
   ['1 GB by its length', endless(`${OK}Content-Length: 1073741824\r\n\r\n`, Buffer.alloc(65_536, 0x20))],
   [
-    'a byte of a body now and then, for ever',
+    'a byte of a body now and then, forever',
     endless(`${OK}Content-Length: 9999\r\n\r\n`, Buffer.from(' '), 20),
   ],
-  ['a byte of a header now and then, for ever', endless('HTTP/1.1 200 OK\r\nX: ', Buffer.from('x'), 20)],
-  ['headers without end', endless('HTTP/1.1 200 OK\r\n', Buffer.from('X-A: b\r\n'.repeat(1_000)))],
+  ['a byte of a header now and then, forever', endless('HTTP/1.1 200 OK\r\nX: ', Buffer.from('x'), 20)],
+  ['endless headers', endless('HTTP/1.1 200 OK\r\n', Buffer.from('X-A: b\r\n'.repeat(1_000)))],
   ['100 Continue again and again', endless('', Buffer.from('HTTP/1.1 100 Continue\r\n\r\n'), 5)],
   [
-    'a switch of protocols that nobody asked for',
+    'an unsolicited switch of protocols',
     say('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n'),
   ],
   ['chunks of garbage', say(`${OK}Transfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n`)],
@@ -76,13 +76,13 @@ test.each<[string, (socket: Socket) => void]>([
   ['205 without a body', say('HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n\r\n')],
   ['304', say('HTTP/1.1 304 Not Modified\r\n\r\n')],
   [
-    'a compressed body that nobody asked for',
+    'an unsolicited compressed body',
     say(sized(gzipSync(Buffer.alloc(50_000_000, 0x20)), 'Content-Encoding: gzip\r\n')),
   ],
   ['UTF-16', say(sized(Buffer.from(REPLY, 'utf16le')))],
   ['half of a JSON object', say(sized(REPLY.slice(0, 9)))],
 ])(
-  '%s is a failure to be tried again, within the timeout and in bounded memory',
+  '%s is a failure that is retried, within the timeout and in bounded memory',
   async (_, answer) => {
     const { result, tookMs, grewBytes } = await postTo(answer);
     expect(result).toMatchObject({ kind: 'retry' });
@@ -123,6 +123,6 @@ test.each<[unknown, string | undefined]>([
   [{ error: true }, undefined],
   [undefined, undefined],
   [{ error: { error: { error: { error: { error: { error: 'deep' } } } } } }, undefined],
-])('of %j an operator reads %j', (json, words) => {
+])('%j is shown to an operator as %j', (json, words) => {
   expect(backendWords(json)).toBe(words);
 });

@@ -41,7 +41,7 @@ const READ = {
 
 describe('a sync reply', () => {
   test.each(each('SyncReply'))(
-    'in which $field is $kind: the rest is taken',
+    'in which $field is $kind: the rest is accepted',
     ({ field, type, kind, value }) => {
       const reply = parseSyncReply({ ...SYNC, [field]: value });
       const { [field]: _, ...others } = READ;
@@ -62,7 +62,7 @@ describe('a sync reply', () => {
   );
 
   test.each(each('Command'))(
-    'whose first command has $kind as $field: the second is taken',
+    'whose first command has $kind as $field: the second is accepted',
     ({ field, value }) => {
       const reply = parseSyncReply({
         ...SYNC,
@@ -95,10 +95,13 @@ describe.each([
     ...{ ErrorFrame: { type: 'error', data: { message: 'm' } }, NotificationFrame: { type: 'notification' } },
     ...{ BackendPing: { type: 'ping' }, BackendPong: { type: 'pong' } },
   };
-  test.each(each(schema))('in which $field is $kind is read, or named as malformed', ({ field, value }) => {
-    const frame = parseFrame(JSON.stringify({ ...(types[schema] as object), [field]: value }));
-    const isTyped = field !== 'type' || value === 'x';
-    if (isTyped && field !== 'data') expect(frame.type).not.toBe('malformed');
-    if (frame.type === 'malformed') expect(frame.reason).toMatch(/type|command_id|settings/);
-  });
+  test.each(each(schema))(
+    'in which $field is $kind is read, or reported as malformed',
+    ({ field, value }) => {
+      const frame = parseFrame(JSON.stringify({ ...(types[schema] as object), [field]: value }));
+      const isTyped = field !== 'type' || value === 'x';
+      if (isTyped && field !== 'data') expect(frame.type).not.toBe('malformed');
+      if (frame.type === 'malformed') expect(frame.reason).toMatch(/type|command_id|settings/);
+    },
+  );
 });

@@ -34,7 +34,7 @@ test('bash completes verbs, the verbs of a group, options, files and choices', (
   expect(complete('install', '--runtime', '')).toEqual(['private', 'current']);
 });
 
-test('bash completes the ids that the agent lists, and none where there are none', () => {
+test('bash completes the ids that the agent lists, and none if it lists none', () => {
   expect(complete('commands', 'show', 'cmd_1')).toEqual(['cmd_12']);
   expect(complete('commands', 'show', 'cmd_')).toEqual(['cmd_12', 'cmd_9']);
   expect(complete('conversations', 'show', '+')).toEqual(['+1•••1234']);

@@ -8,11 +8,11 @@ import { packageVersion } from '../../src/system/version.js';
 
 const page = readFileSync(join(import.meta.dirname, '../../man/edge-agent.1'), 'utf8');
 
-test('the manual page is that of the verbs there are (npm run man makes it)', () => {
+test('the manual page has the verbs that exist (npm run man makes it)', () => {
   expect(page).toBe(manPage(edgeProgram(), packageVersion()));
 });
 
-test('it has every exit code, and nothing that roff would read as its own', () => {
+test('it has every exit code, and nothing that roff would interpret', () => {
   const section = page.split('.SH EXIT STATUS')[1]?.split('.SH ')[0] ?? '';
   const codes = [...section.matchAll(/^\.B (\d+)$/gm)].map(([, code]) => Number(code));
   expect(codes).toEqual(Object.values(EXIT));

@@ -8,7 +8,7 @@ test.for([
   ['version', 'edge-agent --version'],
   ['-v', 'edge-agent --version'],
   ['stauts', 'status'],
-] as const)('%s is refused, with what was probably meant', async ([word, meant]) => {
+] as const)('%s is refused, with a suggestion', async ([word, meant]) => {
   let told = '';
   const program = edgeProgram().configureOutput({
     writeErr: (text) => {
@@ -36,7 +36,7 @@ const WITHOUT_JSON: Readonly<Record<string, string>> = {
   replay: 'tells its progress',
 };
 
-test('every verb prints its result as JSON if asked, but for those that have a reason', () => {
+test('every verb prints its result as JSON if asked, except those with a reason not to', () => {
   const leaves = verbsOf(edgeProgram()).filter(({ commands }) => commands.length === 0);
   const without = leaves.filter(({ options }) => !options.some(({ long }) => long === '--json'));
   expect(leaves.length).toBeGreaterThan(40);

@@ -33,13 +33,13 @@ test('a pipe is 80 columns wide, and no terminal is too narrow to write to', () 
   expect(terminalOf({ isTTY: true, columns: 3 }, {}).columns).toBe(40);
 });
 
-test('words are wrapped, and one that is too long stays whole', () => {
+test('words are wrapped, and one that is too long stays in one piece', () => {
   expect(wrap('one two three', 9, '> ', '  ')).toEqual(['> one two', '  three']);
   expect(wrap('https://a.very/long one', 9, '', ' ')).toEqual(['https://a.very/long', ' one']);
   expect(wrap('', 9, '> ', '')).toEqual(['> ']);
 });
 
-test('an entry of a list is one line for a program, and fits the terminal for a person', () => {
+test('an entry of a list is one line when piped, and fits a terminal', () => {
   const text = 'one two three';
   expect(entryLines(text, { isTerminal: false, columns: 9 })).toEqual([text]);
   expect(entryLines(text, { isTerminal: true, columns: 9 })).toEqual(['one two', '    three']);
@@ -58,7 +58,7 @@ test('a colour that begins before a line is cut ends with it', () => {
   expect(printable(painted, { colour: true, unicode: true }, 4)).toBe('\u001b[31mabcd\u001b[39m');
 });
 
-test('the columns of a table stand below one another, whatever is in them', () => {
+test('the columns of a table are aligned, whatever is in them', () => {
   const red = paint({ colour: true }, 'red', 'x');
   expect(
     table([
@@ -73,9 +73,12 @@ test.each([
   ['测试', '测试  '],
   ['e\u0301', 'e\u0301     '],
   ['wider than that', 'wider than that'],
-])('a cell of six columns, as of config show, is padded by what %j takes at a terminal', (cell, shown) => {
-  expect(padded(cell, 6)).toBe(shown);
-});
+])(
+  'a cell of six columns, as in config show, is padded by the width that %j has at a terminal',
+  (cell, shown) => {
+    expect(padded(cell, 6)).toBe(shown);
+  },
+);
 
 describe('what is printed', () => {
   const colours = { colour: true, unicode: true };
@@ -90,11 +93,11 @@ describe('what is printed', () => {
     ['text that runs backwards', 'txt.\u202eexe\u2066\u200f', 'txt.\\u202eexe\\u2066\\u200f'],
     ['backspaces', 'no\b\byes', 'no\\u0008\\u0008yes'],
     ['what everybody may write', 'é “q” 👩‍👩‍👧 مرحبا\tx', 'é “q” 👩‍👩‍👧 مرحبا\tx'],
-  ])('shows %s and does not obey it', (_, text, shown) => {
+  ])('shows %s without executing it', (_, text, shown) => {
     expect(printable(text, colours)).toBe(shown);
   });
 
-  test('has our colours and no others', () => {
+  test('has the agent’s own colours and no others', () => {
     const line = paint(colours, 'green', 'PASS \u001b[31mFAIL');
     expect(printable(line, colours)).toBe('\u001b[32mPASS \\u001b[31mFAIL\u001b[39m');
     expect(printable(line, { ...colours, colour: false })).toBe('PASS \\u001b[31mFAIL');

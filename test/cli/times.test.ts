@@ -34,11 +34,11 @@ test.each([
   ['2026-13-01', undefined],
   ['tomorrow', undefined],
   ['', undefined],
-])('“%s” as a time to come', (text, at) => {
+])('“%s” as a future time', (text, at) => {
   expect(parseFuture(text, NOW)).toBe(at);
 });
 
-test('a stretch of time in the past counts back from now', () => {
+test('a duration in the past counts back from now', () => {
   expect(parsePast('10m', NOW)).toBe(NOW - 600_000);
   expect(parsePast('2026-11-20T08:00', NOW)).toBe(NOW - 3_600_000);
   expect(parsePast('05:03', NOW)).toBe(local(2026, 10, 20, 5, 3));

@@ -121,7 +121,7 @@ describe('a command', () => {
     expect(store.commands.countWaiting()).toBe(0);
   });
 
-  test('that comes again is not executed again; its stored ack is sent again', async () => {
+  test('that is offered again is not executed again; its stored ack is sent again', async () => {
     const { receive, messages, acks, store } = await room();
     const payload = { thread_id: ANN, text: 'hello' };
     receive({ payload });
@@ -134,7 +134,7 @@ describe('a command', () => {
     expect(acks()[0]?.result?.repeated).toBeUndefined();
   });
 
-  test('that comes again with another content is not executed, warned about and marked', async () => {
+  test('that is offered again with different content is not executed, is warned about and marked', async () => {
     const { receive, messages, acks, log } = await room();
     receive({ payload: { thread_id: ANN, text: 'hello' } });
     await messages.succeed();
@@ -144,7 +144,7 @@ describe('a command', () => {
     expect(log.lines.filter((line) => line.startsWith('WARN'))).toHaveLength(1);
   });
 
-  test('of an unknown type fails with an ack that names the types there are', async () => {
+  test('of an unknown type fails with an ack that names the known types', async () => {
     const { receive, acks } = await room();
     receive({ commandType: 'make_coffee' });
     expect(acks()[0]).toMatchObject({ status: 'failed', success: false });
@@ -163,7 +163,7 @@ describe('a command', () => {
       /payload\.bubble_type: expected "reflex", "burst" or "normal"/,
     ],
   ])(
-    'with the payload %j fails with an ack that names the field, and costs nothing else',
+    'with the payload %j fails with an ack that names the field, and affects nothing else',
     async (payload, error) => {
       const { receive, acks, messages } = await room();
       receive({ commandId: 'bad', payload }, { commandId: 'good', payload: { thread_id: ANN, text: 'hi' } });
@@ -172,7 +172,7 @@ describe('a command', () => {
     },
   );
 
-  test.each(['text', 'message_text', 'message'])('is understood with its text under "%s"', async (field) => {
+  test.each(['text', 'message_text', 'message'])('is read with its text under "%s"', async (field) => {
     const { receive, messages } = await room();
     receive({ commandType: 'send_message', payload: { thread_id: ANN, [field]: 'hi' } });
     expect(messages.texts).toEqual(['hi']);
@@ -199,7 +199,7 @@ describe('a command', () => {
     expect(messages.texts).toEqual([]);
   });
 
-  test('that Messages failed may not be repeated, as Messages may send it by itself; if it does, a later ack says so', async () => {
+  test('that Messages failed is not safe to repeat, as Messages may still send it; if it does, a later ack says so', async () => {
     const { receive, messages, clock, acks, changed } = await room();
     receive({ payload: { thread_id: ANN, text: 'hello' } });
     await messages.succeed(ANN, 22);
@@ -240,7 +240,7 @@ describe('a command', () => {
   });
 });
 
-describe('a command that trips over a mistake of ours', () => {
+describe('a command whose handler throws', () => {
   test('fails alone: the others of its batch are executed', async () => {
     const { receive, acks, messages } = await room();
     const text = { thread_id: ANN, text: 'hi' };
@@ -289,7 +289,7 @@ describe('a scheduled text', () => {
     expect(acks()).toHaveLength(count);
   });
 
-  test('for a time that is past is sent now, unless it is too late', async () => {
+  test('for a time in the past is sent now, unless it is too late', async () => {
     const { receive, acks, messages, clock } = await room();
     receive({ ...schedule, payload: { thread_id: ANN, text: 'now', send_at: inSeconds(clock, -3599) } });
     receive({
@@ -334,7 +334,7 @@ describe('a scheduled text', () => {
     },
   );
 
-  test('that is unknown cannot be cancelled, and that is said', async () => {
+  test('that is unknown cannot be cancelled, and the ack says so', async () => {
     const { receive, acks } = await room();
     receive({ commandType: 'cancel_scheduled', payload: { schedule_id: 'nope' } });
     expect(acks()[0]?.error).toMatch(/^schedule_unknown/);
@@ -362,7 +362,7 @@ describe('a scheduled text', () => {
     expect(store.schedule.find('cmd_s')?.sendAt).toBe(Date.UTC(2026, 1, 16, 18, 30));
   });
 
-  test('that a send_message carries a future time for is scheduled', async () => {
+  test('is created by a send_message with a future time', async () => {
     const { receive, messages, clock } = await room();
     const payload = { thread_id: ANN, text: 'later', schedule_time: inSeconds(clock, 5) };
     receive({ commandType: 'send_message', payload });
@@ -397,7 +397,7 @@ describe('a context', () => {
   });
 });
 
-test('an event that the backend asks for comes back to it', async () => {
+test('an event that the backend asks for is sent back to it', async () => {
   const { receive, store } = await room();
   const payload = { event_type: 'probe', thread_id: ANN, event_data: { n: 1 } };
   receive({ commandType: 'emit_event', payload });
@@ -406,7 +406,7 @@ test('an event that the backend asks for comes back to it', async () => {
   ]);
 });
 
-test('a scheduled text says in the log that its command was executed when it is stored and when it was sent', async () => {
+test('a scheduled text is logged as executed when it is stored and when it was sent', async () => {
   const { receive, messages, clock, log } = await room();
   const payload = { thread_id: ANN, message_text: 'later', send_at: inSeconds(clock, 60) };
   receive({ commandType: 'schedule_message', payload });
@@ -417,7 +417,7 @@ test('a scheduled text says in the log that its command was executed when it is 
   expect(log.lines.filter((line) => line === executed)).toHaveLength(2);
 });
 
-test('no scheduled text is said to be due before its command is said to have come', async () => {
+test('no scheduled text is logged as due before its command is logged as received', async () => {
   const { receive, clock, log } = await room();
   const payload = (seconds: number) => ({
     thread_id: ANN,
@@ -462,7 +462,7 @@ test.each([
   { b: 1, a: null, 10: 'x', 9: true },
   { b: { d: 1, c: [{ f: 2, e: 3 }] }, a: 1.5 },
   { '\u00e9"': 'quoted', '\ud800': 'half' },
-])('what a command says is stored as earlier versions stored it: %j', async (payload) => {
+])('the contents of a command are stored as earlier versions stored them: %j', async (payload) => {
   const { store, receive } = await room();
   receive({ commandType: 't', payload });
   const inOrder = (value: unknown): unknown => {

@@ -18,7 +18,7 @@ describe('an ack after a restore', () => {
     ['that a text was not sent', NOT_SENT, { revision: 5_001, isRestored: false }],
     ['of an unknown outcome', UNKNOWN, { revision: 1, isRestored: true }],
     ['of what the store may have forgotten', REFUSED, { revision: 1, isRestored: true }],
-  ])('%s has the number and mark that keep what the backend knows', (_, verdict, expected) => {
+  ])('%s has the number and mark that agree with what the backend knows', (_, verdict, expected) => {
     expect(numberOf(verdict, { revision: 0, receivedAt: 2_000 }, GAP)).toEqual(expected);
   });
 
@@ -26,12 +26,12 @@ describe('an ack after a restore', () => {
     ['without a gap', undefined, 2_000],
     ['at a first start', { ...GAP, reason: 'new' as const }, 2_000],
     ['of a command that came more than a day later', GAP, GAP.until + DAY_MS + 1],
-  ])('%s is numbered as ever', (_, gap, receivedAt) => {
+  ])('%s is numbered as usual', (_, gap, receivedAt) => {
     for (const verdict of [SENT, UNKNOWN])
       expect(numberOf(verdict, { revision: 0, receivedAt }, gap)).toEqual({ revision: 1, isRestored: false });
   });
 
-  test('never has the number of an earlier ack with other words, unless it says that its store was restored', () => {
+  test('never has the number of an earlier ack with different content, unless it says that its store was restored', () => {
     const verdict = fc.constantFrom(SENT, NOT_SENT, UNKNOWN, REFUSED);
     const life = fc.record({ words: fc.array(verdict, { maxLength: 4 }), copiedAfter: fc.nat(4) });
     fc.assert(

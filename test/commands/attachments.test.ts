@@ -80,7 +80,7 @@ async function room() {
 }
 
 describe('files with a text', () => {
-  test('are staged and sent after it, and the ack tells of every part', async () => {
+  test('are staged and sent after it, and the ack reports every part', async () => {
     const { clock, messages, receive, ack } = await room();
     const id = receive({
       thread_id: ANN,
@@ -104,7 +104,7 @@ describe('files with a text', () => {
     });
   });
 
-  test('may be all there is', async () => {
+  test('may come without a text', async () => {
     const { messages, receive } = await room();
     for (const text of [undefined, null, '', '  '])
       receive({ thread_id: ANN, text, attachments: [{ data_base64: DATA }] });
@@ -136,21 +136,24 @@ describe('files with a text', () => {
       /^attachment_refused: payload\.attachments\.0\.url: it is not an https URL/,
     ],
     [
-      'an address of ours',
+      'a private address',
       [{ url: 'https://192.168.0.1/' }],
       /payload\.attachments\.0\.url: the host has an address/,
     ],
     ['a path without roots', [{ path: '/etc/passwd' }], /payload\.attachments\.0\.path: it is not below/],
     ['no base64', [{ data_base64: '%%%' }], /payload\.attachments\.0\.data_base64: it is not base64/],
-  ])('that name %s fail by the field, and nothing is sent or staged', async (_, attachments, error) => {
-    const { messages, receive, ack, stagedCount } = await room();
-    const id = receive({ thread_id: ANN, text: 'look', attachments });
-    expect(ack(id)).toMatchObject({ status: 'failed', error: expect.stringMatching(error) });
-    expect(messages.started).toEqual([]);
-    expect(stagedCount()).toBe(0);
-  });
+  ])(
+    'that name %s fail with the field named, and nothing is sent or staged',
+    async (_, attachments, error) => {
+      const { messages, receive, ack, stagedCount } = await room();
+      const id = receive({ thread_id: ANN, text: 'look', attachments });
+      expect(ack(id)).toMatchObject({ status: 'failed', error: expect.stringMatching(error) });
+      expect(messages.started).toEqual([]);
+      expect(stagedCount()).toBe(0);
+    },
+  );
 
-  test('of which one is refused are none of them kept', async () => {
+  test('are all discarded if one is refused', async () => {
     const { receive, ack, stagedCount } = await room();
     const id = receive({ thread_id: ANN, attachments: [{ data_base64: DATA }, { data_base64: '%' }] });
     expect(ack(id)?.error).toContain('payload.attachments.1.data_base64');
@@ -158,7 +161,7 @@ describe('files with a text', () => {
     expect(stagedCount()).toBe(0);
   });
 
-  test('that come again are not staged again', async () => {
+  test('that are offered again are not staged again', async () => {
     const { store, receive, stagedCount } = await room();
     receive({ thread_id: ANN, attachments: [{ data_base64: DATA }] });
     expect(stagedCount()).toBe(1);
@@ -166,7 +169,7 @@ describe('files with a text', () => {
     expect(store.commands.find('cmd_1')).toBeDefined();
   });
 
-  test('do not lie in the ledger of commands', async () => {
+  test('are not stored in the ledger of commands', async () => {
     const { directory, store, receive } = await room();
     receive({ thread_id: ANN, attachments: [{ data_base64: DATA, filename: 'cat.png' }] });
     store.close();
@@ -208,7 +211,7 @@ describe('files with a text for later', () => {
     expect(store.schedule.stagedFiles()).toEqual([]);
   });
 
-  test('are not kept when they are too late already', async () => {
+  test('are not kept when they are already too late', async () => {
     const { clock, receive, ack, stagedCount } = await room();
     const send_at = new Date(clock.now() - 86_400_000).toISOString();
     const id = receive({ thread_id: ANN, send_at, attachments: [{ data_base64: DATA }] }, 'schedule_message');

@@ -82,7 +82,7 @@ test.each([
   ['is two hours behind', -2 * HOUR_MS],
   ['is two hours ahead', 2 * HOUR_MS],
 ])(
-  'after a salvage a fresh command is executed and one that may be forgotten is not, by a backend whose clock %s',
+  'after a salvage a fresh command is executed and one that may be forgotten is not, with a backend whose clock %s',
   (_, skew) => {
     const clock = new FakeClock(FOUND_AT);
     const store = salvaged(clock);

@@ -76,14 +76,14 @@ test('what comes by the socket in one turn, and what its pong proves, is one com
   expect([commits() - before, acked()]).toEqual([1, ['a', 'b']]);
 });
 
-test('what comes by HTTP is stored when it is taken', () => {
+test('what comes by HTTP is stored when it is received', () => {
   const { receive, acked } = turn();
   receive('websocket', 'a');
   receive('http', 'b');
   expect(acked()).toEqual(['a', 'b']);
 });
 
-test('a command that trips over a mistake of ours costs none beside it in its turn', () => {
+test('a command whose handler throws affects no other in its turn', () => {
   const { store, handled, receive, end, acked } = turn();
   receive('websocket', 'a', 'poison', 'b');
   receive('websocket', 'c');
@@ -96,7 +96,7 @@ test('a command that trips over a mistake of ours costs none beside it in its tu
   expect(new Set(handled)).toEqual(new Set(['a', 'b', 'c']));
 });
 
-test('nor does one among many have the agent make a commit for each of them', () => {
+test('nor does one among many cause a commit for each of them', () => {
   const { commits, store, handled, receive, end } = turn();
   const ids = Array.from({ length: 300 }, (_, n) => (n === 123 ? 'poison' : `c${n}`));
   const before = commits();
@@ -108,7 +108,7 @@ test('nor does one among many have the agent make a commit for each of them', ()
   expect(newest).toEqual(ids.filter((id) => id !== 'poison'));
 });
 
-test('what the disk does not take is not acked, and logged', () => {
+test('what the disk does not accept is not acked, and logged', () => {
   const { store, log, receive, end, acked } = turn();
   receive('websocket', 'a');
   store.keepPlaceBy(() => false);

@@ -13,7 +13,7 @@ const failed: TextOutcome = { kind: 'failed', errorCode: 'send_refused', message
 const verdictOf = (...outcomes: TextOutcome[]) =>
   requestVerdict(outcomes.map((outcome) => ({ file: null, outcome }))).result;
 
-test('the ack of several parts that corrects an earlier one says so, as that of one text does', () => {
+test('the ack of several parts that corrects an earlier one says so, as for a single text', () => {
   expect(verdictOf(sent(true))).toMatchObject({ outcome: 'sent', late: true });
   expect(verdictOf(sent(false), sent(true))).toMatchObject({
     outcome: 'sent',

@@ -37,8 +37,8 @@ function watching(paths: readonly string[], clock = systemClock) {
   return { watch, told, count: () => changes };
 }
 
-describe('a change of a file is told', () => {
-  test('when it is written, replaced by rename, removed, and put back', async () => {
+describe('a change of a file is noticed', () => {
+  test('when it is written, replaced by rename, removed, and restored', async () => {
     const directory = place();
     const path = join(directory, 'config.yaml');
     writeFileSync(path, 'a');
@@ -73,7 +73,7 @@ describe('a change of a file is told', () => {
   });
 });
 
-test('an editor that saves in many steps is told of once, and other files not at all', () => {
+test('an editor that saves in many steps is reported once, and other files not at all', () => {
   const clock = new FakeClock();
   const directory = place();
   const path = join(directory, 'config.yaml');

@@ -33,7 +33,7 @@ describe('websocket_url', () => {
   });
 });
 
-test('an id cannot add to the URL', () => {
+test('an id cannot inject anything into the URL', () => {
   expect(webSocketUrl(at('https://b.example'), 'a&b=c#d')).toBe(
     'wss://b.example/edge/ws?edge_agent_id=a%26b%3Dc%23d',
   );

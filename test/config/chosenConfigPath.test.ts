@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { chosenConfigPath } from '../../src/config/places.js';
 import { MINIMAL, Sandbox } from './sandbox.js';
 
-test('a configuration that happens to lie in this directory is not the chosen one', () => {
+test('a configuration that happens to be in this directory is not the chosen one', () => {
   const box = new Sandbox();
   box.write('work/config.yaml', MINIMAL);
   const usual = join(box.home, '.config/edge-agent/config.yaml');

@@ -27,7 +27,7 @@ test.each([
 });
 
 test.each(['A', 'A: 1', '1A=2', 'A B=1', 'A="x', "A='x", 'A="x" y', '=1', 'A-B=1'])(
-  '%j is left out with its line',
+  '%j is skipped, and its line reported',
   (text) => {
     const { entries, problems } = parseDotenv(`\n# comment\n${text}\nZ=1`);
     expect([...entries]).toEqual([['Z', { value: '1', line: 4 }]]);
@@ -35,7 +35,7 @@ test.each(['A', 'A: 1', '1A=2', 'A B=1', 'A="x', "A='x", 'A="x" y', '=1', 'A-B=1
   },
 );
 
-test('the last of two equal names wins and is pointed out', () => {
+test('the last of two equal names wins and is reported', () => {
   const { entries, problems } = parseDotenv('A=1\nA=2');
   expect(entries.get('A')).toEqual({ value: '2', line: 2 });
   expect(problems).toEqual([{ line: 2, problem: expect.stringContaining('line 1') }]);

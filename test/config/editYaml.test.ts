@@ -62,14 +62,14 @@ describe('a setting of a configuration file', () => {
     ['edge: {\n', 'edge.a'],
     ['one: &o { a: 1 }\nedge: *o\n', 'edge.a'],
   ] as const)(
-    'is left to a person where another would change with it, or a comment be lost: %j',
+    'is left to the user where another would change with it, or a comment be lost: %j',
     ([source, key]) => {
       expect(() => set(source, key, 7)).toThrow('cannot be changed without changing other settings');
     },
   );
 });
 
-test('whatever is set in whatever configuration, every other value, comment and its order stay', () => {
+test('whatever is set in whatever configuration, every other value, every comment and the order stay', () => {
   const other = fc.constantFrom<string>(...SETTINGS.map(({ key }) => key));
   const value = fc.oneof(
     fc.integer({ min: 0, max: 99 }),

@@ -23,14 +23,14 @@ describe('a configuration file that is too large', () => {
     expect(error.message).toContain('at most 2000 keys');
   });
 
-  test('with as many addresses as fit is taken', () => {
+  test('with as many addresses as fit is accepted', () => {
     const addresses = Array.from({ length: 6_000 }, (_, index) => `"+1310555${1_000 + index}"`);
     const { config } = new Sandbox().loadYaml(`${MINIMAL}forward:\n  allow: [${addresses.join(', ')}]\n`);
     expect(config.forward.allow).toHaveLength(6_000);
   });
 });
 
-test('thousands of syntax errors are told by the first twenty and a count', () => {
+test('of thousands of syntax errors the first twenty and a count are reported', () => {
   const { problems } = readYaml(`a: [${','.repeat(1_000)}]`);
   expect(problems).toHaveLength(21);
   expect(problems.at(-1)?.found).toMatch(/^the first of \d+ further syntax errors$/);
@@ -54,7 +54,7 @@ test.each([
     (count: number) =>
       `a: &a [${'x,'.repeat(count)}]\n${Array.from({ length: count }, (_, key) => `k${key}: *a\n`).join('')}`,
   ],
-])('a file that %s takes as long as it is', (_name, made) => {
+])('a file that %s is read in full', (_name, made) => {
   const short = made(100);
   const long = made(1_600);
   const once = cpuOf(() => readYaml(short));

@@ -22,14 +22,14 @@ test('files are searched in the documented order, each before the next', () => {
   expect(loaded.config.edge.user_phone).toBe('+13105550101');
 });
 
-test('macOS looks in Application Support and not in the XDG place', () => {
+test('macOS looks in Application Support and not in the XDG directory', () => {
   const box = new Sandbox();
   box.write('home/.config/edge-agent/config.yaml', phone(4));
   const usual = box.write('home/Library/Application Support/edge-agent/config.yaml', phone(5));
   expect(box.load({ platform: 'darwin' }).path).toBe(usual);
 });
 
-test('XDG_CONFIG_HOME moves the usual place, unless it is relative', () => {
+test('XDG_CONFIG_HOME moves the usual directory, unless it is relative', () => {
   const box = new Sandbox();
   const moved = box.write('xdg/edge-agent/config.yaml', phone(6));
   expect(box.load({ env: { XDG_CONFIG_HOME: join(box.root, 'xdg') } }).path).toBe(moved);
@@ -65,7 +65,7 @@ test('a directory, a binary file and an unreadable .env are named, with a remedy
   }
 });
 
-test('no file at all is fine when the environment gives what is required', () => {
+test('no file at all is fine when the environment has what is required', () => {
   const loaded = new Sandbox().load({ env: REQUIRED });
   expect(loaded).toMatchObject({ path: null, warnings: [] });
   expect(loaded.config.backend.sync_interval_seconds).toBe(15);
@@ -117,7 +117,7 @@ test('numbers, truth values and lists are read from variables', () => {
   expect(config.acks.scheduled).toBe('sent');
 });
 
-test('relative paths start at the file that holds them, or at the working directory for variables', () => {
+test('relative paths start at the directory of their file, or at the working directory for variables', () => {
   const box = new Sandbox();
   const path = box.write(
     'etc/agent.yaml',
@@ -153,7 +153,7 @@ test('an unquoted phone number is taken as it was written', () => {
   expect(config.edge.own_addresses).toEqual(['+13105550102']);
 });
 
-test('sections and keys without a value count as not given, and a file of comments is no mistake', () => {
+test('sections and keys without a value count as unset, and a file of comments is no mistake', () => {
   const box = new Sandbox();
   const { config } = box.loadYaml(`${MINIMAL}websocket:\n  # enabled: false\nlogging:\n  level:\n`);
   expect(config.logging.level).toBe('info');
@@ -208,7 +208,7 @@ test('an unknown EDGE_ variable is a warning with the one that was meant', () =>
   ]);
 });
 
-test('a .env that others can read is warned about with the command that mends it', () => {
+test('a .env that others can read is warned about with the command that fixes it', () => {
   const box = new Sandbox();
   const path = box.write('work/.env', 'EDGE_SECRET=in-no-path-at-all\n');
   expect(box.load({ env: REQUIRED }).warnings).toEqual([]);
@@ -218,7 +218,7 @@ test('a .env that others can read is warned about with the command that mends it
   }
 });
 
-test('a broken line of .env is named by its number and never shown', () => {
+test('a broken line of .env is reported by its number and never shown', () => {
   const box = new Sandbox();
   box.write('work/.env', 'EDGE_SECRET: hush\nEDGE_TOKEN="hush\n');
   const { warnings, secrets } = box.load({ env: REQUIRED });
@@ -235,7 +235,7 @@ test('.env is looked for beside the file, or in the working directory without on
   expect(box.load({ env: REQUIRED }).envPath).toBe(join(box.cwd, '.env'));
 });
 
-test('the addresses of the backend are kept in one form', () => {
+test('the addresses of the backend are normalised to one form', () => {
   const env = {
     ...REQUIRED,
     BACKEND_URL: 'wss://api.example.com/v1/edge/ws/',

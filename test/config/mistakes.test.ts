@@ -74,7 +74,7 @@ test('a number in quotes is a mistake that says what to change', () => {
   expect(mistake).toMatchObject({ line: 6, found: '"30"', suggestion: 'write it without quotes' });
 });
 
-test('a phone number with punctuation is refused with its E.164 form', () => {
+test('a phone number with punctuation is refused, and its E.164 form suggested', () => {
   const [mistake] = new Sandbox().mistakesIn(MINIMAL.replace('+13105550100', '+1 (310) 555-0100'));
   expect(mistake?.suggestion).toBe('did you mean "+13105550100"?');
 });
@@ -89,7 +89,7 @@ test.each(['', '13105550100', '+03105550100', '+1', '+1310555010012345', 'me@', 
   },
 );
 
-test('what is required and missing is named at the line where it could stand', () => {
+test('what is required and missing is reported at the line where it belongs', () => {
   const box = new Sandbox();
   expect(box.mistakesIn('\nedge:\nbackend:\n  url:\n')).toMatchObject([
     { key: 'edge.user_phone', line: 2, found: 'nothing', source: 'default', place: 'config.yaml:2' },
@@ -119,7 +119,7 @@ describe('a file that is no configuration is refused with a line', () => {
   });
 });
 
-test('a broken file does not claim that what it may contain is missing', () => {
+test('a broken file does not cause a report that its contents are missing', () => {
   const keys = new Sandbox()
     .mistakesIn('edge: {\n', { EDGE_MONITOR_PORT: 'x' })
     .map((mistake) => mistake.key);
@@ -149,7 +149,7 @@ describe('unknown keys', () => {
       'did you mean backend.sync_interval_seconds?',
     ));
   test('a dotted key', () => expect(hint('monitor.port: 5')).toBe('write it as "port:" below "monitor:"'));
-  test('nothing near', () => expect(hint('zzzzzzzzzz: 5')).toBeUndefined());
+  test('nothing similar', () => expect(hint('zzzzzzzzzz: 5')).toBeUndefined());
   test('a secret', () => expect(hint('auth: { secret: hush }')).toMatch(/\.env: EDGE_SECRET/));
   test('names every object has', () => {
     for (const name of ['__proto__', 'constructor', 'toString']) {
@@ -225,7 +225,7 @@ describe('no mistake shows a secret', () => {
     for (const piece of ['sup3r', 's3cret', 'quotes']) expect(text).not.toContain(piece);
   });
 
-  test('that stands only in the file', () => {
+  test('that is only in the file', () => {
     const error = new Sandbox().errorOf(
       `auth: ${'hush'.repeat(8)}\nbackend:\n  url: https://me:hush@b.example\n  secret: hush\n`,
     );
@@ -237,7 +237,7 @@ describe('no mistake shows a secret', () => {
   });
 });
 
-test('whatever a file contains, loading ends in a configuration or an error for a person', () => {
+test('whatever a file contains, loading ends in a configuration or a readable error', () => {
   const box = new Sandbox();
   const keys = SETTINGS.map((setting) => setting.key);
   const scalar = fc.oneof(
@@ -265,7 +265,7 @@ test('whatever a file contains, loading ends in a configuration or an error for 
   );
 });
 
-test('of a URL whose path is a kind of secret no more than the host is shown', () => {
+test('of a URL whose path is a kind of secret only the host is shown', () => {
   const text = `${MINIMAL}health:\n  heartbeat_url: http://user:pw@hc.example.com/ping/4f2a?x=s3cret\n`;
   const [mistake] = new Sandbox().mistakesIn(text);
   expect(mistake).toMatchObject({ key: 'health.heartbeat_url', found: '"http://hc.example.com/…"' });

@@ -25,13 +25,13 @@ describe('a proxy', () => {
     });
   });
 
-  test('none means none, whatever the environment says', () => {
+  test('none means none, whatever the environment has', () => {
     const { network } = new Sandbox().loadYaml(withProxy('none'), { env: { ALL_PROXY: 'http://a:1' } });
     expect([network.https, network.http]).toEqual([undefined, undefined]);
   });
 
   test.each(['socks5://proxy.example:1080', 'http://', 'http://proxy.example/path', 'ftp://x', '"a b"'])(
-    'that is no proxy is a mistake where it is set, without what may be a password: %s',
+    'that is invalid is a mistake where it is set, without what may be a password: %s',
     (value) => {
       const [mistake] = new Sandbox().mistakesIn(withProxy(value));
       expect(mistake).toMatchObject({
@@ -44,7 +44,7 @@ describe('a proxy', () => {
     },
   );
 
-  test('of the environment that cannot be used is told and ignored', () => {
+  test('from the environment that cannot be used is reported and ignored', () => {
     const env = { ...REQUIRED, ALL_PROXY: 'socks5://u:s3cret@p:1' };
     const { network, warnings } = new Sandbox().load({ env });
     expect(network.https).toBeUndefined();
@@ -52,7 +52,7 @@ describe('a proxy', () => {
     expect(warnings.join()).not.toContain('s3cret');
   });
 
-  test('has a password that is known to be kept out of the log, in both its spellings', () => {
+  test('has its password kept out of the log, in both its spellings', () => {
     const env = { ...REQUIRED, EDGE_BACKEND_PROXY: 'http://u:p%40ss-word@p:1' };
     expect(networkSecrets(new Sandbox().load({ env }).network)).toEqual(
       expect.arrayContaining(['p%40ss-word', 'p@ss-word']),
@@ -83,7 +83,7 @@ describe('a file of certificates', () => {
       ':2',
     ],
     ['begins a private key; only certificates belong there', () => `\n\n${certificate().key}`, ':3'],
-  ])('of no use is a mistake that names the file and the line: %s', (why, text, line) => {
+  ])('that is unusable is a mistake that names the file and the line: %s', (why, text, line) => {
     const box = new Sandbox();
     const content = text();
     if (content !== undefined) box.write('work/certs/ca.pem', content);
@@ -94,7 +94,7 @@ describe('a file of certificates', () => {
     expect(mistake?.found).not.toContain('MIG');
   });
 
-  test('in the form of DER is told how to be made text', () => {
+  test('in DER form is reported with the command that converts it', () => {
     const box = new Sandbox();
     const der = Buffer.from(certificate().cert.replace(/-----.*-----|\s/g, ''), 'base64');
     box.write('work/certs/ca.pem', der);

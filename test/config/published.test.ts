@@ -13,7 +13,7 @@ const ajv = new Ajv({ strict: true, allowUnionTypes: true, keywords: ['x-env', '
 const fits = ajv.compile(configJsonSchema());
 
 describe('what is published of the configuration', () => {
-  test('is not stale: else run npm run docs', () => {
+  test('is up to date: else run npm run docs', () => {
     expect(read('docs/configuration.md')).toBe(configurationPage());
     expect(JSON.parse(read('docs/config.schema.json'))).toEqual(configJsonSchema());
   });
@@ -28,7 +28,7 @@ describe('what is published of the configuration', () => {
 });
 
 describe('the JSON Schema', () => {
-  test('takes the config.yaml that ships, with its comments switched on too', () => {
+  test('accepts the config.yaml that ships, with its comments switched on too', () => {
     const all = shipped.replace(/^ {2}# ([a-z_]+): ?(.*)$/gm, '  $1: $2');
     for (const text of [shipped, all]) expect(fits(parse(text)), JSON.stringify(fits.errors)).toBe(true);
     expect(Object.keys(parse(all) as object)).toEqual(Object.keys(configJsonSchema().properties as object));
@@ -41,12 +41,12 @@ describe('the JSON Schema', () => {
     ['a section in the place of a value', { backend: { url: { of: 'it' } } }],
     ['a list of sections', [{ backend: {} }]],
     ['a number beyond its range', { websocket: { ping_interval_seconds: 301 } }],
-    ['a fraction where whole numbers are', { outgoing: { bubble_delay_ms: 1.5 } }],
+    ['a fraction for an integer', { outgoing: { bubble_delay_ms: 1.5 } }],
     ['a number in quotes', { backend: { sync_interval_seconds: '15' } }],
-    ['a word for a choice that it is not', { logging: { level: 'loud' } }],
-    ['a phone number that is none', { edge: { user_phone: '555-0100' } }],
-    ['a list that holds something else', { forward: { allow: [{}] } }],
-    ['a heartbeat in the clear over the network', { health: { heartbeat_url: 'http://example.com/x' } }],
+    ['an invalid choice', { logging: { level: 'loud' } }],
+    ['an invalid phone number', { edge: { user_phone: '555-0100' } }],
+    ['a list with an item of another type', { forward: { allow: [{}] } }],
+    ['an unencrypted heartbeat over the network', { health: { heartbeat_url: 'http://example.com/x' } }],
   ])('refuses %s', (_, config) => {
     expect(fits(config)).toBe(false);
   });

@@ -34,7 +34,7 @@ test('a link that leads to itself is replaced, as nothing can be behind it', () 
   expect(lstatSync(path).isFile()).toBe(true);
 });
 
-test('what an interrupted attempt has left is not in the way', () => {
+test('the leftovers of an interrupted attempt do not block the next one', () => {
   const path = join(temporaryDirectory(), 'config.yaml');
   writeFileSync(`${path}.new`, 'half', { mode: 0o644 });
   replaceFile(path, 'text');

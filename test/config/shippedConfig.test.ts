@@ -39,7 +39,7 @@ test('it has every setting, and the defaults written in it are those of the sche
 
 test.each([
   ['[backend]', 'the backend may change', (setting: Setting) => setting.remote === true],
-  ['[restart]', 'count with the next start only', (setting: Setting) => setting.reload !== true],
+  ['[restart]', 'take effect at the next start only', (setting: Setting) => setting.reload !== true],
 ])('%s marks exactly the settings that %s', (mark, _, belongs) => {
   const marked = shipped
     .split(/\n\n|\n(?=[a-z])/)

@@ -11,7 +11,7 @@ test('the variable is the one of the schema', () => {
   expect(SETTINGS_BY_KEY.get('state.directory')?.variables).toEqual([STATE_DIRECTORY_VARIABLE]);
 });
 
-test('it is where the whole configuration says, wherever that is said', async () => {
+test('it is the one of the full configuration, wherever that is set', async () => {
   const value = fc.option(fc.constantFrom('~/s', 'rel/s', '/abs/s', '~', '../up', ' padded '), {
     nil: undefined,
   });
@@ -65,7 +65,7 @@ test('a named file that is missing is an error', async () => {
   await expect(findStateDirectory(places)).rejects.toMatchObject({ code: 'config_unreadable' });
 });
 
-test('nothing on its way imports the schema, and the YAML parser only when a file must be read', () => {
+test('nothing on its path imports the schema, and the YAML parser only when a file must be read', () => {
   const seen = new Set<string>();
   const packages = new Set<string>();
   const follow = (path: string) => {

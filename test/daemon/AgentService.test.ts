@@ -8,7 +8,7 @@ import { systemClock } from '../../src/system/clock.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
 import { until } from '../support/until.js';
 
-test('between waiting and running the place of the agent is never free', async () => {
+test('between waiting and running, the agent’s lock is never free', async () => {
   const directory = temporaryDirectory();
   const state = join(directory, 'state');
   const config = join(directory, 'config.yaml');

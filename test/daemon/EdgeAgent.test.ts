@@ -35,7 +35,7 @@ test('a start after a stop runs, a second start meanwhile is refused, and a star
   expect(isHeld()).toBe(false);
 });
 
-test('a start after a stop does not run without a lock, where the first one was given its lock', async () => {
+test('a start after a stop does not run without a lock, where the first one had been given its lock', async () => {
   const { agent, isHeld } = place((state) => InstanceLock.acquire(join(state, 'agent.lock')));
   await agent.start();
   await agent.stop();
@@ -44,7 +44,7 @@ test('a start after a stop does not run without a lock, where the first one was 
   expect(isHeld()).toBe(true);
 });
 
-test('a stop between two starts keeps the first one from beginning anything', async () => {
+test('a stop between two starts prevents the first one from beginning anything', async () => {
   const { agent, log } = place();
   await Promise.all([agent.start(), agent.stop(), agent.start()]);
   expect(agent.snapshot().problems.map(({ code }) => code)).not.toContain('stopping');
@@ -53,7 +53,7 @@ test('a stop between two starts keeps the first one from beginning anything', as
   expect(() => agent.snapshot()).toThrow('not running');
 });
 
-test('what osascript left of texts that have an outcome is removed at the start', async () => {
+test('the files of osascript for texts that have an outcome are deleted at the start', async () => {
   const { agent, state } = place();
   mkdirSync(join(state, 'sends'), { recursive: true });
   mkdirSync(join(state, 'applescript'), { recursive: true });

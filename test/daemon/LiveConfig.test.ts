@@ -32,12 +32,12 @@ function live() {
   return { open, log, store, changed };
 }
 
-describe('settings that the backend sends', () => {
+describe('settings from the backend', () => {
   test.each([
     [{ backend: { sync_interval_seconds: 5 } }],
     [{ 'backend.sync_interval_seconds': 5 }],
     [{ sync_interval_seconds: 5 }],
-  ])('count at once in the form %j, and after a restart', (settings) => {
+  ])('take effect at once in the form %j, and after a restart', (settings) => {
     const { open } = live();
     const config = open();
     const seen: number[] = [];
@@ -66,14 +66,14 @@ describe('settings that the backend sends', () => {
     expect(log.lines.some((line) => line.includes(key))).toBe(true);
   });
 
-  test('one refused setting costs no other', () => {
+  test('are applied although one of them is refused', () => {
     const config = live().open();
     const result = config.apply({ outgoing: { bubble_delay_ms: 100, max_text_length: 5 } });
     expect(result.applied).toEqual(['outgoing.bubble_delay_ms']);
     expect(config.current().outgoing).toMatchObject({ bubble_delay_ms: 100, max_text_length: 10_000 });
   });
 
-  test('are shown with where each value came from, and gone after a reset', () => {
+  test('are shown with their source, and gone after a reset', () => {
     const { open } = live();
     const config = open();
     config.apply({ backend: { sync_interval_seconds: 5 } });
@@ -86,7 +86,7 @@ describe('settings that the backend sends', () => {
     expect(open().current().backend.sync_interval_seconds).toBe(15);
   });
 
-  test('that were rolled back with the write that took them do not stay in memory', () => {
+  test('that were rolled back with their write do not stay in memory', () => {
     const { open, store } = live();
     const config = open();
     store.onRollback(() => config.reread());
@@ -100,8 +100,8 @@ describe('settings that the backend sends', () => {
   });
 });
 
-describe('settings that are loaded anew', () => {
-  test('count where they can, and wait for a restart where they cannot', () => {
+describe('settings that are reloaded', () => {
+  test('take effect where they can, and wait for a restart where they cannot', () => {
     const { open, changed } = live();
     const config = open();
     const seen: unknown[] = [];
@@ -130,7 +130,7 @@ describe('settings that are loaded anew', () => {
     expect(inForce('monitor.port')).not.toHaveProperty('pending');
   });
 
-  test('give way to what the backend set, and count once that is dropped', () => {
+  test('are overridden by the backend’s, and take effect once those are dropped', () => {
     const { open, changed } = live();
     const config = open();
     config.apply({ outgoing: { bubble_delay_ms: 100 } });
@@ -140,7 +140,7 @@ describe('settings that are loaded anew', () => {
     expect(config.current().outgoing.bubble_delay_ms).toBe(200);
   });
 
-  test('are the same lists if they say the same', () => {
+  test('are the same lists if they have the same contents', () => {
     const { open, changed } = live();
     expect(open().reload(changed({ 'forward.allow': [], 'edge.own_addresses': [] }))).toEqual([]);
   });

@@ -28,7 +28,7 @@ const MESSAGE = {
   timestamp: '2026-01-01T00:00:00.000Z',
 };
 
-test('a program says something to everybody or to one user, and counts who is there', async () => {
+test('a program sends to everyone or to one user, and counts who is connected', async () => {
   const { agent, client } = embedded();
   await agent.start();
   const [ann, bob] = [await client('ann'), await client('bob')];
@@ -51,7 +51,7 @@ test('a program says something to everybody or to one user, and counts who is th
   for (const type of ['agent_status', 'chat_message', 'notification']) expect(stranger.all(type)).toEqual([]);
 });
 
-test('before the start and after the stop nothing is said, and nothing fails', async () => {
+test('before the start and after the stop nothing is sent, and nothing fails', async () => {
   const { agent } = embedded();
   const say = () => agent.channel.sendNotification('info', 'hello');
   say();
@@ -61,7 +61,7 @@ test('before the start and after the stop nothing is said, and nothing fails', a
   expect(agent.channel.getClientsCount()).toBe(0);
 });
 
-test('a value that does not fit is refused by the name of its field', async () => {
+test('an invalid value is refused with its field named', async () => {
   const { agent } = embedded();
   const wrong = JSON.parse('{"agentName":"x","state":"busy"}');
   expect(() => agent.channel.broadcastAgentStatus(wrong)).toThrowError(/at state/);

@@ -60,7 +60,7 @@ async function place(platform: NodeJS.Platform, options: { slow?: boolean } = {}
   return { standIns, mac, backend, agent, send, sent, restart };
 }
 
-test('on a Mac the first text waits until Messages was opened, and the Mac is kept awake while the agent runs', async () => {
+test('on a Mac the first text waits until Messages is open, and the Mac is kept awake while the agent runs', async () => {
   const { standIns, mac, agent, send, sent } = await place('darwin');
   const began = performance.now();
   send('hello');
@@ -93,7 +93,7 @@ test('stopped while Messages is being opened, the agent does not wait for it, se
   expect(mac.sent()[0]?.text).toBe('for the next life');
 });
 
-test('elsewhere nothing of this is touched, and nothing waits', async () => {
+test('elsewhere none of this happens, and nothing waits', async () => {
   const { standIns, send, sent } = await place('linux');
   send('hello');
   await sent();

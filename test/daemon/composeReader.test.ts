@@ -58,7 +58,7 @@ function place() {
   return { clock, writer, store, chatDb, reader, group, say, read };
 }
 
-test('no row of a group is filed before the disk has taken that its two chats are one', () => {
+test('no row of a group is stored before the merge of its two chats is on the disk', () => {
   const { clock, writer, store, reader, group, say, read } = place();
   say('before');
   reader.scan();
@@ -76,7 +76,7 @@ test('no row of a group is filed before the disk has taken that its two chats ar
   expect(read()).toEqual(['before', 'after']);
 });
 
-test('a group that Messages ties between the look for ties and the look for rows is one from its first row', () => {
+test('a group that Messages merges between the two queries of a look is one from its first row', () => {
   const { clock, writer, chatDb, reader, group, say, read } = place();
   say('before');
   reader.scan();

@@ -13,10 +13,10 @@ import { FakeClock } from '../support/FakeClock.js';
 const NOTHING = { rowsBehind: 0, texts: 0, uploads: 0, messages: 0 };
 const HOUR_MS = 3_600_000;
 
-describe('what the agent does', () => {
-  test('nothing to do is no task', () => expect(new Progress().task(NOTHING)).toBeUndefined());
+describe('the activity of the agent', () => {
+  test('is null when there is nothing to do', () => expect(new Progress().task(NOTHING)).toBeUndefined());
 
-  test('progress is against the most there was since it began', () => {
+  test('shows progress as a share of the maximum since it began', () => {
     const work = new Progress();
     const texts = (left: number) => work.task({ ...NOTHING, texts: left });
     expect(texts(4)).toEqual({ currentTask: 'Sending 4 texts', progress: 0 });
@@ -26,11 +26,11 @@ describe('what the agent does', () => {
     expect(texts(2)).toEqual({ currentTask: 'Sending 2 texts', progress: 0 });
   });
 
-  test('one thing cannot be counted', () => {
+  test('has no progress for a single item', () => {
     expect(new Progress().task({ ...NOTHING, uploads: 1 })).toEqual({ currentTask: 'Uploading 1 image' });
   });
 
-  test('what is behind in chat.db comes before what waits', () => {
+  test('shows unread rows of chat.db before what waits', () => {
     const task = new Progress().task({ rowsBehind: 200, texts: 3, uploads: 3, messages: 3 });
     expect(task?.currentTask).toBe('Catching up with 200 rows of chat.db');
   });
@@ -41,10 +41,10 @@ const storeOf = (values = new Map<string, string>()) => ({
   set: (key: string, value: string) => void values.set(key, value),
 });
 
-describe('how the link was', () => {
+describe('the history of the link', () => {
   const states = (strip: LinkTimeline) => strip.history().map(({ state }) => state);
 
-  test('the same again is no change', () => {
+  test('has no entry for an unchanged state', () => {
     const strip = new LinkTimeline(storeOf(), new FakeClock(), undefined);
     expect([strip.note('polling'), strip.note('polling'), strip.note('realtime')]).toEqual([
       true,
@@ -54,7 +54,7 @@ describe('how the link was', () => {
     expect(states(strip)).toEqual(['polling', 'realtime']);
   });
 
-  test('after 24 hours only what was then is left of what was before', () => {
+  test('keeps from before the last 24 hours only the state at their start', () => {
     const clock = new FakeClock();
     const strip = new LinkTimeline(storeOf(), clock, undefined);
     strip.note('realtime');
@@ -68,7 +68,7 @@ describe('how the link was', () => {
     ]);
   });
 
-  test('a life that was killed ended when it was last known to be alive', () => {
+  test('ends a run that was killed at the time when it was last known to be alive', () => {
     const clock = new FakeClock();
     const store = storeOf();
     const first = new LinkTimeline(store, clock, undefined);
@@ -87,14 +87,14 @@ describe('how the link was', () => {
     ]);
   });
 
-  test('a link that flaps all day does not grow without end', () => {
+  test('of a link that flaps all day does not grow without limit', () => {
     const strip = new LinkTimeline(storeOf(), new FakeClock(), undefined);
     for (let count = 0; count < 5_000; count++) strip.note(count % 2 === 0 ? 'realtime' : 'offline');
     expect(strip.history()).toHaveLength(1_000);
   });
 });
 
-describe('what two snapshots tell', () => {
+describe('the difference of two snapshots', () => {
   const base = { uptime_seconds: 1, memory_usage_mb: 70, problems: [], incoming_parked: 0, paused: [] };
   const snapshot = (more: Partial<StatusSnapshot>) =>
     ({ vital_signs: {}, ...base, ...more }) as unknown as StatusSnapshot;
@@ -105,11 +105,11 @@ describe('what two snapshots tell', () => {
     remedy: 'Make room.',
   } as const;
 
-  test('that time has passed is nothing', () => {
+  test('is nothing if only time has passed', () => {
     expect(changesOf(snapshot({}), snapshot({ uptime_seconds: 2, memory_usage_mb: 71 }))).toEqual([]);
   });
 
-  test('a fault that comes and goes is told', () => {
+  test('shows a fault that comes and goes', () => {
     const [well, ill] = [snapshot({}), snapshot({ problems: [problem] })];
     expect(changesOf(well, ill)).toEqual([
       { kind: 'snapshot' },
@@ -123,7 +123,7 @@ describe('what two snapshots tell', () => {
     });
   });
 
-  test('a message that was set aside is shown, one that was answered is not', () => {
+  test('shows a message that was set aside, and not one that was answered', () => {
     const levels = (from: number, to: number) =>
       changesOf(snapshot({ incoming_parked: from }), snapshot({ incoming_parked: to })).filter(
         ({ kind }) => kind === 'notification',
@@ -133,7 +133,7 @@ describe('what two snapshots tell', () => {
   });
 });
 
-test('texts are counted by the hour, and how long they took', () => {
+test('texts are counted by the hour, with how long they took', () => {
   const now = Date.UTC(2026, 0, 2, 10, 30);
   const hour = Date.UTC(2026, 0, 2, 9);
   const { hours, latency } = sendStatistics(
@@ -200,7 +200,7 @@ test('the newest 100 notifications are kept, over a restart, and a long one is c
   expect((values.get('notifications') ?? '').length).toBeLessThan(100_000);
 });
 
-test('what an operator did is told by what changed, and not by what was asked for', () => {
+test('an action of an operator is reported by what changed, not by what was requested', () => {
   expect(ACT_WORDS.pause({ conversation: '*', known: true, changed: true })).toBe('paused sending');
   expect(ACT_WORDS.pause({ conversation: '*', known: true, changed: false })).toBeUndefined();
   expect(ACT_WORDS.resume({ resumed: ['+13105551234'], stillPaused: [] })).toBe(

@@ -30,7 +30,7 @@ test('every check is of a clause of the protocol, and every clause has a check',
   for (const { anchor, name } of clauses) expect(anchor).toBe(name.toLowerCase());
 });
 
-test('no id is used twice, and what a check needs stands before it', () => {
+test('no id is used twice, and what a check needs is listed before it', () => {
   const ids = CHECKS.map(({ id }) => id);
   expect(new Set(ids).size).toBe(ids.length);
   for (const [index, { id, needs = [], unless = [] }] of CHECKS.entries()) {

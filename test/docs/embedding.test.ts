@@ -15,7 +15,7 @@ function project(): string {
   return directory;
 }
 
-test('the program of the page compiles against the published types, runs, and ends as it says', async () => {
+test('the program on the page compiles against the published types, runs, and ends as described', async () => {
   const blocks = [...page('docs/embedding.md').matchAll(/```ts\n([\s\S]*?)```/g)].map(
     ([, code = '']) => code,
   );

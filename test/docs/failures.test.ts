@@ -5,7 +5,7 @@ import { ERROR_CODES } from '../../src/model/errorCodes.js';
 import { FAILURE_OWNERS, isMachineCode, ownerOf } from '../../src/system/failures.js';
 import { page, tableUnder } from './page.js';
 
-test('docs/failures.md is what the code says', () => {
+test('docs/failures.md matches the code', () => {
   expect(page('docs/failures.md')).toBe(failuresPage());
 });
 

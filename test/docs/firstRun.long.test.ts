@@ -53,7 +53,7 @@ function terminal(place: { cwd: string; env: NodeJS.ProcessEnv }, block: string)
   };
 }
 
-test('the first run of docs/gateway.md, as it is written: the bot answers a text, and curl sends one', async () => {
+test('the first run of docs/gateway.md works as written: the bot answers a text, and curl sends one', async () => {
   const [port, botPort] = [await freePort(), await freePort()];
   const place = machine({ PORT: String(botPort) });
   const [gateway, bot, messages, agent, curl, ...more] = blocks().map((block) =>

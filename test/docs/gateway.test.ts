@@ -32,7 +32,7 @@ const flagsOf = (words: string) => [...words.matchAll(/--[a-z][\w-]*/g)].map(([f
 const known = new Set(runOptions.flatMap(({ flags }) => flagsOf(flags)));
 const port = String(runOptions.find(({ flags }) => flags.startsWith('--port'))?.default);
 
-test('the page names options and verbs that there are, with their defaults', () => {
+test('the page names existing options and verbs, with their defaults', () => {
   for (const [options = '', usual] of tableUnder('### Options', text)) {
     for (const flag of flagsOf(options)) expect(known, options).toContain(flag);
     if (options.startsWith('`--host`')) expect(usual).toBe(`\`127.0.0.1\`, \`${port}\``);
@@ -52,7 +52,7 @@ describe('the unit of systemd', () => {
   const unit = page('packaging/gateway/edge-agent-gateway.service');
   const file = join(ROOT, 'packaging/gateway/edge-agent-gateway.service');
 
-  test('every line is a comment, a section or a setting, and what it starts is a verb with options that there are', () => {
+  test('every line is a comment, a section or a setting, and what it starts is a verb with existing options', () => {
     const lines = unit.split('\n').filter((line) => line !== '');
     expect(lines.filter((line) => !/^(#|\[(Unit|Service|Install)\]$|[A-Z][A-Za-z]+=)/.test(line))).toEqual(
       [],
@@ -77,7 +77,7 @@ describe('the unit of systemd', () => {
   );
 });
 
-test('the Dockerfile starts a verb with options that there are, on the port that it exposes', () => {
+test('the Dockerfile starts a verb with existing options, on the port that it exposes', () => {
   const lines = page('packaging/gateway/Dockerfile').split('\n');
   const [command = ''] = lines.filter((line) => line.startsWith('CMD [')).slice(-1);
   expect(lines).toContain('ENTRYPOINT ["edge-agent", "gateway"]');
@@ -87,9 +87,9 @@ test('the Dockerfile starts a verb with options that there are, on the port that
   expect(text).toContain('**This image has never been built**');
 });
 
-describe('the proxies of the page, judged by the programs themselves', () => {
+describe('the proxy configurations of the page, checked by the programs themselves', () => {
   const noNginx = missing('nginx', '-v');
-  test.skipIf(noNginx !== '')(`nginx takes its part${noNginx}`, () => {
+  test.skipIf(noNginx !== '')(`nginx accepts its part${noNginx}`, () => {
     const directory = temporaryDirectory();
     const { key, cert } = certificate();
     writeFileSync(join(directory, 'fullchain.pem'), cert);
@@ -109,7 +109,7 @@ describe('the proxies of the page, judged by the programs themselves', () => {
   });
 
   const noHaproxy = missing('haproxy', '-v');
-  test.skipIf(noHaproxy !== '')(`HAProxy takes its part${noHaproxy}`, () => {
+  test.skipIf(noHaproxy !== '')(`HAProxy accepts its part${noHaproxy}`, () => {
     const directory = temporaryDirectory();
     const { key, cert } = certificate();
     const pem = join(directory, 'gateway.pem');

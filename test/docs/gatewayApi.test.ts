@@ -37,7 +37,7 @@ function schemaOf(marker: string): z.ZodType | 'file' | null | undefined {
 }
 
 test.each(examplesIn(text).map((example) => [example.marker ?? '', example.json]))(
-  'the example of %s fits its schema and says nothing that is unknown',
+  'the example of %s fits its schema and has no unknown field',
   (marker, json) => {
     const value: unknown = JSON.parse(json);
     const schema = schemaOf(marker);
@@ -46,7 +46,7 @@ test.each(examplesIn(text).map((example) => [example.marker ?? '', example.json]
   },
 );
 
-test('the example of an answer is one that is said', () => {
+test('the example of an answer is one that the gateway gives', () => {
   const [answer] = examplesIn(text).filter(({ marker }) => marker === 'webhook answer');
   expect(readWebhookAnswer(answer?.json ?? '')).toMatchObject({
     kind: 'reply',

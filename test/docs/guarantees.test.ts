@@ -19,7 +19,7 @@ test('each of the 25 complaints says what the agent does, and which tests show i
   }
 });
 
-test('a test that is named is one that runs: a test file, or facts that one runs', () => {
+test('a named test is one that runs: a test file, or facts that one runs', () => {
   const facts = readFileSync(join(ROOT, 'test/messages/facts.test.ts'), 'utf8');
   for (const path of rows.flatMap(([, , , tests = '']) => quoted(tests))) {
     const fact = /^test\/messages\/facts\/(\w+)\.ts$/.exec(path)?.[1];

@@ -6,7 +6,7 @@ const template = page('launchd/edge-agent.plist');
 const behind = (key: string) =>
   new RegExp(`<key>${key}</key>\\s*(<[a-z]+/>|<([a-z]+)>([^<]*)</\\2>)`).exec(template)?.slice(1);
 
-test('it is well-formed as far as comments go: no double hyphen inside one', () => {
+test('it has no double hyphen inside a comment, which XML does not allow', () => {
   const comments = [...template.matchAll(/<!--([\s\S]*?)-->/g)].map(([, comment = '']) => comment);
   expect(comments.length).toBeGreaterThan(3);
   for (const comment of comments) expect(comment).not.toContain('--');
@@ -21,7 +21,7 @@ test('it keeps the agent up in the desktop session, and gives it time to stop', 
   expect(behind('PATH')?.[2]).toBe('/usr/bin:/bin:/usr/sbin:/sbin');
 });
 
-test('its comment tells every placeholder', () => {
+test('its comment explains every placeholder', () => {
   const [comment = ''] = /<!--[\s\S]*?-->/.exec(template) ?? [];
   const told = new Set(comment.match(/@[A-Z]+@/g));
   expect(new Set(template.replaceAll(/<!--[\s\S]*?-->/g, '').match(/@[A-Z]+@/g))).toEqual(told);

@@ -19,7 +19,7 @@ const checksIn = (cell: string) => quoted(cell.replace(/\([^)]*\)/g, ''));
 const assumptionsIn = (cell: string) =>
   [...cell.matchAll(/`chatdb-forms` \(([^)]*)\)/g)].flatMap(([, names = '']) => quoted(names));
 
-test('every assumption has a source, a place in the code that exists, and a check that exists or why none can', () => {
+test('every assumption has a source, a place in the code that exists, and a check that exists or a reason why none can', () => {
   expect(rows.length).toBeGreaterThan(25);
   for (const [assumption = '', source = '', places = '', checks = ''] of rows) {
     expect(source, assumption).not.toBe('');
@@ -34,7 +34,7 @@ test('every assumption has a source, a place in the code that exists, and a chec
   }
 });
 
-test('what no check can prove has one command in docs/first-mac.md, how sure it is, and what to expect', () => {
+test('what no check can prove has one command in docs/first-mac.md, its certainty, and what to expect', () => {
   const unproven = rows.filter(([, , , checks = '']) => checks.startsWith('none: '));
   const labels = unproven.map(([, , , checks = '']) => /\((M\d+)\)$/.exec(checks)?.[1]);
   const trials = tableUnder('## 4 What no check can prove', page('docs/first-mac.md'));
@@ -46,7 +46,7 @@ test('what no check can prove has one command in docs/first-mac.md, how sure it 
   }
 });
 
-test('each assumption that the survey judges is one of a table, and is described in words of the code', () => {
+test('each assumption that the survey judges is one of a table, and is described as in the code', () => {
   const named = rows.flatMap(([, , , checks = '']) => assumptionsIn(checks));
   expect(surveyed.filter((id) => !named.includes(id))).toEqual([]);
   expect(new Set(surveyed).size).toBe(surveyed.length);
@@ -60,7 +60,7 @@ test('every check proves something that is listed', () => {
   expect(ids.filter((id) => !named.has(id))).toEqual([]);
 });
 
-test('no check has the id of another, and each says in words what it proves', () => {
+test('no check has the id of another, and each describes what it proves', () => {
   expect(new Set(ids).size).toBe(ids.length);
   for (const { id, title } of selftestChecks()) {
     expect(id).toMatch(/^[a-z]+(-[a-z]+)*$/);

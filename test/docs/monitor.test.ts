@@ -31,7 +31,7 @@ test('every link leads somewhere', () => {
   }
 });
 
-test('the table of requests has every verb that there is', () => {
+test('the table of requests has every existing verb', () => {
   const anything = new Proxy({}, { get: () => () => undefined });
   const verbs = Object.keys(monitorVerbs({ verbs: anything } as Parameters<typeof monitorVerbs>[0]));
   const told = tableUnder('## Requests', monitor).flatMap(([verb]) => words([verb]));
@@ -44,13 +44,13 @@ test('the table of client frames has every type that is understood', () => {
   expect(tableUnder('## Frames from clients', monitor).flatMap(([type]) => words([type]))).toEqual(known);
 });
 
-test('every topic and every close code is told', () => {
+test('every topic and every close code is explained', () => {
   for (const topic of TOPICS) expect(monitor).toContain(`\`${topic}\``);
   for (const code of Object.values(CLOSE))
     expect(monitor).toMatch(new RegExp(`closed with ${code}|With ${code}`, 'i'));
 });
 
-test('the lines for wscat do what they say', async (cleanup) => {
+test('the lines for wscat do what they promise', async (cleanup) => {
   const world = await MonitorWorld.open(cleanup, { verbs: { status: () => ({ state: 'healthy' }) } });
   const client = await world.operator();
   const lines = [...example('sh', 'wscat').matchAll(/^> (.*)$/gm)].map(([, line = '']) => line);
@@ -60,7 +60,7 @@ test('the lines for wscat do what they say', async (cleanup) => {
   expect(client.all('error')).toEqual([]);
 });
 
-test('the example for Node runs as it stands there', async (cleanup) => {
+test('the example for Node runs as printed', async (cleanup) => {
   const world = await MonitorWorld.open(cleanup);
   const other = await world.operator('bob');
   const directory = mkdtempSync(join(tmpdir(), 'edge-example-'));
@@ -90,7 +90,7 @@ test('the example for Node runs as it stands there', async (cleanup) => {
   );
 });
 
-test('the example of the client library runs as it stands there', async (cleanup) => {
+test('the example of the client library runs as printed', async (cleanup) => {
   const status = { link: 'realtime', problems: [] };
   const world = await MonitorWorld.open(cleanup, { verbs: { status: () => status } });
   const code = example('js', "from 'edge-agent/monitor-client'");

@@ -8,12 +8,12 @@ import { page, tableUnder } from './page.js';
 const operating = page('docs/operating.md');
 const exitCodesIn = (rows: string[][]) => rows.flatMap(([codes = '']) => codes.split(', ').map(Number));
 
-test('the table of codes has every code, in the order and with the words of the code', () => {
+test('the table of codes has every code, in the order and with the text of the code', () => {
   const rows = tableUnder('## Codes', operating).map(([code, meaning]) => [code, meaning]);
   expect(rows).toEqual(Object.entries(ERROR_CODES).map(([code, meaning]) => [`\`${code}\``, meaning]));
 });
 
-test('every code says where it is met and what to do', () => {
+test('every code says where it occurs and what to do', () => {
   for (const [code, , where, remedy] of tableUnder('## Codes', operating)) {
     expect(where, code).not.toBe('');
     expect(remedy, code).toMatch(/\.$/);

@@ -64,14 +64,14 @@ describe('npm pack', () => {
     packed = (listed?.files ?? []).map(({ path }) => path);
   });
 
-  test('holds what belongs into it and nothing else', () => {
+  test('holds what belongs in it and nothing else', () => {
     expect(packed.filter((path) => !BELONGS.some((pattern) => pattern.test(path)))).toEqual([]);
     for (const path of ['README.md', 'LICENSE', 'config.yaml', '.env.example', 'docs/config.schema.json']) {
       expect(packed).toContain(path);
     }
   });
 
-  test('holds the types of each source file but the command’s, and nothing of one that is there no more', () => {
+  test('holds the types of each source file except the command’s, and none of a file that no longer exists', () => {
     const types = sources
       .filter((name) => !name.startsWith('cli/'))
       .map((name) => `dist/${name.replace(/\.ts$/, '.d.ts')}`);
@@ -82,7 +82,7 @@ describe('npm pack', () => {
     );
   });
 
-  test('needs nothing at run time that is not in it, but Node and better-sqlite3', () => {
+  test('needs nothing at run time that is not in it, except Node and better-sqlite3', () => {
     const there = new Set(packed);
     const code = packed.filter((path) => /^dist\/(?!(monitor|gateway)-page).+\.c?js$/.test(path));
     expect(code.length).toBeGreaterThan(15);
@@ -103,7 +103,7 @@ describe('npm pack', () => {
     for (const path of exported) expect(packed).toContain(path.replace('./', ''));
   });
 
-  test('types what it exports without asking for zod, which it does not bring', () => {
+  test('has types for what it exports that do not need zod, which it does not contain', () => {
     const types = packed.filter((path) => /^dist\/(?!zod\/).+\.d\.ts$/.test(path));
     const asking = types.filter((path) => /from ['"]zod['"]/.test(readFileSync(join(ROOT, path), 'utf8')));
     expect(asking).toEqual([]);
@@ -120,14 +120,14 @@ describe('npm pack', () => {
     expect([...closure].filter((path) => path.startsWith('dist/zod/')).length).toBeGreaterThan(5);
   });
 
-  test('passes on the licences of what is bundled', () => {
+  test('includes the licences of what is bundled', () => {
     const text = readFileSync(join(ROOT, 'dist/LICENCES.txt'), 'utf8');
     for (const name of ['zod', 'ws', 'pino', 'preact', 'commander'])
       expect(text).toMatch(new RegExp(`^${name} \\d`, 'm'));
     expect(packed).toContain('dist/LICENCES.txt');
   });
 
-  test('is built of packages that package.json names', () => {
+  test('is built from packages that package.json names', () => {
     const imported = new Set(
       sources.flatMap((name) =>
         [

@@ -62,7 +62,7 @@ const BROKEN_IN: Readonly<Partial<Record<ErrorCode, string>>> = {
   delivery_refused: 'faults/vitalSigns.long.test.ts',
 };
 
-test('every code of a problem is broken for real in a test', () => {
+test('every code of a problem is caused for real in a test', () => {
   expect(Object.keys(BROKEN_IN).toSorted()).toEqual(problemCodes().toSorted());
   for (const [code, file] of Object.entries(BROKEN_IN)) {
     const source = readFileSync(join(import.meta.dirname, '..', file), 'utf8');
@@ -70,7 +70,7 @@ test('every code of a problem is broken for real in a test', () => {
   }
 });
 
-test('exactly the codes of problems are said to degrade the agent, each with what to do', () => {
+test('exactly the codes of problems are documented to degrade the agent, each with what to do', () => {
   const rows = tableUnder('## Codes', page('docs/operating.md'));
   const degrading = rows.filter(([, , where = '']) => /\bdegrades\b/.test(where));
   const named = degrading.map(([code = '']) => code.replaceAll('`', ''));

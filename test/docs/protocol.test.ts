@@ -98,7 +98,7 @@ function expectAck(value: unknown): void {
   if (verdict.kind === 'failed') expect(ack.error).toBe(`${verdict.code}: ${verdict.message}`);
 }
 
-test('every block of JSON says what it is, and none is of an unknown kind', () => {
+test('every block of JSON is labelled, and with a known kind', () => {
   expect(new Set(examples.map(({ marker }) => marker))).toEqual(
     new Set([
       'request: /edge/register',
@@ -170,7 +170,7 @@ describe('a frame from the agent', () => {
 describe('a command', () => {
   const commands = marked('command');
 
-  test.each(commands)('is taken: $name', ({ value }) => {
+  test.each(commands)('is accepted: $name', ({ value }) => {
     const command = parseCommand(value);
     if (command === undefined) throw new Error('no usable command_id');
     expect(command.fault).toBeNull();

@@ -61,14 +61,14 @@ test('every log line that docs/log.md explains is one that the agent writes', ()
   }
 });
 
-test('every global installation that the pages show lets better-sqlite3 run its script, which npm 12 does not unasked', () => {
+test('every global installation that the pages show lets better-sqlite3 run its script, which npm 12 blocks by default', () => {
   const pages = PAGES.filter((name) => name !== 'CHANGELOG.md');
   const shown = pages.flatMap((name) => page(name).match(/npm install (?:--global|-g).*/g) ?? []);
   expect(shown.length).toBeGreaterThan(2);
   for (const line of shown) expect(line).toContain('--allow-scripts=better-sqlite3');
 });
 
-test('every script that it has you run exists', () => {
+test('every script that it names exists', () => {
   const scripts = [...readme.matchAll(/npm run ([a-z]+)/g)].map(([, name = '']) => name);
   expect(scripts.length).toBeGreaterThan(2);
   for (const name of scripts) expect(Object.keys(manifest.scripts)).toContain(name);
@@ -136,13 +136,16 @@ test.each([
   ['A CLI verb', 5],
   ['An event', 5],
   ['A status number', 7],
-])('CONTRIBUTING says which files %s takes: at most %i, and those that exist exist', (heading, most) => {
-  const [, section = ''] = page('CONTRIBUTING.md').split(`\n### ${heading}\n`);
-  const [list = ''] = section.split(/\n#+ /);
-  const files = [...list.matchAll(/^\d+\. `([^`]+)`/gm)].map(([, path = '']) => path);
-  expect(files.length).toBeGreaterThan(2);
-  expect(files.length).toBeLessThanOrEqual(most);
-  for (const path of files.filter((each) => !each.includes('<'))) {
-    expect(existsSync(join(ROOT, path)), path).toBe(true);
-  }
-});
+])(
+  'CONTRIBUTING lists the files that %s needs: at most %i, and each that is no placeholder exists',
+  (heading, most) => {
+    const [, section = ''] = page('CONTRIBUTING.md').split(`\n### ${heading}\n`);
+    const [list = ''] = section.split(/\n#+ /);
+    const files = [...list.matchAll(/^\d+\. `([^`]+)`/gm)].map(([, path = '']) => path);
+    expect(files.length).toBeGreaterThan(2);
+    expect(files.length).toBeLessThanOrEqual(most);
+    for (const path of files.filter((each) => !each.includes('<'))) {
+      expect(existsSync(join(ROOT, path)), path).toBe(true);
+    }
+  },
+);

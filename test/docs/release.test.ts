@@ -85,7 +85,7 @@ describe('a release', { concurrent: true }, () => {
     expect(JSON.parse(inside).version).toBe('0.2.0');
   });
 
-  test('that is tried dry makes the same, and leaves the checkout as it was', () => {
+  test('with --dry-run makes the same, and leaves the checkout as it was', () => {
     const checkout = new Checkout();
     expect(checkout.release('0.2.0', '--dry-run')).toMatchObject({
       status: 0,
@@ -112,7 +112,7 @@ describe('a release', { concurrent: true }, () => {
     expect(existsSync(join(checkout.root, 'release'))).toBe(false);
   });
 
-  test('is refused for what is not committed, and for a Node whose checksums are not known', () => {
+  test('is refused for uncommitted changes, and for a Node whose checksums are not known', () => {
     const checkout = new Checkout();
     expect(checkout.release('0.2.0', '--node', '22.9.9')).toMatchObject({
       status: 1,
@@ -126,7 +126,7 @@ describe('a release', { concurrent: true }, () => {
     });
   });
 
-  test.skipIf(spawnSync('ruby', ['--version']).status !== 0)('has a formula that Ruby takes', () => {
+  test.skipIf(spawnSync('ruby', ['--version']).status !== 0)('has a formula that Ruby parses', () => {
     const path = join(ROOT, 'packaging/homebrew/edge-agent.rb');
     expect(execFileSync('ruby', ['-c', path], { encoding: 'utf8' })).toContain('Syntax OK');
   });

@@ -11,7 +11,7 @@ const timeless = (text: string) =>
     .replace(/\s*\n\s*/g, ' ')
     .trim();
 
-test('the status that the README shows is what a real agent says with a wrong secret', async (context) => {
+test('the status that the README shows is that of a real agent with a wrong secret', async (context) => {
   const [, sample = ''] = /## Check its health[\s\S]*?```\n([\s\S]*?)```/.exec(page('README.md')) ?? [];
   const world = await EdgeWorld.open(context, { secret: 'another-secret' });
   const daemon = await world.startDegraded();

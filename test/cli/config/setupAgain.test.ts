@@ -35,7 +35,7 @@ function settings(text: string): [string, unknown][] {
 const others = (text: string) => settings(text).filter(([key]) => !ASKED.includes(key));
 const comments = (text: string) => text.split('\n').filter((line) => line.trim().startsWith('#'));
 
-test('setup leaves every setting and comment that it was not asked for as before, and keeps the file', async () => {
+test('setup leaves every other setting and comment as it was, and keeps the previous file', async () => {
   const key = fc.constantFrom(...SETTINGS.map((setting) => setting.key));
   const value = fc.oneof(
     fc.nat(99),
@@ -87,7 +87,7 @@ function agreeing(offers: (string | undefined)[], mayChange = true): Questions {
   };
 }
 
-test('setup offers what is in force, and whoever takes it changes nothing', async () => {
+test('setup offers the current values, and accepting them changes nothing', async () => {
   const there = place(MINE);
   const offers: (string | undefined)[] = [];
   expect(await writeSetup(there.path, {}, { ...FLAGS, yes: false, force: false }, agreeing(offers))).toBe(
@@ -98,7 +98,7 @@ test('setup offers what is in force, and whoever takes it changes nothing', asyn
   expect(there.copies()).toEqual([]);
 });
 
-test('setup changes nothing if the person, who saw what changes, says no', async () => {
+test('setup changes nothing if the user, who saw what changes, declines', async () => {
   const there = place(MINE);
   const given = { backendUrl: 'https://other.example.com' };
   const flags = { ...FLAGS, yes: false, force: false };
@@ -106,7 +106,7 @@ test('setup changes nothing if the person, who saw what changes, says no', async
   expect(there.now()).toBe(MINE);
 });
 
-test('setup in a script changes what is set only with --force, and not the filter of privacy even then', async () => {
+test('setup in a script changes existing settings only with --force, and the privacy filter not even then', async () => {
   const there = place(MINE);
   const given = { backendUrl: 'https://other.example.com' };
   const refused = await writeSetup(there.path, given, { ...FLAGS, force: false }, undefined);
@@ -116,14 +116,14 @@ test('setup in a script changes what is set only with --force, and not the filte
   expect(there.now()).toBe(MINE.replace('mine.example', 'other.example'));
 });
 
-test('setup does not begin anew on a file that is no YAML: what it held would be forgotten', async () => {
+test('setup does not replace a file that is no YAML: its contents would be lost', async () => {
   const there = place('privacy: {\n');
   const given = { backendUrl: 'https://other.example.com', userPhone: '+13105550111' };
   await expect(writeSetup(there.path, given, FLAGS, undefined)).rejects.toThrow('Nothing was changed');
   expect(there.now()).toBe('privacy: {\n');
 });
 
-test('config set changes one setting, keeps the file before, and refuses what a start would refuse', async () => {
+test('config set changes one setting, keeps the previous file, and refuses what a start would refuse', async () => {
   const there = place(MINE);
   const options = { configPath: there.path };
   expect(await setSetting(options, 'outgoing.max_per_minute', '7')).toBe(0);

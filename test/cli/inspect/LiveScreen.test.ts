@@ -52,13 +52,13 @@ test('lines as wide as the terminal are shown to their last character, each time
   }
 });
 
-test('what is too wide is cut where it ends, and no wide character in half', () => {
+test('a line that is too wide is cut at the edge, and no wide character is cut in half', () => {
   const { shown, live } = screen();
   live.draw(['abcdefghijklmnop', '测试测试测试测试', 'a测试测试测试🙂']);
   expect(shown.lines()).toEqual(['abcdefghijkl', '测试测试测试', 'a测试测试测']);
 });
 
-test('nothing is left of a longer line, or of more lines, that were there before', () => {
+test('nothing remains of an earlier longer line, or of earlier lines', () => {
   const { shown, live } = screen();
   live.draw(['abcdefghijkl', 'mnopqrstuvwx', '0123456789ab']);
   live.draw(['测试']);

@@ -19,14 +19,14 @@ function wanted(options: Parameters<typeof logWish>[0]) {
 const shown = (options: Parameters<typeof logWish>[0]) =>
   wanted(options).map((entry) => LINES.indexOf(entry.shown));
 
-test('without a wish every line is shown, those in JSON as the others', () => {
+test('without a filter every line is shown, JSON lines too', () => {
   expect(wanted({}).map((entry) => entry.shown)).toEqual([
     ...LINES.slice(0, 4),
     '[2026-11-20T08:59:30.000Z] [DEBUG] in json trace=G-1',
   ]);
 });
 
-test('level, age, pattern and id choose, and a line that belongs to another goes with it', () => {
+test('level, age, pattern and id select lines, and a continuation line goes with its line', () => {
   expect(shown({ level: 'warn' })).toEqual([1, 2, 3]);
   expect(shown({ level: 'ERROR' })).toEqual([1, 2]);
   expect(shown({ since: '40m' })).toEqual([1, 2, 3, -1]);
@@ -35,7 +35,7 @@ test('level, age, pattern and id choose, and a line that belongs to another goes
   expect(shown({ id: 'G-12', level: 'warn' })).toEqual([3]);
 });
 
-test('for programs each line is an object, whatever its format', () => {
+test('with --json each line is an object, whatever its format', () => {
   expect(wanted({ id: 'G-1' }).map((entry) => entry.record)).toEqual([
     {
       time: '2026-11-20T08:00:00.000Z',
@@ -60,7 +60,7 @@ test.each([{ level: 'x' }, { since: 'x' }, { grep: '(' }, { id: '' }])('%j is re
   expect(logWish(options, NOW)).toHaveProperty('fault');
 });
 
-test('an id is found whichever of its bytes is rare in the log, and no line that has but its end', () => {
+test('an id is found whichever of its bytes is rare in the log, and a line with only its end is not', () => {
   for (const id of ['cmd_7f3a90', 'G-1', 'aaaaaaaaaa', 'mess_é_ages', '7F3A90BC-0000', 'x', 'message']) {
     const lines = [
       ...LINES,

@@ -11,7 +11,7 @@ const FINDING = {
   remedy: 'Do this, then that, and when all of it is done, look whether it has helped, else do it again.',
 } as const;
 
-test('a finding fits a terminal, below its own words, and is two lines for a program', () => {
+test('a finding fits a terminal, with its remedy below it, and is two lines when piped', () => {
   const terminal = { isTerminal: true, colour: true, unicode: true, columns: 80 };
   const shown = findingLines(FINDING, terminal).map((line) =>
     stripVTControlCharacters(printable(line, terminal)),
@@ -24,7 +24,7 @@ test('a finding fits a terminal, below its own words, and is two lines for a pro
   ]);
 });
 
-test('a list in a finding, such as the mistakes of a configuration, is shown as lines, never with a \\n in it', () => {
+test('a list in a finding, such as mistakes in a configuration, is shown as lines, never with a \\n in it', () => {
   const list = {
     ...FINDING,
     evidence: 'It has 2 mistakes:\n  line 1  wrong\n  line 2  wrong too',

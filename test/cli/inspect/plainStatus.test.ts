@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { plainStatus } from '../../../src/cli/inspect/plainStatus.js';
 
-describe('the short way to status', () => {
+describe('the fast path to status', () => {
   test.each([
     ['status', { json: false }],
     ['status --json', { json: true }],
@@ -27,7 +27,7 @@ describe('the short way to status', () => {
     '--config a status --config b',
     'statu',
     '--version',
-  ])('“%s” is left to the whole program', (line) => {
+  ])('“%s” is left to the full program', (line) => {
     expect(plainStatus(line.split(' '))).toBeUndefined();
   });
 });

@@ -94,7 +94,7 @@ describe('the status screen', () => {
     ]);
   });
 
-  test('tells who is connected to the monitor, and nothing of one that an older agent does not have', () => {
+  test('shows who is connected to the monitor, and nothing for an older agent without it', () => {
     const last = (monitor: unknown) =>
       statusScreen({ ...HEALTHY, monitor } as StatusSnapshot, NOW, PLAIN)
         .at(-1)
@@ -106,7 +106,7 @@ describe('the status screen', () => {
     expect(last(undefined)).toMatch(/^memory/);
   });
 
-  test('has pauses first, then what is wrong with its remedy, within the width of the terminal', () => {
+  test('shows pauses first, then each problem with its remedy, within the width of the terminal', () => {
     const message = 'The backend refuses our credentials: closed with 1008 (the signature does not verify).';
     const lines = statusScreen(
       {
@@ -142,7 +142,7 @@ describe('the status screen', () => {
     for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(80);
   });
 
-  test('wraps long values at a terminal, and for a program keeps each on its line', () => {
+  test('wraps long values at a terminal, and keeps each on its line when piped', () => {
     const last_disconnect = {
       cause: `closed with 4409 (${'another agent has our id '.repeat(4)})`,
       at: earlier(1),
@@ -158,14 +158,14 @@ describe('the status screen', () => {
     expect(piped.find((line) => line.startsWith('  reconnects'))).toContain(last_disconnect.cause);
   });
 
-  test('a command to be copied stays on one line, however narrow the terminal', () => {
+  test('a command to copy stays on one line, however narrow the terminal', () => {
     const pause = { reason: 'manual', since: new Date(NOW).toISOString(), incoming: false } as const;
     const paused = [{ ...pause, conversation: '+13105551234' }];
     const lines = statusScreen({ ...HEALTHY, paused }, NOW, { ...PLAIN, columns: 36 });
     expect(lines).toContain('        edge-agent resume +13105551234');
   });
 
-  test('is coloured by state where there are colours, and has the same words', () => {
+  test('is coloured by state where there are colours, with the same words', () => {
     const terminal = { ...PLAIN, colour: true };
     const lines = statusScreen(HEALTHY, NOW, terminal);
     const coloured = lines.map((line) => printable(line, terminal)).join('\n');
@@ -182,7 +182,7 @@ describe('the status screen', () => {
     expect(shown).toContain('  x a - b... [internal, since 1 s ago]\n    -> do ?');
   });
 
-  test('shows what an older agent, which lacks the newest keys, has to say', () => {
+  test('shows the status of an older agent, which lacks the newest keys', () => {
     const { oldest, chatdb, last_error_at, next_scheduled_at, ...old } = HEALTHY;
     const lines = statusScreen(old as StatusSnapshot, NOW, PLAIN);
     expect(lines).toContain('  incoming        2 queued, 0 set aside, 0 expired in 7 d');

@@ -5,7 +5,7 @@ import { printable } from '../../../src/cli/terminal.js';
 
 const at = '2026-01-01T00:00:00.000Z';
 
-test('a conversation is known in every spelling of its number, and no other is', () => {
+test('a conversation is recognised in every spelling of its number, and no other is', () => {
   for (const typed of ['+13105551234', '+1 (310) 555-1234', 'iMessage;-;+13105551234']) {
     expect(sameConversation('+13105551234', typed)).toBe(true);
   }
@@ -14,12 +14,12 @@ test('a conversation is known in every spelling of its number, and no other is',
   expect(sameConversation('+13105551234', '1234')).toBe(false);
 });
 
-test('of a masked conversation only the masked form is compared', () => {
+test('a masked conversation is compared by its masked form alone', () => {
   expect(perhapsSame('+1•••1234', '+1 310 555 1234')).toBe(true);
   expect(perhapsSame('+1•••1234', '+13105559999')).toBe(false);
 });
 
-test('without a wish everything but the log is asked for, and a type that there is not is told', () => {
+test('without a filter everything but the log is requested, and an unknown type is reported', () => {
   expect(watchWish({})).toMatchObject({
     topics: ['commands', 'sends', 'link', 'queues', 'schedule', 'pauses', 'problems'],
     texts: false,
@@ -29,7 +29,7 @@ test('without a wish everything but the log is asked for, and a type that there 
   expect(watchWish({ conversation: '' })).toHaveProperty('fault');
 });
 
-test('an event is one line, whatever it says', () => {
+test('an event is one line, whatever it contains', () => {
   const told = watchWords({
     topic: 'logs',
     at,
@@ -41,7 +41,7 @@ test('an event is one line, whatever it says', () => {
   expect(line).toMatch(/^\d\d:\d\d:\d\d log {10}warn: first second code=7$/);
 });
 
-test('what somebody wrote cannot move the cursor, set a title or turn the line around', () => {
+test('text from others cannot move the cursor, set a title or reverse the line', () => {
   const words = 'a\u001b[31mRED\u001b]0;pwned\u0007 \u009b2J\u0000\u007f\u202eevil\u2066 \t\u2028end 👩‍👩‍👧';
   const line = entryLine({ type: 'message', at: 0, words, record: {} }, { colour: false });
   expect(line).not.toMatch(/[\p{Cc}\u202a-\u202e\u2066-\u2069\u2028]/u);
@@ -49,7 +49,7 @@ test('what somebody wrote cannot move the cursor, set a title or turn the line a
   expect(line).toContain('end 👩‍👩‍👧');
 });
 
-test('colours are there only where they are wanted', () => {
+test('colours are there only where requested', () => {
   const told = watchWords({ topic: 'link', at, state: 'offline', detail: 'waiting' });
   const entry = { ...told, at: Date.parse(at), record: {} };
   const shown = (colour: boolean) => printable(entryLine(entry, { colour }), { colour, unicode: true });

@@ -137,7 +137,7 @@ async function server(answer: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
 }
 
-test('on a Mac where all is well, nothing is to be mended', async () => {
+test('on a healthy Mac, nothing needs fixing', async () => {
   const patient = new Patient();
   patient.backend((await simulated()).url);
   const report = await patient.see();
@@ -365,7 +365,7 @@ describe('the path to grant', () => {
     );
   });
 
-  test('a terminal that may not read chat.db is no fault of an agent that may', async () => {
+  test('a terminal that may not read chat.db is no fault if the agent may', async () => {
     const patient = new Patient();
     expect(finding(await patient.see('chatdb-access'), 'chatdb-access')).toMatchObject({
       verdict: 'PASS',
@@ -389,8 +389,8 @@ describe('Messages is asked for its accounts', () => {
   });
 });
 
-describe('the way to the backend', () => {
-  test('ends at the first step that fails, and says which', async () => {
+describe('the route to the backend', () => {
+  test('ends at the first step that fails, and names it', async () => {
     const patient = new Patient();
     patient.silent();
     patient.backend('http://127.0.0.1:1');
@@ -408,7 +408,7 @@ describe('the way to the backend', () => {
     expect(finding(report, 'auth')?.evidence).toBe('tcp failed');
   });
 
-  test('a name that nobody has', async () => {
+  test('a name that does not resolve', async () => {
     const patient = new Patient();
     patient.backend('https://nobody-has-this.invalid');
     const report = await patient.see('dns', 'tcp');
@@ -416,7 +416,7 @@ describe('the way to the backend', () => {
     expect(finding(report, 'dns')?.remedy).toContain('nobody-has-this.invalid');
   });
 
-  test('a certificate that nobody vouches for', async () => {
+  test('a certificate that cannot be verified', async () => {
     const patient = new Patient();
     const { port } = await httpsHost((_request, response) => response.end());
     patient.backend(`https://localhost:${port}`);
@@ -454,7 +454,7 @@ describe('the way to the backend', () => {
 });
 
 describe('the credentials, while no agent runs', () => {
-  test('are proven by HTTP and by the WebSocket, each timed, and no command is taken away', async () => {
+  test('are verified by HTTP and by the WebSocket, each timed, and no command is taken', async () => {
     const backend = await simulated();
     const agentId = 'edge_13105550100';
     const byPoll = backend.pushCommand({ command_type: 'emit_event' }, { agentId, via: 'polling' });
@@ -477,7 +477,7 @@ describe('the credentials, while no agent runs', () => {
     expect(waiting.map(({ command_id }) => command_id)).toEqual([byPoll.commandId, bySocket.commandId]);
   });
 
-  test('that are wrong are told, with the remedy', async () => {
+  test('that are wrong are reported, with the remedy', async () => {
     const patient = new Patient();
     patient.silent();
     patient.settings = { EDGE_SECRET: 'another-secret' };
@@ -491,7 +491,7 @@ describe('the credentials, while no agent runs', () => {
     expect(finding(report, 'websocket')?.remedy).toContain('EDGE_SECRET');
   });
 
-  test('a backend that holds its pongs back, or closes at once, or has no WebSocket', async () => {
+  test('a backend that delays its pongs, or closes at once, or has no WebSocket', async () => {
     const backend = await simulated();
     const patient = new Patient();
     patient.silent();
@@ -513,7 +513,7 @@ describe('the credentials, while no agent runs', () => {
     });
   });
 
-  test('a backend that takes no acks by HTTP proves nothing', async () => {
+  test('a backend that accepts no acks by HTTP proves nothing', async () => {
     const patient = new Patient();
     patient.silent();
     patient.backend(await server((_request, response) => response.writeHead(404).end()));
@@ -521,7 +521,7 @@ describe('the credentials, while no agent runs', () => {
   });
 });
 
-test('a running agent that nobody has answered, or that is answered 404 by everything, is not let in', async () => {
+test('a running agent that got no answer, or only 404, is not reported as accepted', async () => {
   const backend = await simulated();
   const patient = new Patient();
   patient.backend(backend.url);
@@ -559,7 +559,7 @@ test('a running agent that nobody has answered, or that is answered 404 by every
   });
 });
 
-test('a running agent is asked instead of the backend: its link is not pushed out', async () => {
+test('a running agent is asked instead of the backend: its link is not displaced', async () => {
   const backend = await simulated();
   const patient = new Patient();
   patient.backend(backend.url);
@@ -570,7 +570,7 @@ test('a running agent is asked instead of the backend: its link is not pushed ou
   expect(backend.acks).toEqual([]);
 });
 
-test('each check has an id of its own and says in words what it looks at', () => {
+test('each check has a unique id and describes what it looks at', () => {
   const checks = doctorChecks({ version: VERSION, template: TEMPLATE, backendSettings });
   expect(new Set(checks.map(({ id }) => id)).size).toBe(checks.length);
   for (const { id, title } of checks) {

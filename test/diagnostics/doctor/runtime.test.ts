@@ -23,7 +23,7 @@ function bundled(context: TestContext, codesign: string): string {
 }
 
 describe('the signature of the program that launchd starts', () => {
-  test('is well where macOS asks, and says who vouches', async () => {
+  test('passes where macOS asks, and shows who signed it', async () => {
     const context = new TestContext();
     expect((await see(context)).signature).toMatchObject({ verdict: 'PASS', evidence: 'signed ad hoc' });
     context.runtime = { signature: { team: 'ABCDE12345', flags: 0, hasCertificate: true } };
@@ -57,7 +57,7 @@ describe('the signature of the program that launchd starts', () => {
     expect((await see(context)).signature?.verdict).toBe('PASS');
   });
 
-  test('fails where there is none, and where somebody changed the app', async () => {
+  test('fails where there is none, and where the app was changed', async () => {
     const context = new TestContext();
     context.runtime = { signature: null };
     expect((await see(context)).signature).toMatchObject({
@@ -73,7 +73,7 @@ describe('the signature of the program that launchd starts', () => {
   });
 });
 
-test('the permission of an app is looked for by its bundle id, and its list entry named by its name', async () => {
+test('the permission of an app is looked up by its bundle id, and its list entry by its name', async () => {
   const context = new TestContext();
   const executable = bundled(context, 'exit 0');
   const info = '<dict><key>CFBundleIdentifier</key><string>local.edge-agent.501</string></dict>';
@@ -89,14 +89,14 @@ test('the permission of an app is looked for by its bundle id, and its list entr
 });
 
 describe('the libraries of the program that launchd starts', () => {
-  test('are well if they are those of macOS, for this one', async () => {
+  test('pass if they are those of macOS, for this one', async () => {
     expect((await see(new TestContext())).libraries).toMatchObject({
       verdict: 'PASS',
       evidence: 'only those of macOS 13.5 and newer',
     });
   });
 
-  test('are a warning if somebody may upgrade them, and fail if they are gone', async () => {
+  test('are a warning if they can be upgraded, and fail if they are gone', async () => {
     const context = new TestContext();
     const library = join(context.homeDir, 'libuv.1.dylib');
     context.runtime = {
@@ -146,7 +146,7 @@ describe('the libraries of the program that launchd starts', () => {
   });
 });
 
-test('a damaged program, and one that is gone, are told', async () => {
+test('a damaged program, and a missing one, are reported', async () => {
   const context = new TestContext();
   context.changes = { inspect: () => ({ kind: 'damaged', why: 'the file ends too early' }) };
   for (const found of Object.values(await see(context)))

@@ -40,7 +40,7 @@ function detail({ details = [] }: Finding, id: string): CheckDetail {
   return found;
 }
 
-test.each(CASES)('%s: %s by %s, and the report says nothing but counts', async (id, result, _form, write) => {
+test.each(CASES)('%s: %s by %s, and the report contains only counts', async (id, result, _form, write) => {
   const found = await survey(write);
   expect(detail(found, id)).toMatchObject({ id, result });
   expectCountsOnly(found);
@@ -51,7 +51,7 @@ test.each(CASES)('%s: %s by %s, and the report says nothing but counts', async (
   }
 });
 
-test('every assumption is tried with rows that agree and with rows that contradict', () => {
+test('every assumption is tested with rows that agree and with rows that contradict', () => {
   for (const { id } of ASSUMPTIONS) {
     const tried = CASES.filter(([of]) => of === id).map(([, result]) => result);
     expect(tried, id).toEqual(expect.arrayContaining(['agrees', 'contradicted']));
@@ -72,17 +72,20 @@ function wellWritten(messages: ChatDbWriter): void {
   messages.happenings.sendApp(PERSON, 'game', THEN + 8000);
 }
 
-describe('a chat.db of', () => {
-  test.each([11, 12, 13, 14, 15, 26, 27] as const)('macOS %i that is as assumed passes', async (version) => {
-    const found = await survey(wellWritten, version);
-    expect(found).toMatchObject({
-      verdict: 'PASS',
-      evidence: expect.stringMatching(/^\d+ rows: \d+ assumptions agree/),
-    });
-    expect(found.details?.map(({ id }) => id)).toEqual(ASSUMPTIONS.map(({ id }) => id));
-  });
+describe('a chat.db', () => {
+  test.each([11, 12, 13, 14, 15, 26, 27] as const)(
+    'of macOS %i that is as assumed passes',
+    async (version) => {
+      const found = await survey(wellWritten, version);
+      expect(found).toMatchObject({
+        verdict: 'PASS',
+        evidence: expect.stringMatching(/^\d+ rows: \d+ assumptions agree/),
+      });
+      expect(found.details?.map(({ id }) => id)).toEqual(ASSUMPTIONS.map(({ id }) => id));
+    },
+  );
 
-  test('the least that can be read contradicts nothing for want of columns', async () => {
+  test('with the minimum that can be read contradicts nothing for lack of columns', async () => {
     const context = new TestContext();
     const path = join(context.state, 'plain.db');
     const database = openDatabase(path);
@@ -104,7 +107,7 @@ describe('a chat.db of', () => {
   });
 
   test.each(['message', 'chat', 'attachment'])(
-    'columns of %s taken away one by one is still judged',
+    'with columns of %s removed one by one is still judged',
     async (table) => {
       const context = new TestContext();
       const path = join(context.state, 'whole.db');
@@ -134,7 +137,7 @@ describe('a chat.db of', () => {
 });
 
 describe('it is skipped', () => {
-  test('without chat.db, without the right to read it, or where it is no database', async () => {
+  test('without chat.db, without permission to read it, or where it is no database', async () => {
     const context = new TestContext();
     const odd = join(context.state, 'odd.db');
     writeFileSync(odd, 'this is no database');
@@ -155,7 +158,7 @@ describe('it is skipped', () => {
   });
 });
 
-test('nothing of what the rows say, nor of whom, is in the report of a Mac that is as assumed', async () => {
+test('the report of a Mac that is as assumed contains no text and no address', async () => {
   expectCountsOnly(await survey(wellWritten));
 });
 
@@ -188,7 +191,7 @@ test('chat.db is only read', async () => {
   expect(state()).toEqual(before);
 });
 
-test.each([11, 15, 27] as const)('of macOS %i no query goes through all messages', (version) => {
+test.each([11, 15, 27] as const)('on macOS %i no query scans all messages', (version) => {
   const path = join(temporaryDirectory(), 'chat.db');
   const writer = new ChatDbWriter(path, { version });
   wellWritten(writer);
@@ -234,7 +237,7 @@ test('reading ends when its time is over, and the evidence says so', async () =>
   });
 });
 
-test('of a large chat.db only the newest rows are looked at, in bounded CPU time', async () => {
+test('of a large chat.db only the newest rows are read, in bounded CPU time', async () => {
   const context = new TestContext();
   const path = join(context.state, 'large.db');
   const writer = new ChatDbWriter(path, { version: 15 });

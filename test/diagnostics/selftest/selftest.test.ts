@@ -22,7 +22,7 @@ function running(...problems: Partial<Problem>[]): TestContext['changes'] {
   return { agent: { kind: 'up', snapshot } };
 }
 
-test('on a Mac where all is well every check passes, down to the delivery of a real text', async () => {
+test('on a healthy Mac every check passes, down to the delivery of a real text', async () => {
   const context = new TestContext();
   context.changes = { send: true };
   const [report] = await Promise.all([context.run(), context.deliver()]);
@@ -151,7 +151,7 @@ test.each(faults)('%s says %s', async (id, verdict, spoil) => {
 });
 
 describe('sending', () => {
-  test('is asked first, and not done when it is not wanted', async () => {
+  test('is confirmed first, and not done when declined', async () => {
     const context = new TestContext();
     let asked = '';
     const confirm = async (question: string) => {
@@ -164,7 +164,7 @@ describe('sending', () => {
     expect(context.mac.sent()).toEqual([]);
   });
 
-  test('falls back to the participant where the chat does not resolve, and says what was refused', async () => {
+  test('falls back to the participant where the chat does not resolve, and reports what was refused', async () => {
     const context = new TestContext();
     context.changes = { send: true };
     behave(context.mac.osascriptDirectory, { kind: 'error', number: -1728, when: 'before' });
@@ -215,7 +215,7 @@ describe('sending', () => {
     expect(found).toMatchObject({ verdict: 'FAIL', evidence: 'error 22' });
   });
 
-  test('is left to the running agent, whose refusal is told', async () => {
+  test('is left to the running agent, whose refusal is reported', async () => {
     const context = new TestContext();
     const asked: unknown[] = [];
     context.changes = {
@@ -250,23 +250,20 @@ function answering(
   return { ...running(...problems), askAgent };
 }
 
-describe('what only the agent can tell is asked of it, and not of this terminal', () => {
+describe('what only the agent knows is asked of it, not of this terminal', () => {
   test.each([
     ['the node of launchd', 'PASS', /with which the running agent runs/, (own: string) => own],
     ['another one', 'WARN', /the running agent runs with \//, () => process.execPath],
-  ] as const)(
-    'no node but its own counts; it runs with %s: %s',
-    async (_what, verdict, evidence, running) => {
-      const context = new TestContext();
-      const own = context.standIns.write('edge-agent', '');
-      context.launchAgent(own);
-      context.changes = answering({ runtime: { node_path: running(own), node_version: 'v22.0.0' } });
-      expect(finding(await context.run('launchd-node'), 'launchd-node')).toMatchObject({
-        verdict,
-        evidence: expect.stringMatching(evidence),
-      });
-    },
-  );
+  ] as const)('only its own node counts; it runs with %s: %s', async (_what, verdict, evidence, running) => {
+    const context = new TestContext();
+    const own = context.standIns.write('edge-agent', '');
+    context.launchAgent(own);
+    context.changes = answering({ runtime: { node_path: running(own), node_version: 'v22.0.0' } });
+    expect(finding(await context.run('launchd-node'), 'launchd-node')).toMatchObject({
+      verdict,
+      evidence: expect.stringMatching(evidence),
+    });
+  });
 
   test.each([
     ['granted', false, 'PASS', /grants/],
@@ -286,7 +283,7 @@ describe('what only the agent can tell is asked of it, and not of this terminal'
     },
   );
 
-  test('an agent of before, which cannot be asked, still tells what it met', async () => {
+  test('an older agent, which cannot be asked, still reports what it met', async () => {
     const context = new TestContext();
     context.changes = answering({}, { code: 'automation_denied', message: 'no', remedy: 'allow' });
     expect(verdicts(await context.run('automation')).automation).toBe('FAIL');
@@ -299,7 +296,7 @@ describe('what only the agent can tell is asked of it, and not of this terminal'
     ['https://[fd00::1]', undefined, 'PASS'],
     ['https://203.0.113.9', undefined, 'SKIP'],
     ['http://127.0.0.1:1', undefined, 'SKIP'],
-  ] as const)('%s, of which it says %s: %s', async (url, detail, verdict) => {
+  ] as const)('%s, reported by it as %s: %s', async (url, detail, verdict) => {
     const context = new TestContext();
     context.settings = { BACKEND_URL: url };
     const code = 'backend_unreachable';
@@ -345,7 +342,7 @@ describe('what only the agent can tell is asked of it, and not of this terminal'
     [{ kind: 'failed', why: 'Messages did not answer' }, 'FAIL', /did not answer/],
     [{ kind: 'notAllowed' }, 'SKIP', /the running agent may not ask/],
   ] as const)(
-    'the accounts are asked for by the agent, whatever this terminal may: %j',
+    'the accounts are read by the agent, whatever this terminal may: %j',
     async (accounts, verdict, evidence) => {
       const context = new TestContext();
       noteAutomation(context.mac.osascriptDirectory, 'undecided');
@@ -357,7 +354,7 @@ describe('what only the agent can tell is asked of it, and not of this terminal'
     },
   );
 
-  test('a terminal that may not ask Messages says so, raises no dialog and blames nobody', async () => {
+  test('a terminal that may not control Messages says so, raises no dialog and blames nothing', async () => {
     const context = new TestContext();
     noteAutomation(context.mac.osascriptDirectory, 'undecided');
     expect(finding(await context.run('account'), 'account')).toMatchObject({
@@ -371,7 +368,7 @@ describe('what only the agent can tell is asked of it, and not of this terminal'
     ['failed', 'automation_denied', 1, /the running agent: automation_denied: no/],
     ['unknown', 'outcome_unknown', 1, /the running agent: outcome_unknown: no/],
   ] as const)(
-    'a text that is %s there is told with its code, at once',
+    'a text that is %s there is reported with its code, at once',
     async (state, code, attempts, evidence) => {
       const context = new TestContext();
       const status = {
@@ -392,7 +389,7 @@ describe('what only the agent can tell is asked of it, and not of this terminal'
 });
 
 describe('the marker', () => {
-  test('that comes with the end of osascript only is not proven', async () => {
+  test('that comes only with the end of osascript is not proven', async () => {
     const context = new TestContext();
     context.standIns.write('osascript-any', 'sleep 0.3; echo edge-agent:dispatch >&2');
     expect(finding(await context.run('marker'), 'marker')).toMatchObject({
@@ -409,7 +406,7 @@ describe('the report', () => {
     expect(told).toBe('[secret] +1•••0100 +1•••0100 j•••@example.com ~/x /Users/•••/y');
   });
 
-  test('shows no text of a message and nobody’s number, whatever happened', async () => {
+  test('shows no text of a message and no number, whatever happened', async () => {
     const context = new TestContext();
     context.changes = running({ code: 'messages_unavailable', message: `no ${OWN}`, remedy: `call ${OWN}` });
     const text = JSON.stringify(await context.run());
@@ -417,7 +414,7 @@ describe('the report', () => {
       expect(text).not.toContain(secret);
   });
 
-  test('to be sent names no host of the operator either, and is never written over another file', async () => {
+  test('to be sent does not name the operator’s hosts either, and never overwrites another file', async () => {
     const context = new TestContext();
     context.settings = {
       BACKEND_URL: 'https://secret-startup.example.com',
@@ -458,7 +455,7 @@ describe('the report', () => {
     expect(() => write(path)).toThrowError(expect.objectContaining({ code: 'state_unwritable' }));
   });
 
-  test('is saved for this user alone, in the place of the one before', async () => {
+  test('is saved for this user alone, in place of the one before', async () => {
     const context = new TestContext();
     const report = await context.run();
     saveReport(report, context.state);
