@@ -6,8 +6,8 @@ import { EdgeWorld, OWN, PERSON } from '../support/EdgeWorld.js';
 const OTHER = '+13105559876';
 const SECOND = '+447967960994';
 
-describe('which of us was written to', { concurrent: true }, () => {
-  test('the post names the address of ours, however the row does; of an SMS only one that is known as ours', async (context) => {
+describe('which of the agent’s addresses was written to', { concurrent: true }, () => {
+  test('the post names the agent’s address, whatever the form of the row; for an SMS only a known one', async (context) => {
     const world = await EdgeWorld.open(context, {
       persona: silent,
       settings: { 'edge.own_addresses': [SECOND] },
@@ -31,7 +31,7 @@ describe('which of us was written to', { concurrent: true }, () => {
     });
   });
 
-  test('the answer leaves by the chat of its message, though another chat with that person is newer', async (context) => {
+  test('the answer is sent by the chat of its message, though another chat with that person is newer', async (context) => {
     const world = await EdgeWorld.open(context, { persona: echo });
     const { chatDb } = world.mac;
     const [ours, second] = (['ACCOUNT-1', 'ACCOUNT-2'] as const).map((accountId) =>
@@ -109,7 +109,7 @@ describe('which of us was written to', { concurrent: true }, () => {
 });
 
 describe('a group that changes its identifier in the middle', { concurrent: true }, () => {
-  test('stays one conversation: same thread id, its context, both names in commands, and texts go to the chat that lives', async (context) => {
+  test('stays one conversation: same thread id, its context, both names in commands, and texts go to the active chat', async (context) => {
     const world = await EdgeWorld.open(context, { persona: silent });
     const { chatDb } = world.mac;
     const before = chatDb.groupChat([PERSON, OTHER], { identifier: 'chat100', service: 'SMS' });

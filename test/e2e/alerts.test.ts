@@ -32,7 +32,7 @@ async function receiver(): Promise<{ url: string; told: Told[]; answers: { statu
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook/s3cret`, told, answers };
 }
 
-test('somebody is told once that the agent is degraded, over a kill, and once that it is healthy again', async (context) => {
+test('an operator is alerted once that the agent is degraded, over a kill, and once that it is healthy again', async (context) => {
   const { url, told } = await receiver();
   const came = (count: number) =>
     until(
@@ -60,7 +60,7 @@ test('somebody is told once that the agent is degraded, over a kill, and once th
   expect([...daemon.lines(), ...again.lines()].join('\n')).not.toContain('s3cret');
 });
 
-test('a test in the running agent tells at once whether its alerts work, and brings out what waits', async (context) => {
+test('a test in the running agent shows at once whether its alerts work, and sends what waits', async (context) => {
   const { url, told, answers } = await receiver();
   answers.status = 503;
   const world = await EdgeWorld.open(context, {
@@ -83,7 +83,7 @@ test('a test in the running agent tells at once whether its alerts work, and bri
   expect(told.map(({ event }) => event)).toEqual(['test', 'degraded', 'test', 'degraded']);
 });
 
-test('the running agent tests the URL that was saved a moment ago', async (context) => {
+test('the running agent tests the URL that was just saved', async (context) => {
   const { url, told } = await receiver();
   const world = await EdgeWorld.open(context, { settings: { 'alerts.webhook_url': 'http://127.0.0.1:1/' } });
   await world.start();

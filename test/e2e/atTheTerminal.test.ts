@@ -34,7 +34,7 @@ function editor(world: EdgeWorld, script: string): { EDITOR: string } {
 }
 
 describe('status --watch', { concurrent: true }, () => {
-  test('is live, outlives the daemon, comes back with it, and leaves the terminal as it was', async (context) => {
+  test('is live, survives the end of the daemon, resumes with it, and leaves the terminal as it was', async (context) => {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();
     const pty = at(context, world, ['status', '--watch']);
@@ -70,7 +70,7 @@ describe('status --watch', { concurrent: true }, () => {
     expect(await pty.exited).toBe(0);
   });
 
-  test('with --json gives one object a line, also while no agent runs', async (context) => {
+  test('with --json prints one object a line, also while no agent runs', async (context) => {
     const world = await EdgeWorld.open(context);
     const watching = world.spawn(['status', '--watch', '--json']);
     expect(JSON.parse(await watching.line('not_running'))).toMatchObject({ schema: 1 });
@@ -83,7 +83,7 @@ describe('status --watch', { concurrent: true }, () => {
 });
 
 describe('logs -f', { concurrent: true }, () => {
-  test('goes on over a rotation, coloured by level, until Ctrl-C', async (context) => {
+  test('continues over a rotation, coloured by level, until Ctrl-C', async (context) => {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();
     const pty = at(context, world, ['logs', '-f', '-n', '1']);
@@ -145,7 +145,7 @@ describe('config edit', { concurrent: true }, () => {
     expect(await pty.exited).toBe(0);
   });
 
-  test('what somebody else wrote meanwhile is not overwritten, and an editor that fails changes nothing', async (context) => {
+  test('what was written to the file meanwhile is not overwritten, and an editor that fails changes nothing', async (context) => {
     const world = await EdgeWorld.open(context);
     const before = readFileSync(world.configPath, 'utf8');
     const failing = at(context, world, ['config', 'edit'], editor(world, 'exit 3'));
@@ -184,7 +184,7 @@ describe('config edit', { concurrent: true }, () => {
     expect(readFileSync(`${draft}.1`, 'utf8')).toBe('# of an hour ago\n');
   });
 
-  test('a link stays a link, and the .env beside it counts', async (context) => {
+  test('a link stays a link, and the .env beside it is used', async (context) => {
     const world = await EdgeWorld.open(context);
     const { edge: _, ...others } = JSON.parse(readFileSync(world.configPath, 'utf8')) as { edge: unknown };
     const real = join(world.directory, 'real', 'config.yaml');
@@ -202,7 +202,7 @@ describe('config edit', { concurrent: true }, () => {
 });
 
 describe('token', { concurrent: true }, () => {
-  test('shows how to try the backend at a terminal, elsewhere only if told to, and never the secret', async (context) => {
+  test('shows how to try the backend at a terminal, elsewhere only on request, and never the secret', async (context) => {
     const world = await EdgeWorld.open(context);
     const pty = at(context, world, ['token'], {}, { cols: 400 });
     expect(await pty.exited).toBe(0);

@@ -20,7 +20,7 @@ const staged = (attachments: string) =>
   existsSync(join(attachments, 'edge-agent')) ? readdirSync(join(attachments, 'edge-agent')) : [];
 
 describe('files', { concurrent: true }, () => {
-  test('go out after their text, byte for byte, are proven by chat.db, and nothing of them stays', async (context) => {
+  test('are sent after their text, byte for byte, are confirmed in chat.db, and no copy stays', async (context) => {
     const { world, attachments } = await open(context);
     const daemon = await world.start();
     const bytes = randomBytes(200_000);
@@ -85,7 +85,7 @@ describe('files', { concurrent: true }, () => {
     expect(world.texts).toEqual(['next']);
   });
 
-  test('that come in as images go to the backend, once they have arrived; upload_retry sends one again', async (context) => {
+  test('that arrive as images are uploaded to the backend once complete; upload_retry uploads one again', async (context) => {
     const { world, attachments } = await open(context);
     await world.start();
     world.backend.failHttp(503, 1, { path: '/photo/upload' });
@@ -120,7 +120,7 @@ describe('files', { concurrent: true }, () => {
   });
 });
 
-test('a file that is fetched by URL is fetched anew after a kill, and its request is sent once, in its place', async (context) => {
+test('a file that is fetched by URL is fetched again after a kill, and its request is sent once, in its place', async (context) => {
   let held = 0;
   const host = await httpsHost((_request, response) => {
     held += 1;

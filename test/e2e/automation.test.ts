@@ -72,7 +72,7 @@ test('an Apple event that times out before the marker leaves the outcome unknown
   expect(world.texts).toEqual([]);
 });
 
-test('denied in the dialog a text fails with the step that helps, and the next one after it was granted goes out', async (context) => {
+test('denied in the dialog a text fails with the remedy, and the next one after it was granted is sent', async (context) => {
   const { world, raised, decide } = await macThat(context, 'undecided');
   const daemon = await world.start();
   const refused = world.command('one');

@@ -47,7 +47,7 @@ describe('a configuration with mistakes', { concurrent: true }, () => {
     expect(world.backend.journal.refusals).toEqual([]);
   });
 
-  test('is refused when a file was named that is not there', async (context) => {
+  test('is refused when a named file does not exist', async (context) => {
     const world = await EdgeWorld.open(context);
     const { exitCode, stderr } = await world.cli('run', '--config', 'elsewhere.yaml');
     expect(exitCode).toBe(78);

@@ -50,20 +50,23 @@ describe('without a daemon', { concurrent: true }, () => {
     },
   );
 
-  test.for(ASKING)('%j with a socket that nobody reads ends in time, with exit 5', async (args, context) => {
-    const world = await EdgeWorld.open(context);
-    mkdirSync(world.state);
-    const silent = createServer(() => undefined);
-    silent.listen(socketPath(world.state));
-    await once(silent, 'listening');
-    context.onTestFinished(() => void silent.close());
-    const { exitCode, stdout, stderr } = await world.cli(...args);
-    expect({ exitCode, stdout }).toEqual({ exitCode: 5, stdout: '' });
-    expect(stderr).toMatch(
-      /did not answer within 5 s\.\n(It may.*\n)?Run this as the user who runs the agent/,
-    );
-    expect(/\nIt may still be done/.test(stderr), stderr).toBe(CHANGING.includes(args.join(' ')));
-  });
+  test.for(ASKING)(
+    '%j with a socket that does not respond ends in time, with exit 5',
+    async (args, context) => {
+      const world = await EdgeWorld.open(context);
+      mkdirSync(world.state);
+      const silent = createServer(() => undefined);
+      silent.listen(socketPath(world.state));
+      await once(silent, 'listening');
+      context.onTestFinished(() => void silent.close());
+      const { exitCode, stdout, stderr } = await world.cli(...args);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 5, stdout: '' });
+      expect(stderr).toMatch(
+        /did not answer within 5 s\.\n(It may.*\n)?Run this as the user who runs the agent/,
+      );
+      expect(/\nIt may still be done/.test(stderr), stderr).toBe(CHANGING.includes(args.join(' ')));
+    },
+  );
 
   test.for(ASKING)(
     '%j of a user who may not open the socket ends with exit 5 and the reason',
@@ -80,7 +83,7 @@ describe('without a daemon', { concurrent: true }, () => {
     },
   );
 
-  test('logs, config check and config path work all the same', async (context) => {
+  test('logs, config check and config path still work', async (context) => {
     const world = await EdgeWorld.open(context);
     const stderr = `There is no log yet at ${world.logPath}\n`;
     expect(await world.cli('logs')).toEqual({ exitCode: 0, stdout: '', stderr });
@@ -134,7 +137,7 @@ describe('a pipe that closes', { concurrent: true }, () => {
     ['logs', '-n', '100000'],
     ['--help'],
     ['completions', 'zsh'],
-  ])('%j ends without a word', async (args, context) => {
+  ])('%j ends without an error message', async (args, context) => {
     const world = await EdgeWorld.open(context);
     mkdirSync(world.state);
     writeFileSync(world.logPath, '[2026-01-03T00:00:00.000Z] [WARN] a line\n'.repeat(50_000));

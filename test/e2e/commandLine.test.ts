@@ -8,7 +8,7 @@ import { PATIENCE_MS } from '../support/patience.js';
 import { runCli } from '../support/runCli.js';
 
 describe('the command line', { concurrent: true }, () => {
-  test('--config counts before and after the verb', async (context) => {
+  test('--config works before and after the verb', async (context) => {
     const world = await EdgeWorld.open(context);
     const elsewhere = { ...world.place, cwd: '/' };
     const before = DaemonProcess.spawn(elsewhere, { verb: ['--config', world.configPath, 'run'] });
@@ -74,7 +74,7 @@ describe('the command line', { concurrent: true }, () => {
     expect(world.texts).toEqual(['one sec', 'you said: hello, dev-backend']);
   });
 
-  test('the dev-backend keeps its commands through kill -9, and answers as a file of ours says', async (context) => {
+  test('the dev-backend keeps its commands through kill -9, and answers as its persona file says', async (context) => {
     const world = await EdgeWorld.open(context);
     const persona = join(world.place.cwd, 'persona.mjs');
     writeFileSync(persona, 'export const persona = ({ filtered_text }) => filtered_text + "? indeed";');
@@ -102,7 +102,7 @@ describe('the command line', { concurrent: true }, () => {
     expect(world.texts).toEqual(['still there', 'from a file? indeed']);
   });
 
-  test('the dev-backend says which persona it may be when a mistake in a timer ends it', async (context) => {
+  test('the dev-backend names the persona that may be at fault when an error in a timer ends it', async (context) => {
     const world = await EdgeWorld.open(context);
     const persona = join(world.place.cwd, 'persona.mjs');
     writeFileSync(
@@ -116,7 +116,7 @@ describe('the command line', { concurrent: true }, () => {
     );
   });
 
-  test('the dev-backend is in production however that is written, and then demands keys of its own', async (context) => {
+  test('the dev-backend is in production however that is spelled, and then requires keys of its own', async (context) => {
     const world = await EdgeWorld.open(context);
     for (const ENVIRONMENT of ['production', ' Production ', 'PRODUCTION']) {
       const place = { ...world.place, env: { ...world.place.env, ENVIRONMENT } };
@@ -126,7 +126,7 @@ describe('the command line', { concurrent: true }, () => {
     }
   });
 
-  test('the dev-backend refuses options that it cannot mean, and a network without a secret', async (context) => {
+  test('the dev-backend refuses invalid options, and a network without a secret', async (context) => {
     const world = await EdgeWorld.open(context);
     for (const [option, value, exitCode] of [
       ['--port', 'http', 2],

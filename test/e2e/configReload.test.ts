@@ -25,7 +25,7 @@ function saveByRename(world: EdgeWorld, settings: Record<string, unknown>): void
 describe('a configuration that is changed while the agent runs', {
   concurrent: true,
 }, () => {
-  test('counts at once, saved in place or by rename', async (context) => {
+  test('takes effect at once, saved in place or by rename', async (context) => {
     const world = await EdgeWorld.open(context, { persona: silent });
     const daemon = await world.start();
     world.writeConfig({ 'logging.level': 'debug', 'outgoing.max_per_minute': 7 });
@@ -40,7 +40,7 @@ describe('a configuration that is changed while the agent runs', {
     expect(await setting(world, 'outgoing.max_per_minute')).toMatchObject({ value: 30, source: 'default' });
   });
 
-  test('with mistakes is refused whole and visibly, until it is mended', async (context) => {
+  test('with mistakes is refused completely and visibly, until it is fixed', async (context) => {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();
     world.writeConfig({ 'logging.level': 'loud', 'outgoing.max_per_minute': -1, 'acks.scheduled': 'sent' });
@@ -73,7 +73,7 @@ describe('a configuration that is changed while the agent runs', {
     expect(refused).toContain('edge.user_phone: found "0•••5678"');
   });
 
-  test('names what waits for a restart, takes the rest over, and knows when it was taken back', async (context) => {
+  test('names what waits for a restart, applies the rest, and knows when the change was undone', async (context) => {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();
     world.writeConfig({ 'monitor.port': 4100, 'acks.scheduled': 'sent' });
@@ -119,7 +119,7 @@ describe('a configuration that is changed while the agent runs', {
     expect(collected).toContain('takes effect after a restart');
   });
 
-  test('gives way to what the backend set and to the environment; .env is read as well', async (context) => {
+  test('is overridden by the backend’s settings and the environment; .env is read as well', async (context) => {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();
     world.backend.pushConfigUpdate({ outgoing: { bubble_delay_ms: 111 } });
@@ -175,7 +175,7 @@ describe('a secret in the Keychain', { concurrent: true }, () => {
     expect(daemon.lines().join('\n')).not.toContain('The secrets changed');
   });
 
-  test('that was locked at the start is taken at a kick, without a restart', async (context) => {
+  test('that was locked at the start is read at a kick, without a restart', async (context) => {
     const { world, keychain } = await withKeychain(context);
     keychain.lock();
     const daemon = await world.startDegraded();
@@ -188,7 +188,7 @@ describe('a secret in the Keychain', { concurrent: true }, () => {
     expect(world.log().some((line) => line.includes('The secrets changed: using the new ones'))).toBe(true);
   });
 
-  test('that was never read does not keep another one from being taken', async (context) => {
+  test('that was never read does not prevent another one from being used', async (context) => {
     const { world, keychain } = await withKeychain(context);
     keychain.lock();
     const daemon = await world.startDegraded();

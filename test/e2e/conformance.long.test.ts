@@ -23,7 +23,7 @@ async function place(context: TestContext) {
   return { cwd, backend, run };
 }
 
-test('a good backend ends with 0, after a word on what is done to it', async (context) => {
+test('a good backend ends with 0, after a summary of what the checks do to it', async (context) => {
   const { backend, run } = await place(context);
   const { exitCode, stdout, stderr } = await run([backend.url, '--only', QUICK]);
   expect(exitCode).toBe(0);
@@ -47,7 +47,7 @@ test('a backend with another secret ends with 1, and what failed says all that i
   expect(stdout + stderr).not.toContain('another-51a2');
 });
 
-test('--json and --junit tell the same, and the secret comes from a file', async (context) => {
+test('--json and --junit agree, and the secret comes from a file', async (context) => {
   const { cwd, backend, run } = await place(context);
   writeFileSync(join(cwd, 'secret'), `${SECRET}\n`);
   const args = [
@@ -112,7 +112,7 @@ test('an earlier report stays as it is when nothing is judged', async (context) 
   expect(readFileSync(join(cwd, 'out.xml'), 'utf8')).toBe('earlier');
 });
 
-test('a backend that is busy all the time was not judged, which ends with 2', async (context) => {
+test('a backend that is busy all the time is not judged, which ends with 2', async (context) => {
   const { run } = await place(context);
   const busy = createServer((_request, response) => response.writeHead(429, { 'retry-after': '3600' }).end());
   busy.listen(0, '127.0.0.1');
@@ -153,7 +153,7 @@ test('what is printed first says whether anything is left to build', async (cont
   expect(stdout).toMatch(/^All required endpoints exist\.\n\nPASS /);
 });
 
-test('a backend that is not there is one FAIL, and nothing more is asked of it', async (context) => {
+test('a backend that is not there is one FAIL, and no further check runs', async (context) => {
   const { backend, run } = await place(context);
   await backend.stop();
   const { exitCode, stdout } = await run([backend.url]);

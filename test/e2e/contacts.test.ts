@@ -4,7 +4,7 @@ import { EdgeWorld } from '../support/EdgeWorld.js';
 import { until } from '../support/until.js';
 
 describe('names from Contacts and of groups', { concurrent: true }, () => {
-  test('are shown to the operator once they are wanted, and leave this machine by no way', async (context) => {
+  test('are shown to the operator once enabled, and never leave this machine', async (context) => {
     const world = await EdgeWorld.open(context);
     addContacts(world.directory, [{ first: 'Jane', last: 'Quimby', phones: ['(310) 555-1234'] }]);
     const family = world.mac.chatDb.groupChat(['+13105551234', '+13105559876'], { name: 'Quimby\nfamily' });

@@ -23,7 +23,7 @@ function expectDocumented(verb: string, ...objects: object[]): void {
 }
 
 describe('the conversations in the terminal', { concurrent: true }, () => {
-  test('show what came in and went out in order, without texts and numbers unless asked', async (context) => {
+  test('show what was received and sent in order, without texts and numbers unless asked', async (context) => {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();
     world.mac.chatDb.receive({ from: PERSON, text: 'what nobody else may read' });
@@ -73,7 +73,7 @@ describe('the conversations in the terminal', { concurrent: true }, () => {
     expect(stopped.stderr).toMatch(/No agent is running; its store was used/);
   });
 
-  test('tell what is paused, what waits and what was set aside', async (context) => {
+  test('show what is paused, what waits and what was set aside', async (context) => {
     const world = await EdgeWorld.open(context);
     await world.start();
     await world.cli('pause', PERSON, '--incoming');
@@ -87,7 +87,7 @@ describe('the conversations in the terminal', { concurrent: true }, () => {
     expect(await shown(world, PERSON)).toMatchObject({ paused: true, waiting: 1, unsent: 1 });
   });
 
-  test('are found by the beginning of their number if it is that of one alone', async (context) => {
+  test('are found by the beginning of their number if it is unique', async (context) => {
     const world = await EdgeWorld.open(context);
     await world.start();
     for (const to of [PERSON, OTHER]) await world.acked(world.command('hello', { thread_id: to }));

@@ -13,7 +13,7 @@ const finding = ({ checks }: Report, id: string) => checks.find((check) => check
 const doctor = async (world: EdgeWorld) => JSON.parse((await world.cli('doctor', '--json')).stdout) as Report;
 
 describe('edge-agent doctor', () => {
-  test('with the agent up: its link is left alone, and what it says counts', async (context) => {
+  test('with the agent up: its link is left alone, and its own answers are used', async (context) => {
     const world = await EdgeWorld.open(context);
     await world.start();
     const report = await doctor(world);
@@ -43,7 +43,7 @@ describe('edge-agent doctor', () => {
     expect(stdout).toMatch(/\d+ PASS, \d+ WARN, 0 FAIL, \d+ SKIP/);
   });
 
-  test('with the agent down: it asks itself, and the commands that wait are done by the agent once', async (context) => {
+  test('with the agent down: it connects itself, and the agent executes the waiting commands once', async (context) => {
     const world = await EdgeWorld.open(context);
     const payload = { thread_id: PERSON, text: 'waited for the agent' };
     const { commandId } = world.backend.pushCommand(
@@ -81,7 +81,7 @@ describe('edge-agent doctor', () => {
     ['EACCES', 'File permissions do not let this user read', /the user who is signed in to Messages/],
     ['ENOENT', 'Messages was never signed in here', /Open Messages and sign in/],
   ] as const)(
-    'chat.db that answers %s: the reason, and the very binary to be allowed',
+    'chat.db that answers %s: the reason, and the exact binary to be allowed',
     async ([code, why, remedy], context) => {
       const world = await EdgeWorld.open(context);
       const runtime = join(world.directory, 'runtime');
@@ -106,7 +106,7 @@ describe('edge-agent doctor', () => {
     },
   );
 
-  test('before the installation a terminal that may not read chat.db is told to install, not to allow its own node', async (context) => {
+  test('before the installation a terminal that may not read chat.db is advised to install, not to allow its own node', async (context) => {
     const world = await EdgeWorld.open(context);
     Object.assign(world.place.env, {
       STAND_IN_PROGRAMS: join(world.directory, 'programs'),
@@ -119,7 +119,7 @@ describe('edge-agent doctor', () => {
     expect(JSON.stringify(found)).not.toContain('/node');
   });
 
-  test('with a broken configuration: every mistake is in it, and what needs none is looked at', async (context) => {
+  test('with a broken configuration: every mistake is listed, and checks that need none of it run', async (context) => {
     const world = await EdgeWorld.open(context);
     world.writeConfig({ 'edge.user_phone': 'nonsense', 'websocket.ping_interval_seconds': 0 });
     const { exitCode, stdout } = await world.cli('doctor', '--json');
@@ -159,7 +159,7 @@ async function worldWithTraffic(context: TestContext): Promise<EdgeWorld> {
 const TEXTS = ['a secret meeting at noon', 'the reply nobody else may read'] as const;
 
 describe('edge-agent doctor --bundle', () => {
-  test('has what support needs, and neither secrets nor texts nor whom they are from', async (context) => {
+  test('has what support needs, and no secrets, texts or addresses', async (context) => {
     const world = await worldWithTraffic(context);
     const { stdout } = await world.cli('doctor', '--bundle', 'for-support.tar.gz');
     expect(stdout).toContain(join(world.directory, 'for-support.tar.gz'));
@@ -187,7 +187,7 @@ describe('edge-agent doctor --bundle', () => {
     expect(JSON.parse(files.get('status.json') ?? '')).toMatchObject({ kind: 'up' });
   });
 
-  test('a collector that fails leaves its error and harms no other', async (context) => {
+  test('a collector that fails leaves its error and affects no other', async (context) => {
     const world = await EdgeWorld.open(context, { withoutMessages: true });
     const { stdout } = await world.cli('doctor', '--bundle', 'b.tar.gz');
     expect(stdout).toMatch(/could not be collected: .*chatdb\.json/);

@@ -43,10 +43,10 @@ async function killed(
 
 const sent = { outcome: 'sent', confirmed: true };
 
-describe('words that were never said are sent, words that were said are not sent again', {
+describe('texts that were never sent are sent, texts that were sent are not repeated', {
   concurrent: true,
 }, () => {
-  test('a reflex in the words of an earlier answer, while another message waits for its answer', async (context) => {
+  test('a reflex with the text of an earlier answer, while another message waits for its answer', async (context) => {
     const { world, daemon } = await open(context, { bubbles: ['ok'] }, { bubbles: ['ok', 'done'] });
     await written(world, 'first');
     await world.backend.releaseReply();
@@ -63,7 +63,7 @@ describe('words that were never said are sent, words that were said are not sent
   });
 
   test.for([{ named: true }, { named: false }])(
-    'a second reflex in other words while its message is posted again (named: $named)',
+    'a second reflex with another text while its message is posted again (named: $named)',
     async ({ named }, context) => {
       const { world, daemon } = await open(context, { bubbles: ['one sec', 'found it'] });
       const guid = await written(world);
@@ -102,7 +102,7 @@ describe('words that were never said are sent, words that were said are not sent
     expect(world.texts.toSorted()).toEqual(['found it', 'looking', 'one sec', 'one sec', 'sold out']);
   });
 
-  test('an answer that a second reflex corrects, both of them said again after kill -9', async (context) => {
+  test('an answer that a second reflex corrects, both of them repeated after kill -9', async (context) => {
     const { world, daemon } = await open(context, { bubbles: ['it is 5', 'anything else?'] });
     await written(world);
     await reflex(world, 'it is 5');
@@ -127,7 +127,7 @@ describe('words that were never said are sent, words that were said are not sent
     expect(world.texts).toEqual(['ok', 'ok']);
   });
 
-  test('a reflex that names a message which was answered in other words is sent, in the same words it is not', async (context) => {
+  test('a reflex that names a message which was answered with another text is sent, one with the same text is not', async (context) => {
     const { world, daemon } = await open(context, { bubbles: ['yes'] });
     const guid = await written(world);
     await world.backend.release('replyFirst');
@@ -163,7 +163,7 @@ describe('words that were never said are sent, words that were said are not sent
       ],
     ),
   ];
-  test.for(WORDS)('“$said” and “$next” are the same words: $same', async ({ said, next, same }, context) => {
+  test.for(WORDS)('“$said” and “$next” are the same text: $same', async ({ said, next, same }, context) => {
     const { world } = await open(context, { bubbles: ['later'] });
     const guid = await written(world);
     await reflex(world, said, { in_reply_to: guid });
@@ -185,7 +185,7 @@ describe('words that were never said are sent, words that were said are not sent
     },
   );
 
-  test('503 after the reflex: the post is repeated, and reflex and reply are said again', async (context) => {
+  test('503 after the reflex: the post is repeated, and so are reflex and reply', async (context) => {
     const { world, daemon } = await open(context, { bubbles: ['one sec', 'found it'] });
     world.backend.failHttp(503, 1, { path: '/edge/message' });
     world.mac.chatDb.receive({ from: PERSON, text: 'can you find it?' });
@@ -200,7 +200,7 @@ describe('words that were never said are sent, words that were said are not sent
     expect(world.texts).toEqual(['one sec', 'found it']);
   });
 
-  test('a kept connection that closes under a post: the backend reads it twice and says its reflex twice', async (context) => {
+  test('a kept connection that closes under a post: the backend reads it twice and sends its reflex twice', async (context) => {
     const persona = scripted([{ bubbles: ['hello'] }, { reflex: 'one sec', bubbles: ['found it'] }]);
     const world = await EdgeWorld.open(context, { persona });
     const daemon = await world.start();

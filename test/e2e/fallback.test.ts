@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { EdgeWorld, PERSON, REALTIME } from '../support/EdgeWorld.js';
 
 describe('when the WebSocket drops', { concurrent: true }, () => {
-  test('a sync leaves at once, however long the interval is', async (context) => {
+  test('a sync is sent at once, however long the interval is', async (context) => {
     const world = await EdgeWorld.open(context, { settings: { 'backend.sync_interval_seconds': 3600 } });
     const { backend } = world;
     const daemon = await world.start();
@@ -71,7 +71,7 @@ describe('when the WebSocket drops', { concurrent: true }, () => {
     expect(world.texts).toEqual(['only once', 'and then this']);
   });
 
-  test('a message that comes in meanwhile is posted and answered all the same', async (context) => {
+  test('a message that arrives meanwhile is posted and answered', async (context) => {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();
     world.backend.refuseUpgrades(503);

@@ -12,7 +12,7 @@ async function events(world: EdgeWorld, type: string, count = 1) {
   return found().map(({ body }) => body);
 }
 
-describe('what happens beside messages', { concurrent: true }, () => {
+describe('events besides messages', { concurrent: true }, () => {
   test('reactions, edits, unsends and group changes reach the backend as events', async (context) => {
     const world = await EdgeWorld.open(context, { persona: silent });
     const { chatDb } = world.mac;
@@ -41,7 +41,7 @@ describe('what happens beside messages', { concurrent: true }, () => {
     for (const text of ['at 6', 'Trip', OTHER]) expect(log).not.toContain(text);
   });
 
-  test('what was said in an audio message comes with it or after it; that a code came is told without it', async (context) => {
+  test('a transcription comes with its audio message or after it; a sign-in code is reported without its text', async (context) => {
     const world = await EdgeWorld.open(context, { persona: silent });
     const { chatDb } = world.mac;
     await world.start();
@@ -65,7 +65,7 @@ describe('what happens beside messages', { concurrent: true }, () => {
     expect(world.log().join('\n')).not.toMatch(/482913|at five|or at six/);
   });
 
-  test('an operator who answers is told of, ours are not, and the agent is quiet until it is resumed', async (context) => {
+  test('an operator’s answer is reported, the agent’s own are not, and the agent is silent until it is resumed', async (context) => {
     const world = await EdgeWorld.open(context, {
       persona: scripted([{ bubbles: ['on it', 'just a moment'] }]),
       settings: { 'outgoing.pause_on_operator_reply': true },
@@ -97,7 +97,7 @@ describe('what happens beside messages', { concurrent: true }, () => {
     expect(await events(world, 'operator_replied')).toHaveLength(1);
   });
 
-  test('two machines that answer each other are parted after eight rounds', async (context) => {
+  test('two machines that answer each other are stopped after eight rounds', async (context) => {
     const world = await EdgeWorld.open(context, { persona: scripted(Array(20).fill(REPLY)) });
     const daemon = await world.start();
     for (let round = 1; round <= 9; round++) {

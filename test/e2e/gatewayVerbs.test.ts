@@ -55,7 +55,7 @@ function agentHeaders(secret: unknown) {
 }
 
 describe('a gateway that is set up by its verbs', () => {
-  test('what was added before its first start counts, and a real agent connects with the lines for its .env', async (context) => {
+  test('what was added before its first start takes effect, and a real agent connects with the lines for its .env', async (context) => {
     const { json, start, gateway } = gatewayPlace();
     const { id, env } = await json(
       'agents',
@@ -84,7 +84,7 @@ describe('a gateway that is set up by its verbs', () => {
     expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });
   });
 
-  test('beside the gateway that has the file they work through it, and all are in force at once', async () => {
+  test('beside the gateway that has the file they work through it, and all take effect at once', async () => {
     const { json, start, gateway, data } = gatewayPlace();
     const { url } = await start();
     expect(statSync(data).mode & 0o777).toBe(0o600);
@@ -108,7 +108,7 @@ describe('a gateway that is set up by its verbs', () => {
     expect((await json('agents')).agents).toEqual([]);
   });
 
-  test('what is passed on is alone on stdout, and an agent on the same machine is told where the gateway is', async () => {
+  test('what is to be copied is alone on stdout, and an agent on the same machine is shown where the gateway is', async () => {
     const { gateway, start } = gatewayPlace();
     const { url } = await start('--allow-private-webhooks');
     const agent = await gateway('agents', 'add', OWN);
@@ -122,7 +122,7 @@ describe('a gateway that is set up by its verbs', () => {
     expect(webhook.stdout).toMatch(/^WEBHOOK_SECRET=whsec_\S+\n$/);
   });
 
-  test('a webhook to which the gateway would not post is refused, and named where none runs that would know', async () => {
+  test('a webhook to which the gateway would not post is refused, and so reported where no gateway runs', async () => {
     const { gateway, start, json } = gatewayPlace();
     const before = await gateway('webhooks', 'add', 'http://127.0.0.1:3000/');
     expect(before).toMatchObject({
@@ -167,7 +167,7 @@ describe('a gateway that is set up by its verbs', () => {
 
 describe('the key of the gateway', () => {
   const keyLines = (data: string) => readFileSync(`${data}.key`, 'utf8').trim().split('\n');
-  test('is changed while the gateway runs: every secret counts before, and after the next start', async () => {
+  test('is changed while the gateway runs: every secret is valid before, and after the next start', async () => {
     const { json, start, data } = gatewayPlace();
     const { daemon, url } = await start();
     const { secret } = await json('agents', 'add', OWN);
@@ -180,7 +180,7 @@ describe('the key of the gateway', () => {
     expect(await opens((await start()).url, secret)).toBe(200);
   });
 
-  test('of a change that was begun is finished by the next one, and both count meanwhile', async () => {
+  test('of a change that was begun is completed by the next one, and both keys are valid meanwhile', async () => {
     const { json, start, data } = gatewayPlace();
     const { secret } = await json('agents', 'add', OWN);
     const [old] = keyLines(data);
@@ -224,7 +224,7 @@ describe('the verbs of replicas on PostgreSQL', () => {
     return { ...place, key, replicas, urls: replicas.map(({ url }) => url) };
   }
 
-  test('let agents and applications in and out on each of them, with no secret in a file', async () => {
+  test('add and remove agents and applications on each of them, with no secret in a file', async () => {
     const { json, gateway, place, urls } = await twoReplicas();
     const { secret: first } = await json('agents', 'add', OWN, '--public-url', 'https://gw.example.com');
     for (const url of urls) expect(await opens(url, first)).toBe(200);
@@ -271,7 +271,7 @@ describe('the verbs of replicas on PostgreSQL', () => {
     expect(readdirSync(place.cwd)).toEqual(['gateway.uploads']);
   });
 
-  test('change the key in the documented steps, one replica after the other, and no secret stops to count', async () => {
+  test('change the key in the documented steps, one replica after the other, and every secret stays valid', async () => {
     const { json, place, key: old, replicas } = await twoReplicas();
     const { secret } = await json('agents', 'add', OWN);
     const fresh = randomBytes(32).toString('base64');
@@ -307,7 +307,7 @@ const sqlite3 = spawnSync('sqlite3', ['--version'], { stdio: 'ignore' }).status 
 
 describe('a backup', () => {
   test.skipIf(!sqlite3)(
-    `by the documented line is taken while it runs, and put back it offers again what was acked since${sqlite3 ? '' : ' (SKIPPED: there is no sqlite3 here)'}`,
+    `by the documented command is taken while it runs, and once restored it offers again what was acked since${sqlite3 ? '' : ' (SKIPPED: there is no sqlite3 here)'}`,
     async () => {
       const { place, json, start, data } = gatewayPlace();
       const { daemon, url } = await start();
@@ -354,15 +354,15 @@ describe('a backup', () => {
   );
 });
 
-describe('what cannot be', () => {
-  test('a verb that only looks makes no gateway where there is none', async () => {
+describe('what is refused', () => {
+  test('a verb that only reads creates no gateway where there is none', async () => {
     const { gateway, data } = gatewayPlace();
     const listed = await gateway('agents', 'list');
     expect(listed).toMatchObject({ exitCode: 3, stdout: '', stderr: expect.stringContaining(data) });
     expect(() => statSync(data)).toThrow();
   });
 
-  test('beyond loopback it does not listen while nobody is allowed in', async () => {
+  test('beyond loopback it does not listen while no one has access', async () => {
     const { gateway, json, start } = gatewayPlace();
     const refused = await gateway('--host', '0.0.0.0', '--port', '0');
     expect(refused).toMatchObject({
@@ -374,7 +374,7 @@ describe('what cannot be', () => {
     expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });
   });
 
-  test('a lost key is not replaced by a new one, under which no secret would open', async () => {
+  test('a lost key is not replaced by a new one, under which no secret could be opened', async () => {
     const { gateway, json, data } = gatewayPlace();
     await json('agents', 'add', OWN);
     rmSync(`${data}.key`);
@@ -391,7 +391,7 @@ describe('what cannot be', () => {
     expect(() => statSync(`${data}.key`)).toThrow();
   });
 
-  test('uploads in a bucket without credentials, or at no server, are named before anything starts', async () => {
+  test('uploads in a bucket without credentials, or at no server, are reported before anything starts', async () => {
     for (const [bucket, env, words] of [
       ['s3://texts', {}, 'AWS_ACCESS_KEY_ID'],
       ['s3://A_b/c', {}, 's3://bucket/prefix'],
@@ -407,14 +407,14 @@ describe('what cannot be', () => {
       });
   });
 
-  test('a second gateway on the same file is refused, and the first goes on', async () => {
+  test('a second gateway on the same file is refused, and the first continues', async () => {
     const { gateway, start } = gatewayPlace();
     const { url } = await start();
     expect((await gateway('--port', '0')).exitCode).toBe(1);
     expect((await fetch(`${url}/ready`)).status).toBe(200);
   });
 
-  test('the command line says what is wrong with an address, a scope or a URL', async () => {
+  test('the command line reports what is wrong with an address, a scope or a URL', async () => {
     const { gateway } = gatewayPlace();
     for (const [args, words] of [
       [['agents', 'add', '12'], 'such as +13105550100'],

@@ -18,7 +18,7 @@ function metric(text: string, name: string): number | undefined {
 }
 
 describe('the health of a running agent', { concurrent: true }, () => {
-  test('is measured: commands, acks, sends, latencies, and nobody is named', async (context) => {
+  test('is measured: commands, acks, sends, latencies, without any address', async (context) => {
     const world = await EdgeWorld.open(context, {
       persona: scripted([{ bubbles: ['one', 'two'] }]),
       settings: { 'health.enabled': true, 'health.port': 0 },
@@ -89,7 +89,7 @@ describe('the health of a running agent', { concurrent: true }, () => {
     expect((await daemon.status()).snapshot?.problems).toEqual([]);
   });
 
-  test('is asked of nobody unless it is wanted, and an agent that beats stops at once', async (context) => {
+  test('is fetched by nothing unless enabled, and an agent with a heartbeat stops at once', async (context) => {
     const world = await EdgeWorld.open(context, {
       settings: { 'health.heartbeat_url': 'http://127.0.0.1:9/ping/s3cret', 'health.heartbeat_seconds': 10 },
     });

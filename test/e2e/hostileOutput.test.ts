@@ -7,8 +7,8 @@ const HOSTILE = 'x\u001b]0;owned\u0007\u001b[2J\u009b1m\nstate healthy\r\u202egn
 /** What a terminal would obey; a tab and the end of a line are ours. */
 const OBEYED = /[^\P{Cc}\n\t]|[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
 
-describe('what strangers and backends write', () => {
-  test('reaches neither a terminal nor the log as anything that it would obey', async (context) => {
+describe('text from strangers and backends', () => {
+  test('reaches neither a terminal nor the log as a control sequence', async (context) => {
     const world = await EdgeWorld.open(context);
     world.place.env.EDGE_LOG_LEVEL = 'debug';
     await world.start();

@@ -25,7 +25,7 @@ import { until } from '../support/until.js';
 const LONGEST_MS = 120_000;
 
 describe('the installed agent', { concurrent: true }, () => {
-  test('lives from its installation over upgrade, rollback, restart and stop to its removal', async (context) => {
+  test('runs from its installation over upgrade, rollback, restart and stop to its removal', async (context) => {
     const world = await MacWorld.open(context);
     const installed = await world.cli('install');
     expect(installed).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(/^Copying the program/) });
@@ -101,7 +101,7 @@ describe('the installed agent', { concurrent: true }, () => {
     expect(world.edge.log().join('\n')).not.toContain(SECRET);
   });
 
-  test('says at the end of its installation whether it may send: a dialog waits, it is denied, or nothing where it may', async (context) => {
+  test('shows at the end of its installation whether it may send: a dialog waits, it is denied, or nothing where it may', async (context) => {
     const world = await MacWorld.open(context);
     const directory = world.edge.mac.osascriptDirectory;
     const installedWith = async (note: AutomationNote) => {
@@ -129,7 +129,7 @@ describe('the installed agent', { concurrent: true }, () => {
     expect(await installedWith('granted')).not.toContain('✗');
   });
 
-  test('says what is in the way of its app, and tells and mends one that somebody changed', async (context) => {
+  test('says what prevents its app, and reports and repairs an app that was changed', async (context) => {
     const world = await MacWorld.open(context);
     world.launchd.codesign.refusal = 'noTools';
     const refused = await world.cli('install');
@@ -166,7 +166,7 @@ describe('the installed agent', { concurrent: true }, () => {
     );
   });
 
-  test('waits with a broken configuration, lists its mistakes, and runs once they are mended', async (context) => {
+  test('waits with a broken configuration, lists its mistakes, and runs once they are fixed', async (context) => {
     const world = await MacWorld.open(context);
     const good = readFileSync(world.edge.configPath, 'utf8');
     writeFileSync(world.edge.configPath, good.replace('"+13105550100"', '"nobody"'));
@@ -185,7 +185,7 @@ describe('the installed agent', { concurrent: true }, () => {
 });
 
 describe('uninstall --purge', { concurrent: true }, () => {
-  test('asks first, and is refused where there is nobody to ask', async (context) => {
+  test('asks first, and is refused where no one can answer', async (context) => {
     const world = await MacWorld.open(context);
     const { exitCode, stderr } = await world.cli('uninstall', '--purge');
     expect(exitCode).toBe(2);
@@ -193,7 +193,7 @@ describe('uninstall --purge', { concurrent: true }, () => {
     expect(existsSync(world.edge.configPath)).toBe(true);
   });
 
-  test('goes on where the .env cannot be read, and says that the Keychain was not looked at', async (context) => {
+  test('continues where the .env cannot be read, and says that the Keychain was not checked', async (context) => {
     const world = await MacWorld.open(context);
     writeFileSync(world.edge.envPath, Buffer.from([0xff, 0xfe]));
     const { exitCode, stdout } = await world.cli('uninstall', '--purge', '--yes');
@@ -202,7 +202,7 @@ describe('uninstall --purge', { concurrent: true }, () => {
     for (const path of [world.edge.configPath, world.edge.envPath]) expect(existsSync(path)).toBe(false);
   });
 
-  test('lists and removes configuration, secrets, state and logs, and nothing of anybody else', async (context) => {
+  test('lists and removes configuration, secrets, state and logs, and nothing else', async (context) => {
     const world = await MacWorld.open(context);
     const daemon = await world.edge.start();
     await daemon.kill('SIGTERM');
@@ -236,7 +236,7 @@ describe('uninstall --purge', { concurrent: true }, () => {
     for (const path of [world.edge.configPath, world.edge.envPath]) expect(existsSync(path)).toBe(false);
   });
 
-  test('leaves nothing by which the next agent would send a text again that the backend has no ack of: chat.db tells it', async (context) => {
+  test('leaves nothing that makes the next agent repeat a text whose ack the backend lacks: chat.db proves it', async (context) => {
     const world = await MacWorld.open(context);
     const { edge } = world;
     const daemon = await edge.start();
@@ -288,7 +288,7 @@ describe('the verbs of the service', { concurrent: true }, () => {
   const VERBS = ['install', 'uninstall', 'start', 'stop', 'restart', 'rollback'];
 
   test.skipIf(process.platform === 'darwin').for(sized(['install'], VERBS))(
-    'say plainly that %s is for macOS only',
+    'say clearly that %s is for macOS only',
     async (verb, context) => {
       const world = await EdgeWorld.open(context);
       const { exitCode, stdout, stderr } = await runCli([verb], world.place);
@@ -332,7 +332,7 @@ describe('the verbs of the service', { concurrent: true }, () => {
     },
   );
 
-  test('refuse a runtime that there is not', async (context) => {
+  test('refuse a runtime that does not exist', async (context) => {
     const world = await MacWorld.open(context);
     const { exitCode, stderr } = await world.cli('install', '--runtime', 'shared');
     expect(exitCode).toBe(2);

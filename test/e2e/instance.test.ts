@@ -7,8 +7,8 @@ import { servicePlaces } from '../../src/service/servicePlaces.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 import { until } from '../support/until.js';
 
-describe('one agent a state directory', { concurrent: true }, () => {
-  test('a second one is refused, and the first goes on', async (context) => {
+describe('one agent per state directory', { concurrent: true }, () => {
+  test('a second one is refused, and the first continues', async (context) => {
     const world = await EdgeWorld.open(context);
     const first = await world.start();
     const second = await world.cli('run');
@@ -20,7 +20,7 @@ describe('one agent a state directory', { concurrent: true }, () => {
     expect(world.backend.journal.connects).toHaveLength(1);
   });
 
-  test('after kill -9 nothing stale is in the way of the next one', async (context) => {
+  test('after kill -9 nothing stale blocks the next one', async (context) => {
     const world = await EdgeWorld.open(context);
     const killed = await world.start();
     expect(await killed.kill('SIGKILL')).toEqual({ code: null, signal: 'SIGKILL' });
@@ -35,7 +35,7 @@ const PROMPTLY_MS = 12_000;
 
 describe('stopping', { concurrent: true }, () => {
   test.for(['SIGTERM', 'SIGINT'] as const)(
-    '%s lets the text on its way end and its ack be read, then exits with 0',
+    '%s lets the text in progress end and its ack be read, then exits with 0',
     async (signal, context) => {
       const world = await EdgeWorld.open(context);
       const daemon = await world.start();
@@ -116,7 +116,7 @@ describe('status', { concurrent: true }, () => {
     expect((await world.cli('doctor')).stdout).toMatch(/FAIL {2}config .*\n.*→ .*edge-agent setup\n/);
   });
 
-  test('of no agent: a setting that is read at the start counts from the next one, not after a restart', async (context) => {
+  test('of no agent: a setting that is read at the start takes effect at the next one, not after a restart', async (context) => {
     const world = await EdgeWorld.open(context);
     const set = async (port: string) => (await world.cli('config', 'set', 'monitor.port', port)).stdout;
     expect(await set('3101')).toMatch(/\nIt takes effect at the next start\. Start it: edge-agent run\n$/);
@@ -129,7 +129,7 @@ describe('status', { concurrent: true }, () => {
     await daemon.kill('SIGTERM');
   });
 
-  test('in a terminal is not restarted by the verb of the service that is installed besides', async (context) => {
+  test('in a terminal does not recommend the restart verb of a service that is also installed', async (context) => {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();
     const { plist } = servicePlaces(world.directory);
@@ -142,7 +142,7 @@ describe('status', { concurrent: true }, () => {
     await daemon.kill('SIGTERM');
   });
 
-  test('says with exit 5 that it cannot tell when the socket never answers', async (context) => {
+  test('says with exit 5 that the status is unknown when the socket never answers', async (context) => {
     const world = await EdgeWorld.open(context);
     mkdirSync(world.state, { mode: 0o700 });
     const mute = createServer((socket) => {
@@ -158,7 +158,7 @@ describe('status', { concurrent: true }, () => {
     });
   });
 
-  test('does not say that nothing runs where the socket of a running agent was removed, and it comes back', async (context) => {
+  test('does not say that nothing runs where the socket of a running agent was deleted, and the agent recreates it', async (context) => {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();
     rmSync(socketPath(world.state));
@@ -172,7 +172,7 @@ describe('status', { concurrent: true }, () => {
     expect((await daemon.status()).snapshot?.paused).not.toEqual([]);
   });
 
-  test('says with exit 5 that it cannot tell when what answers is no agent', async (context) => {
+  test('says with exit 5 that the status is unknown when what answers is no agent', async (context) => {
     const world = await EdgeWorld.open(context);
     mkdirSync(world.state, { mode: 0o700 });
     const stranger = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));

@@ -4,7 +4,7 @@ import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 
 const ROWS = tableUnder('## Output for programs', page('docs/operating.md'));
 
-test('verbs that do something print what they did as JSON, with the keys that are documented', async (context) => {
+test('verbs with a result print it as JSON, with the documented keys', async (context) => {
   const world = await EdgeWorld.open(context, { settings: { 'monitor.enabled': true, 'monitor.port': 0 } });
   await world.start();
   const sent = await world.cli('send', PERSON, 'later', '--at', '23:59', '--json');

@@ -17,7 +17,7 @@ async function killAtTheSend(world: EdgeWorld) {
 describe('kill -9 in the middle of a send never sends a text twice', {
   concurrent: true,
 }, () => {
-  test('when osascript hung before it sent: the outcome is told as unknown', async (context) => {
+  test('when osascript hung before it sent: the outcome is reported as unknown', async (context) => {
     const world = await EdgeWorld.open(context, QUICK);
     world.behave({ kind: 'hang', when: 'before' });
     const { killed, commandId } = await killAtTheSend(world);
@@ -43,7 +43,7 @@ describe('kill -9 in the middle of a send never sends a text twice', {
     expect(world.texts).toEqual([TEXT]);
   });
 
-  test('when osascript sent and hung, and no row shows: the outcome is told as unknown', async (context) => {
+  test('when osascript sent and hung, and no row appears: the outcome is reported as unknown', async (context) => {
     const world = await EdgeWorld.open(context, QUICK);
     world.behave({ kind: 'hang', when: 'after', row: { kind: 'none' } });
     const { killed, commandId } = await killAtTheSend(world);
@@ -72,7 +72,7 @@ describe('kill -9 in the middle of a send never sends a text twice', {
     expect(world.texts).toEqual([TEXT]);
   });
 
-  test('when osascript ends by itself while nobody watches it', async (context) => {
+  test('when osascript ends on its own while no agent watches it', async (context) => {
     const world = await EdgeWorld.open(context);
     world.behave({ kind: 'ok', slowMs: 300 });
     const { killed, commandId } = await killAtTheSend(world);

@@ -5,8 +5,8 @@ import { echo } from '../../src/kit/backend/persona.js';
 import { readCalls } from '../../src/kit/messages/osascriptLog.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 
-describe('a text is a text, whatever stands in it', { concurrent: true }, () => {
-  test('quotes, newlines, emoji, NUL, a leading dash, AppleScript and shell source arrive to the letter', async (context) => {
+describe('a text is sent literally, whatever it contains', { concurrent: true }, () => {
+  test('quotes, newlines, emoji, NUL, a leading dash, AppleScript and shell source arrive unchanged', async (context) => {
     const world = await EdgeWorld.open(context);
     const canary = join(world.directory, 'executed');
     const texts = [
@@ -36,7 +36,7 @@ describe('a text is a text, whatever stands in it', { concurrent: true }, () => 
     expect(readdirSync(world.directory).toSorted()).toEqual(before);
   });
 
-  test('so too on the way in and back', async (context) => {
+  test('and unchanged when received and echoed', async (context) => {
     const world = await EdgeWorld.open(context, {
       version: 26,
       persona: (message, about) => ({ ...echo(message, about), reflex: undefined }),
@@ -52,7 +52,7 @@ describe('a text is a text, whatever stands in it', { concurrent: true }, () => 
     expect(world.texts).toEqual(texts.map((text) => `you said: ${text}`));
   });
 
-  test('one that is too long goes out in several', async (context) => {
+  test('one that is too long is sent in several', async (context) => {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();
     const words = Array.from({ length: 2_500 }, (_, index) => `word ${index}`).join(' ');
@@ -62,7 +62,7 @@ describe('a text is a text, whatever stands in it', { concurrent: true }, () => 
     expect(world.texts.join(' ')).toBe(words);
   });
 
-  test('where nothing is to be cut, one that is too long fails with the limit named, and nothing is started', async (context) => {
+  test('where splitting is off, one that is too long fails with the limit named, and nothing is started', async (context) => {
     const world = await EdgeWorld.open(context, { settings: { 'outgoing.split_long_texts': false } });
     const daemon = await world.start();
     const tooLong = world.command('x'.repeat(10_001));
@@ -76,7 +76,7 @@ describe('a text is a text, whatever stands in it', { concurrent: true }, () => 
     expect(readCalls(world.mac.osascriptDirectory)).toHaveLength(1);
   });
 
-  test('nor does one above 100 000 bytes go out, whatever length the operator allows', async (context) => {
+  test('and one above 100 000 bytes is not sent, whatever length the operator allows', async (context) => {
     const world = await EdgeWorld.open(context, {
       settings: { 'outgoing.max_text_length': 100_000, 'outgoing.split_long_texts': false },
     });

@@ -23,7 +23,7 @@ const canBeShut = canShut();
 if (!canBeShut) console.warn('No route can be shut here: the local network is tested by its errors alone.');
 
 test.skipIf(!canBeShut)(
-  'a backend in the local network that macOS keeps the agent from is told with the setting of macOS, and with none elsewhere',
+  'a backend in the local network that macOS blocks is reported with the setting of macOS, and without it elsewhere',
   async (context) => {
     route('add');
     context.onTestFinished(() => void route('del'));

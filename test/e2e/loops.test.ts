@@ -33,8 +33,8 @@ const pauses = (world: EdgeWorld) =>
 
 const paused = (world: EdgeWorld) => world.backend.until(() => pauses(world).length > 0);
 
-describe('an exchange that runs by itself ends', { concurrent: true }, () => {
-  test('with a bot that answers every bubble with other words; the operator can resume it', async (context) => {
+describe('an automatic exchange ends', { concurrent: true }, () => {
+  test('with a bot that answers every bubble with another text; the operator can resume it', async (context) => {
     const world = await EdgeWorld.open(context, { persona: chatty });
     const daemon = await world.start();
     eachText(context, world, (text, index) => {

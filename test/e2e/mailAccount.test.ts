@@ -4,7 +4,7 @@ import { runCli } from '../support/runCli.js';
 
 const ADDRESS = 'someone@example.com';
 
-test('an account that has only an e-mail address is posted, answered, commanded and registered by that', async (context) => {
+test('an account that has only an e-mail address posts, answers, gets commands and registers with it', async (context) => {
   const world = await EdgeWorld.open(context, { settings: { 'edge.user_phone': ADDRESS } });
   const daemon = await world.start();
   expect((await daemon.status()).snapshot?.agent_id).toBe(`edge_${ADDRESS}`);
@@ -14,7 +14,7 @@ test('an account that has only an e-mail address is posted, answered, commanded 
   expect(world.texts).toContain('by command');
 });
 
-test('a backend is judged by an agent of such an account, and the reference backend conforms', async (context) => {
+test('a backend is judged with an agent of such an account, and the reference backend conforms', async (context) => {
   const world = await EdgeWorld.open(context);
   const only = 'register.answer,auth.socket.signed,push.live,message.reply';
   const args = ['conformance', world.backend.url, '--phone', ADDRESS, '--only', only];

@@ -28,7 +28,7 @@ async function served(cleanup: Cleanup, settings: Record<string, unknown> = {}) 
 
 const content = ({ data }: Frame) => data?.content;
 
-test('who watches sees texts come and go, the command behind them, and what the agent does', async (cleanup) => {
+test('a client sees texts come and go, the command behind them, and what the agent does', async (cleanup) => {
   const { world, watch } = await served(cleanup);
   const client = await watch();
   client.say({ type: 'subscribe', data: { topics: ['commands', 'sends', 'logs', 'queues'] } });
@@ -53,7 +53,7 @@ test('who watches sees texts come and go, the command behind them, and what the 
   expect(await client.ask('commands.show', { id: listed?.command_id })).toMatchObject({ ok: true });
 });
 
-test('what a person writes from another device is told as the operator’s, and is in the conversation', async (cleanup) => {
+test('what a user writes from another device is reported as the operator’s, and is in the conversation', async (cleanup) => {
   const { world, watch } = await served(cleanup);
   const client = await watch();
   world.mac.chatDb.receive({ from: PERSON, text: 'help' });
@@ -71,7 +71,7 @@ test('what a person writes from another device is told as the operator’s, and 
   expect(await said(false)).toMatchObject([{ ...told, text: null }]);
 });
 
-test('nothing but chat_message, and conversations where they are asked for, carries a text or a whole number', async (cleanup) => {
+test('nothing but chat_message, and conversations where requested, carries a text or a full number', async (cleanup) => {
   const { world, watch } = await served(cleanup);
   const client = await watch();
   client.say({ type: 'subscribe', data: { topics: ['commands', 'sends', 'logs', 'queues', 'schedule'] } });
@@ -100,7 +100,7 @@ test('nothing but chat_message, and conversations where they are asked for, carr
   expect(conversation?.messages.at(-1)).toMatchObject({ direction: 'out' });
 });
 
-test('sending is paused and let go by a request; everybody who watches is told', async (cleanup) => {
+test('sending is paused and resumed by a request; every client is notified', async (cleanup) => {
   const { daemon, watch } = await served(cleanup);
   const [ann, bob] = [await watch('ann'), await watch('bob')];
   expect(await ann.ask('pause')).toMatchObject({ ok: true, result: { conversation: '*', changed: true } });
@@ -116,7 +116,7 @@ test('sending is paused and let go by a request; everybody who watches is told',
   await daemon.line('An operator acted through the monitor');
 });
 
-test('a failed command is told as a notification', async (cleanup) => {
+test('a failed command causes a notification', async (cleanup) => {
   const { world, watch } = await served(cleanup);
   const client = await watch();
   world.backend.pushCommand({ command_type: 'no_such_type', payload: {} });
@@ -126,7 +126,7 @@ test('a failed command is told as a notification', async (cleanup) => {
   });
 });
 
-test('how the link was is known over a restart', async (cleanup) => {
+test('the history of the link survives a restart', async (cleanup) => {
   const { world, daemon, watch } = await served(cleanup);
   const before = await watch();
   const first = (await before.ask('link.history')).result as { changes: { state: string }[] };
@@ -146,7 +146,7 @@ test('how the link was is known over a restart', async (cleanup) => {
   expect(states.at(-1)).toBe('realtime');
 });
 
-test('a port in use is told in status and stops nothing', async (cleanup) => {
+test('a port in use is reported in the status and stops nothing', async (cleanup) => {
   const squatter = createServer();
   await new Promise<void>((resolve) => squatter.listen(0, '127.0.0.1', resolve));
   cleanup.onTestFinished(() => void squatter.close());
@@ -172,7 +172,7 @@ test('switched off, nothing listens and status says so', async (cleanup) => {
   expect((await daemon.status()).snapshot?.monitor).toEqual({ port: null, connected: 0, authenticated: 0 });
 });
 
-test('on a Mac the link goes to the browser by a private file, not by the list of processes, and a browser that does not open is told', async (cleanup) => {
+test('on a Mac the link is passed to the browser in a private file, not in the process list, and a browser that does not open is reported', async (cleanup) => {
   const { world, port } = await served(cleanup);
   const programs = join(world.directory, 'programs');
   mkdirSync(programs);
@@ -197,7 +197,7 @@ test('on a Mac the link goes to the browser by a private file, not by the list o
   });
 });
 
-test('the verbs: a link that is exchanged, a token that ends, a rotation', async (cleanup) => {
+test('the verbs: a link that is exchanged, a token that expires, a rotation', async (cleanup) => {
   const { world, daemon, port, cli, watch } = await served(cleanup);
   expect(statSync(join(world.state, 'monitor-secret')).mode & 0o777).toBe(0o600);
   const { stdout } = await cli('monitor', 'open', '--print', '--user', 'ann');

@@ -55,7 +55,7 @@ test('a backend behind a proxy with a password, with a certificate of a private 
   expect(shown[1]).toContain('http://…@127.0.0.1');
 });
 
-test('doctor goes the way of the agent: by the proxy, with the certificates, and says so', async (context) => {
+test('doctor uses the route of the agent: through the proxy, with the certificates, and says so', async (context) => {
   const { world, proxy } = await corporation(context);
   const report = JSON.parse((await world.cli('doctor', '--json')).stdout) as {
     checks: { id: string; verdict: string; evidence: string; remedy?: string }[];
@@ -75,7 +75,7 @@ test('doctor goes the way of the agent: by the proxy, with the certificates, and
   expect(refused.stdout).toContain('it needs a user name and password (HTTP 407)');
 });
 
-test('variables of the environment and of .env are gone by; backend.proxy wins over them', async (context) => {
+test('variables of the environment and of .env are used; backend.proxy overrides them', async (context) => {
   const { world, proxy, proxyUrl, settings } = await corporation(context);
   world.place.env.HTTPS_PROXY = 'http://127.0.0.1:1';
   world.place.env.DEBUG = '*';
@@ -93,7 +93,7 @@ test('variables of the environment and of .env are gone by; backend.proxy wins o
   expect(new Set(proxy.asked)).toEqual(new Set(['files.example:443']));
 });
 
-test('a backend on this machine is never asked by a proxy', async (context) => {
+test('a backend on this machine is never reached through a proxy', async (context) => {
   const { world, proxy } = await corporation(context);
   world.writeConfig({ 'backend.proxy': proxy.url });
   world.place.env.HTTP_PROXY = proxy.url;
@@ -101,7 +101,7 @@ test('a backend on this machine is never asked by a proxy', async (context) => {
   expect(proxy.asked).toEqual([]);
 });
 
-test('a certificate and a proxy that are corrected count at once, and a damaged file changes nothing', async (context) => {
+test('a certificate and a proxy that are corrected take effect at once, and a damaged file changes nothing', async (context) => {
   const { world, proxy, caPath, settings } = await corporation(context);
   const right = certificate();
   writeFileSync(caPath, right.cert);
@@ -130,7 +130,7 @@ async function freshFront(context: Cleanup, world: EdgeWorld) {
   return { cert: own.cert, proxyUrl: proxy.url };
 }
 
-test('a service that waits for a certificate file starts once it is there', async (context) => {
+test('a service that waits for a certificate file starts once it exists', async (context) => {
   const { world, caPath, settings } = await corporation(context);
   world.writeConfig({ ...settings, 'backend.ca_file': './late.pem' });
   const daemon = world.spawn(['run', '--service']);
@@ -139,7 +139,7 @@ test('a service that waits for a certificate file starts once it is there', asyn
   await daemon.line(REALTIME);
 });
 
-test('what leaves this machine besides goes the same way: heartbeat and alerts', async (context) => {
+test('other requests that leave this machine use the same route: heartbeat and alerts', async (context) => {
   const { world, proxy, settings } = await corporation(context);
   world.writeConfig({
     ...settings,

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { EdgeWorld } from '../support/EdgeWorld.js';
 
-describe('a text that Messages calls not delivered and then sends by SMS', { concurrent: true }, () => {
-  test('within the time that its ack has anyway, is sent, and nothing else was ever said', async (context) => {
+describe('a text that Messages reports as not delivered and then sends by SMS', { concurrent: true }, () => {
+  test('within the time that its ack takes anyway, is sent, and nothing else is ever reported', async (context) => {
     const world = await EdgeWorld.open(context);
     world.behave({ kind: 'ok', row: { kind: 'downgraded', afterMs: 1_500 } });
     await world.start();
@@ -14,7 +14,7 @@ describe('a text that Messages calls not delivered and then sends by SMS', { con
     });
   });
 
-  test('later, is not safe to repeat, and a later ack says that it went out', async (context) => {
+  test('later, is not safe to repeat, and a later ack reports it as sent', async (context) => {
     const world = await EdgeWorld.open(context, { settings: { 'forward.delivery': false } });
     world.behave({ kind: 'ok', row: { kind: 'downgraded', afterMs: 13_000 } });
     await world.start();

@@ -44,8 +44,8 @@ function expectDocumented(verb: string, ...objects: object[]): void {
   }
 }
 
-describe('what a command went through', { concurrent: true }, () => {
-  test('is told step by step, to the ack that the backend read', async (context) => {
+describe('the history of a command', { concurrent: true }, () => {
+  test('is shown step by step, to the ack that the backend read', async (context) => {
     const world = await EdgeWorld.open(context);
     await world.start();
     const id = world.command('a text that nobody else may read');
@@ -79,7 +79,7 @@ describe('what a command went through', { concurrent: true }, () => {
     expect(forPerson.stdout).not.toMatch(/nobody else|13105551234/);
   });
 
-  test('a scheduled text and one that failed have their own stories', async (context) => {
+  test('exists for a scheduled text and for one that failed', async (context) => {
     const world = await EdgeWorld.open(context);
     await world.start();
     const later = world.backend.pushCommand({
@@ -110,7 +110,7 @@ describe('what a command went through', { concurrent: true }, () => {
 });
 
 describe('the operator and the schedule', { concurrent: true }, () => {
-  test('a text that is taken back is not sent, and the backend is told', async (context) => {
+  test('a text that is cancelled is not sent, and the backend is notified', async (context) => {
     const world = await EdgeWorld.open(context);
     await world.start();
     const id = world.backend.pushCommand({
@@ -143,7 +143,7 @@ describe('the operator and the schedule', { concurrent: true }, () => {
 });
 
 describe('edge-agent send', { concurrent: true }, () => {
-  test('a text goes out once and is confirmed; the backend gets no ack of what it did not ask for', async (context) => {
+  test('a text is sent once and confirmed; the backend gets no ack for what it did not request', async (context) => {
     const world = await EdgeWorld.open(context);
     await world.start();
     const sent = await world.cli('send', PERSON, 'hello from the operator', '--json');
@@ -177,7 +177,7 @@ describe('edge-agent send', { concurrent: true }, () => {
     expect(world.texts).toEqual(['two\nlines']);
   });
 
-  test('a file of the operator goes out, and no copy of it stays behind', async (context) => {
+  test('a file of the operator is sent, and no copy of it stays behind', async (context) => {
     const world = await EdgeWorld.open(context);
     await world.start();
     const file = join(world.directory, 'a picture.png');
@@ -193,7 +193,7 @@ describe('edge-agent send', { concurrent: true }, () => {
     expect(missing.stderr).toContain('cannot be sent');
   });
 
-  test('a text that provably did not go out ends with 1, one of which nobody knows with 5', async (context) => {
+  test('a text that provably was not sent ends with 1, one with an unknown outcome with 5', async (context) => {
     const world = await EdgeWorld.open(context);
     await world.start();
     world.behave({ kind: 'error', number: -1743, when: 'before' });
@@ -213,7 +213,7 @@ describe('edge-agent send', { concurrent: true }, () => {
     expect(world.texts).toEqual(['later']);
   });
 
-  test('a text for later stands in the schedule and can be taken back; the backend hears nothing of it', async (context) => {
+  test('a text for later is in the schedule and can be cancelled; the backend gets nothing about it', async (context) => {
     const world = await EdgeWorld.open(context);
     await world.start();
     const sent = await world.cli('send', PERSON, 'tomorrow', '--at', '10m');
@@ -241,7 +241,7 @@ describe('edge-agent send', { concurrent: true }, () => {
     [['completions', 'tcsh'], /Allowed choices are bash, zsh, fish/],
     [['send'], /missing required argument 'to'/],
     [['config', 'edt'], /Did you mean edit\?/],
-  ] as const)('%j is refused with exit 2 and says how', async ([args, words], context) => {
+  ] as const)('%j is refused with exit 2 and says how to correct it', async ([args, words], context) => {
     const world = await EdgeWorld.open(context);
     const { exitCode, stdout, stderr } = await world.cli(...args);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
@@ -251,7 +251,7 @@ describe('edge-agent send', { concurrent: true }, () => {
 });
 
 describe('the emergency stop', { concurrent: true }, () => {
-  test('stands first in the status, holds what comes in too, and outlives a restart', async (context) => {
+  test('is first in the status, holds incoming messages too, and survives a restart', async (context) => {
     const world = await EdgeWorld.open(context);
     const first = await world.start();
     const paused = await world.cli('pause', '--incoming');
@@ -276,7 +276,7 @@ describe('the emergency stop', { concurrent: true }, () => {
     expect((await world.cli('status')).stdout).toMatch(/^edge-agent /);
   });
 
-  test('a name that can be nobody is refused, and a number that nobody wrote from is told', async (context) => {
+  test('an invalid name is refused, and a number without any message is reported', async (context) => {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();
     expect(await world.cli('pause', 'foo')).toMatchObject({
@@ -311,7 +311,7 @@ describe('the emergency stop', { concurrent: true }, () => {
   });
 });
 
-test('the handed-over files of an earlier life are removed at the start', async (context) => {
+test('handed-over files of an earlier run are deleted at the start', async (context) => {
   const world = await EdgeWorld.open(context);
   const daemon = await world.start();
   await daemon.kill('SIGTERM');
@@ -322,7 +322,7 @@ test('the handed-over files of an earlier life are removed at the start', async 
   expect(existsSync(left)).toBe(false);
 });
 
-test('no verb shows a secret, a text or a whole number that it was not asked for', async (context) => {
+test('no verb shows a secret, a text or a full number that it was not asked for', async (context) => {
   const world = await EdgeWorld.open(context);
   await world.start();
   const id = world.command('private words');

@@ -25,7 +25,7 @@ const isWell = (world: MacWorld) =>
     () => 'a healthy status',
   );
 
-test('an operator installs, sets up twice, pauses, edits, breaks, mends and removes, and is told the truth each time', async (context) => {
+test('an operator installs, sets up twice, pauses, edits, breaks, fixes and removes, and every answer is true', async (context) => {
   const world = await MacWorld.open(context);
   const { edge } = world;
   const config = () => readFileSync(edge.configPath, 'utf8');

@@ -5,12 +5,12 @@ import { until } from '../support/until.js';
 
 const OMW: PersonaAnswer = { bubbles: ['omw'] };
 
-describe('the row of a text that goes out, as Messages writes it', { concurrent: true }, () => {
+describe('the row of a text that is sent, as Messages writes it', { concurrent: true }, () => {
   test.each([
     ['without a handle', 'anonymous'],
-    ['with the handle of whom it goes to', 'recipient'],
+    ['with the handle of its recipient', 'recipient'],
   ] as const)(
-    'first as one that came in, %s, and after a while as ours: it is posted never, answered never',
+    'first as an incoming one, %s, and after a while as the agent’s own: it is never posted, never answered',
     async (_, form) => {
       const cleanups: (() => void | Promise<void>)[] = [];
       try {
@@ -51,7 +51,7 @@ describe('the row of a text that goes out, as Messages writes it', { concurrent:
     },
   );
 
-  test('taken for a message of a person and ours only later: the backend is told, and its answer stays here', async (context) => {
+  test('taken for a message of a person and recognised as the agent’s own only later: the backend is notified, and its answer is not sent', async (context) => {
     const world = await EdgeWorld.open(context, { persona: silent });
     const { chatDb } = world.mac;
     const daemon = await world.start();

@@ -28,7 +28,7 @@ describe('messages of several parts reach the backend', { concurrent: true }, ()
     ]);
   });
 
-  test('with privacy.redact nothing private leaves at a seam: in the post, a caption, an edit, or an answer of the operator', async (context) => {
+  test('with privacy.redact nothing private leaves across a seam: in the post, a caption, an edit, or an answer of the operator', async (context) => {
     const world = await EdgeWorld.open(context, { persona: silent });
     const attachments = join(world.directory, 'Messages', 'Attachments');
     world.writeConfig({ 'imessage.attachments_path': attachments, 'privacy.redact': ['phone', 'ssn'] });

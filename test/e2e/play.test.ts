@@ -8,7 +8,7 @@ import { cleanEnvironment, runCli } from '../support/runCli.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
 import { until } from '../support/until.js';
 
-test('demo --play answers what is typed, takes a text from another terminal, and leaves nothing behind', async () => {
+test('demo --play answers what is typed, accepts a text from another terminal, and leaves nothing behind', async () => {
   const home = temporaryDirectory();
   const place = { cwd: home, env: cleanEnvironment(home) };
   const child = spawn(process.execPath, [CLI, 'demo', '--play'], { ...place, stdio: 'pipe' });

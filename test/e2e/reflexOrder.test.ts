@@ -26,7 +26,7 @@ function reflexCommand({ backend }: EdgeWorld): string {
   return backend.journal.reflexes[0]?.commandId ?? 'no reflex was pushed';
 }
 
-describe('the reflex is seen once and first', { concurrent: true }, () => {
+describe('the reflex is sent once and first', { concurrent: true }, () => {
   test.for(FORMS)('when it comes before the HTTP reply (%s)', async (form, context) => {
     const { world, daemon } = await heldWorld(context, form);
     const [commandId = ''] = world.backend.releaseReflex();
@@ -89,7 +89,7 @@ describe('the reflex is seen once and first', { concurrent: true }, () => {
   });
 
   test.for(FORMS)(
-    'when Messages refuses the reflex and the reply brings it again (%s)',
+    'when Messages refuses the reflex and the reply contains it again (%s)',
     async (form, context) => {
       const { world, daemon } = await heldWorld(context, form);
       // Once for each form of the target: the chat's own guid, then the person as a participant.

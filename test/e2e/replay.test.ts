@@ -20,7 +20,7 @@ async function recordStory(world: EdgeWorld, file: string): Promise<void> {
   expect(await recorder.kill('SIGTERM')).toMatchObject({ code: 0 });
 }
 
-test('what was recorded between a real agent and its backend can be played to either of them', async (context) => {
+test('a recording of a real agent and its backend can be replayed to either of them', async (context) => {
   const world = await EdgeWorld.open(context);
   const file = join(world.directory, 'transcript.jsonl');
   await recordStory(world, file);

@@ -28,7 +28,7 @@ describe('run --service', { concurrent: true }, () => {
     expect(world.log().join('\n')).toContain('edge.user_phone: found "0•••5678"');
   });
 
-  test('says what its store says of pauses and of what waits, or that it is not known', async (context) => {
+  test('reports the pauses and the backlog of its store, or that they are not known', async (context) => {
     const world = await EdgeWorld.open(context);
     const before = await world.start();
     expect((await world.cli('pause', PERSON)).exitCode).toBe(0);
@@ -50,7 +50,7 @@ describe('run --service', { concurrent: true }, () => {
     expect((await world.cli('status')).stdout).toContain('NOT KNOWN');
   });
 
-  test('runs in the same process as soon as a file that is saved by rename mends it', async (context) => {
+  test('runs in the same process as soon as a file that is saved by rename fixes it', async (context) => {
     const world = await EdgeWorld.open(context);
     const good = readFileSync(world.configPath, 'utf8');
     world.writeConfig({ 'edge.user_phone': 'nobody' });
@@ -69,7 +69,7 @@ describe('run --service', { concurrent: true }, () => {
     await world.acked(world.command('after it was mended'));
   });
 
-  test('runs when a mistake in .env is mended, and tells no secret meanwhile', async (context) => {
+  test('runs when a mistake in .env is fixed, and shows no secret meanwhile', async (context) => {
     const world = await EdgeWorld.open(context);
     const good = readFileSync(world.envPath, 'utf8');
     writeFileSync(world.envPath, "EDGE_SECRET='never-shown-4711'\nUSER_PHONE=never-shown-4711\n", {
@@ -98,7 +98,7 @@ describe('run --service', { concurrent: true }, () => {
     await daemon.statusUntil(({ exitCode }) => exitCode === 0);
   });
 
-  test('waits for a configuration that is not there yet', async (context) => {
+  test('waits for a configuration that does not exist yet', async (context) => {
     const world = await EdgeWorld.open(context);
     const away = `${world.configPath}.away`;
     renameSync(world.configPath, away);
@@ -109,7 +109,7 @@ describe('run --service', { concurrent: true }, () => {
     await daemon.statusUntil(({ exitCode }) => exitCode === 0);
   });
 
-  test('says each mistake once in the log, however often it looks', async (context) => {
+  test('logs each mistake once, however often it checks', async (context) => {
     const world = await EdgeWorld.open(context);
     world.writeConfig({ 'edge.user_phone': 'nobody', 'backend.sync_interval_seconds': 0 });
     const worse = readFileSync(world.configPath, 'utf8');
@@ -122,7 +122,7 @@ describe('run --service', { concurrent: true }, () => {
     expect(world.log().filter((line) => line.includes('user_phone'))).toHaveLength(1);
   });
 
-  test('ends at once when it is told to while it waits', async (context) => {
+  test('ends at once when stopped while it waits', async (context) => {
     const world = await EdgeWorld.open(context);
     world.writeConfig({ 'edge.user_phone': 'nobody' });
     const daemon = world.spawn(SERVICE);
@@ -161,7 +161,7 @@ describe('run --service', { concurrent: true }, () => {
     expect(service.complaints().match(/Another edge-agent/g)).toHaveLength(1);
   });
 
-  test('does not lend its answer to a configuration that an agent does not run with', async (context) => {
+  test('does not answer for a configuration that an agent does not run with', async (context) => {
     const world = await EdgeWorld.open(context);
     await world.start();
     const { exitCode, stdout } = await world.cli('status', '--config', 'elsewhere.yaml');

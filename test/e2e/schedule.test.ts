@@ -28,7 +28,7 @@ describe('a scheduled text', { concurrent: true }, () => {
     expect(world.texts).toEqual(['right on time']);
   });
 
-  test('that fell due while the agent was dead is sent at the start, unless it is too late for that', async (context) => {
+  test('that fell due while the agent was down is sent at the start, unless it is too late for that', async (context) => {
     const world = await EdgeWorld.open(context, { settings: { 'schedule.max_lateness_seconds': 3600 } });
     const first = await world.start();
     const sendAt = Date.now() + 1_500;

@@ -9,7 +9,7 @@ import { until } from '../support/until.js';
 const verdicts = ({ checks }: Report) => Object.fromEntries(checks.map(({ id, verdict }) => [id, verdict]));
 
 describe('edge-agent selftest', () => {
-  test('has the running agent send the text, of which the backend hears nothing', async (context) => {
+  test('has the running agent send the text, and the backend gets nothing about it', async (context) => {
     const world = await EdgeWorld.open(context);
     world.mac.chatDb.directChat(OWN);
     await world.start();
@@ -44,7 +44,7 @@ describe('edge-agent selftest', () => {
     expect(told).not.toContain(OWN);
   });
 
-  test('works without an agent, in plain words, and saves what it found for this user alone', async (context) => {
+  test('works without an agent, in plain words, and saves its results for this user alone', async (context) => {
     const world = await EdgeWorld.open(context);
     const { stdout, exitCode } = await world.cli('selftest');
     expect(exitCode).toBe(0);
@@ -58,7 +58,7 @@ describe('edge-agent selftest', () => {
     expect(world.texts).toEqual([]);
   });
 
-  test('writes a file that can be sent to others, on demand', async (context) => {
+  test('writes a file that can be sent to others, on request', async (context) => {
     const world = await EdgeWorld.open(context);
     await world.start();
     world.mac.chatDb.receive({ from: PERSON, text: 'nobody else reads this' });
@@ -78,7 +78,7 @@ describe('edge-agent selftest', () => {
     });
   });
 
-  test('tells a broken configuration, skips what needs it, and exits with 78', async (context) => {
+  test('reports a broken configuration, skips what needs it, and exits with 78', async (context) => {
     const world = await EdgeWorld.open(context);
     world.writeConfig({ 'edge.user_phone': 'nonsense' });
     const { stdout, exitCode } = await world.cli('selftest', '--json');

@@ -130,7 +130,7 @@ const flags = (home: NewHome) => [
 ];
 
 describe('edge-agent setup at a terminal', () => {
-  test('asks, shows what is wrong, writes what is complete, and never shows the secret', async (context) => {
+  test('asks, shows what is wrong, writes only complete files, and never shows the secret', async (context) => {
     const home = new NewHome(context);
     const session = home.open();
     await session.sees(URL_QUESTION);
@@ -178,7 +178,7 @@ describe('edge-agent setup at a terminal', () => {
     [KEYCHAIN_QUESTION, [BACKEND, '+13105550100', SECRET]],
   ];
   test.for(sized(untouched.slice(2), untouched))(
-    'Ctrl-C at “%s” leaves nothing',
+    'Ctrl-C at “%s” writes nothing',
     async ([question, answers], context) => {
       const home = new NewHome(context);
       const session = home.open();
@@ -194,7 +194,7 @@ describe('edge-agent setup at a terminal', () => {
     },
   );
 
-  test('takes Ctrl-D at a question for Ctrl-C', async (context) => {
+  test('treats Ctrl-D at a question as Ctrl-C', async (context) => {
     const home = new NewHome(context);
     const session = home.open();
     await session.sees(URL_QUESTION);
@@ -232,7 +232,7 @@ describe('edge-agent setup at a terminal', () => {
       ],
     ),
   ];
-  test.for(settled)('Ctrl-C at “%s” leaves what was there', async ([question, answers], context) => {
+  test.for(settled)('Ctrl-C at “%s” leaves the files as they were', async ([question, answers], context) => {
     const home = new NewHome(context);
     const before = home.settled();
     const session = home.open();
@@ -248,7 +248,7 @@ describe('edge-agent setup at a terminal', () => {
     expect(readdirSync(home.support).toSorted()).toEqual(['.env', 'config.yaml']);
   });
 
-  test('offers what is in force, and whoever takes it changes nothing', async (context) => {
+  test('offers the current values, and accepting them changes nothing', async (context) => {
     const home = new NewHome(context);
     const before = home.settled();
     const session = home.open();
@@ -263,7 +263,7 @@ describe('edge-agent setup at a terminal', () => {
     expect(home.now()).toEqual(before);
   });
 
-  test('shows what changes before it does, changes nothing else, and keeps the file before', async (context) => {
+  test('shows what changes before it does, changes nothing else, and keeps the previous file', async (context) => {
     const home = new NewHome(context);
     const before = home.settled();
     const session = home.open();
@@ -310,7 +310,7 @@ describe('the offer to install', () => {
     if (!isInstalled) expect(session.shown).toContain('When you are ready: edge-agent install');
   });
 
-  test('Ctrl-C at it leaves a whole configuration', async (context) => {
+  test('Ctrl-C at it leaves a complete configuration', async (context) => {
     const home = new NewHome(context);
     const session = await home.answered(SCRIPT);
     await session.sees(INSTALL_QUESTION);
@@ -323,7 +323,7 @@ describe('the offer to install', () => {
 });
 
 describe('the Keychain', () => {
-  test('keeps the secret, of which .env has only the name; no argument of a program ever held it', async (context) => {
+  test('keeps the secret, of which .env has only the name; no argument of a program ever contains it', async (context) => {
     const home = new NewHome(context);
     const keychain = new FakeKeychain(home.programs);
     const { exitCode, stdout } = await home.run(...flags(home), '--keychain');
@@ -337,7 +337,7 @@ describe('the Keychain', () => {
     }
   });
 
-  test('that is locked is told, and nothing is written', async (context) => {
+  test('that is locked is reported, and nothing is written', async (context) => {
     const home = new NewHome(context);
     new FakeKeychain(home.programs).lock();
     const { exitCode, stderr } = await home.run(...flags(home), '--keychain');
@@ -346,7 +346,7 @@ describe('the Keychain', () => {
     expect(home.files()).toEqual([]);
   });
 
-  test('serves the agent, and when it does not, the agent and doctor say why', async (context) => {
+  test('supplies the secret to the agent, and when it cannot, the agent and doctor say why', async (context) => {
     const world = await EdgeWorld.open(context);
     const keychain = new FakeKeychain(world.directory);
     keychain.put(WORLD_SECRET);
@@ -373,7 +373,7 @@ describe('edge-agent setup --yes', () => {
     expect(home.load().config.edge.user_phone).toBe('+13105550100');
   });
 
-  test('names to editors a schema that is there, and is the one that was published', async (context) => {
+  test('names to editors a schema that exists, and is the published one', async (context) => {
     const home = new NewHome(context);
     await home.run(...flags(home));
     const [, named = ''] = /^# yaml-language-server: \$schema=(\S+)$/m.exec(home.now().config ?? '') ?? [];
@@ -381,7 +381,7 @@ describe('edge-agent setup --yes', () => {
     expect(schema).toBe(readFileSync(new URL('../../docs/config.schema.json', import.meta.url), 'utf8'));
   });
 
-  test('goes through links: they stay, and the files behind them are replaced', async (context) => {
+  test('follows links: they stay, and the files behind them are replaced', async (context) => {
     const home = new NewHome(context);
     const dotfiles = join(home.directory, 'dotfiles');
     for (const directory of [dotfiles, home.support]) mkdirSync(directory, { recursive: true });
@@ -395,7 +395,7 @@ describe('edge-agent setup --yes', () => {
     expect(home.load().secrets.edgeSecret).toBe(SECRET);
   });
 
-  test('changes nothing that is set without --force', async (context) => {
+  test('changes no existing setting without --force', async (context) => {
     const home = new NewHome(context);
     const before = home.settled();
     const refused = await home.run(...flags(home));
@@ -406,7 +406,7 @@ describe('edge-agent setup --yes', () => {
     expect(home.load().secrets.edgeSecret).toBe(SECRET);
   });
 
-  test('takes the secret from stdin, where no list of processes shows it', async (context) => {
+  test('reads the secret from stdin, where no process list shows it', async (context) => {
     const home = new NewHome(context);
     const args = ['setup', '--yes', '--backend-url', BACKEND, '--phone', '+13105550100', '--secret-stdin'];
     const child = spawn(process.execPath, [CLI, ...args], {
@@ -440,7 +440,7 @@ describe('edge-agent setup --yes', () => {
     expect(home.files()).toEqual([]);
   });
 
-  test('a directory that takes no files is told, and leaves nothing half-written', async (context) => {
+  test('a directory that is not writable is reported, and no partial file is left', async (context) => {
     const home = new NewHome(context);
     writeFileSync(join(home.directory, 'home', 'Library'), 'a file is in the way');
     const { exitCode, stderr } = await home.run(...flags(home));

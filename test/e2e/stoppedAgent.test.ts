@@ -41,7 +41,7 @@ function pausedIn(directory: string): unknown[] {
 }
 
 describe('the emergency stop where the configuration cannot be read', { concurrent: true }, () => {
-  test('counts for the running agent', async (context) => {
+  test('takes effect for the running agent', async (context) => {
     const world = await EdgeWorld.open(context, { persona: silent });
     const daemon = await world.start();
     writeFileSync(world.configPath, BROKEN);
@@ -52,7 +52,7 @@ describe('the emergency stop where the configuration cannot be read', { concurre
     expect((await daemon.status()).snapshot).toMatchObject({ paused: [{ conversation: '*' }] });
   });
 
-  test('counts for a service that waits, in the state directory of its last start', async (context) => {
+  test('takes effect for a service that waits, in the state directory of its last start', async (context) => {
     const world = await EdgeWorld.open(context, { persona: silent });
     await (await world.start()).kill('SIGKILL');
     writeFileSync(world.configPath, BROKEN);
@@ -68,7 +68,7 @@ describe('the emergency stop where the configuration cannot be read', { concurre
     expect(world.texts).toEqual([]);
   });
 
-  test('counts for an agent that does not run, in the store of its last start', async (context) => {
+  test('takes effect for an agent that does not run, in the store of its last start', async (context) => {
     const world = await EdgeWorld.open(context, { persona: silent });
     await (await world.start()).kill('SIGTERM');
     writeFileSync(world.configPath, BROKEN);
@@ -78,7 +78,7 @@ describe('the emergency stop where the configuration cannot be read', { concurre
     expect(pausedIn(world.state)).toEqual(['*']);
   });
 
-  test('is refused where no start has told the state directory, not stored in another place', async (context) => {
+  test('is refused where no start has recorded the state directory, not stored elsewhere', async (context) => {
     const world = await EdgeWorld.open(context, { persona: silent });
     writeFileSync(world.configPath, 'edge:\n  user_phone: [\n');
     expect(await world.cli('pause')).toMatchObject({ exitCode: 78, stdout: '' });
@@ -91,7 +91,7 @@ describe('the emergency stop where the configuration cannot be read', { concurre
     expect(pausedIn(join(world.directory, '.local', 'state', 'edge-agent'))).toEqual([]);
   });
 
-  test('never counts for the service of another configuration', async (context) => {
+  test('never takes effect for the service of another configuration', async (context) => {
     const world = await EdgeWorld.open(context, { persona: silent });
     world.writeConfig({ 'backend.sync_interval_seconds': 0, 'state.directory': '~/.local/state/edge-agent' });
     const service = world.spawn(SERVICE);
@@ -116,7 +116,7 @@ test('a service whose state directory cannot be used pauses nothing elsewhere', 
   expect(pausedIn(join(world.directory, '.local', 'state', 'edge-agent'))).toEqual([]);
 });
 
-describe('what is in the way of an emergency stop for a moment', { concurrent: true }, () => {
+describe('what blocks an emergency stop for a moment', { concurrent: true }, () => {
   test('is waited for: an agent that starts or stops holds the lock while nothing answers', async (context) => {
     const world = await EdgeWorld.open(context, { persona: silent });
     await (await world.start()).kill('SIGTERM');
@@ -140,7 +140,7 @@ describe('what is in the way of an emergency stop for a moment', { concurrent: t
 });
 
 describe('the emergency stop of an agent that does not run', { concurrent: true }, () => {
-  test('counts before its start can send anything; resume lets it go out', async (context) => {
+  test('takes effect before its start can send anything; resume lets it be sent', async (context) => {
     const world = await EdgeWorld.open(context, { persona: silent });
     const daemon = await world.start();
     const id = await scheduled(world, 'overdue');
@@ -165,7 +165,7 @@ describe('the emergency stop of an agent that does not run', { concurrent: true 
     expect(world.texts).toEqual(['overdue']);
   });
 
-  test('is a stop again when it follows a resume, and a resume brings out nothing that is too old', async (context) => {
+  test('is a stop again when it follows a resume, and a resume sends nothing that is too old', async (context) => {
     const settings = { 'commands.max_age_seconds': 60 };
     const world = await EdgeWorld.open(context, { persona: silent, settings });
     await world.cli('pause');
@@ -190,7 +190,7 @@ describe('the emergency stop of an agent that does not run', { concurrent: true 
     expect(world.texts).toEqual([]);
   });
 
-  test('stands before the first start', async (context) => {
+  test('can be set before the first start', async (context) => {
     const world = await EdgeWorld.open(context, { persona: silent });
     expect((await world.cli('pause')).exitCode).toBe(0);
     const daemon = await world.start();
@@ -199,7 +199,7 @@ describe('the emergency stop of an agent that does not run', { concurrent: true 
     expect(world.texts).toEqual([]);
   });
 
-  test('a text that is taken back meanwhile never goes out, and the backend is told at the start', async (context) => {
+  test('a text that is cancelled meanwhile is never sent, and the backend is notified at the start', async (context) => {
     const world = await EdgeWorld.open(context, { persona: silent });
     const daemon = await world.start();
     const id = await scheduled(world, 'not any more');
@@ -219,7 +219,7 @@ describe('the emergency stop of an agent that does not run', { concurrent: true 
     );
   });
 
-  test('counts for a service that waits for its configuration, once that is mended', async (context) => {
+  test('takes effect for a service that waits for its configuration, once that is fixed', async (context) => {
     const world = await EdgeWorld.open(context, { persona: silent });
     const daemon = await world.start();
     await scheduled(world, 'overdue');

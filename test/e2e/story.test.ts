@@ -14,14 +14,14 @@ const QUESTION = 'where are my “keys”?\nasking for a friend 🔑';
 
 describe('the story of the main job', { concurrent: true }, () => {
   test.for([13, 15, 26] as const)(
-    'on macOS %i a message is posted whole, and reflex and reply go out once and in order',
+    'on macOS %i a message is posted completely, and reflex and reply are sent once and in order',
     async (version, context) => {
       const world = await EdgeWorld.open(context, { version, persona: scripted([ANSWER]) });
       await tellStory(world, version);
     },
   );
 
-  test('a request says who asks, with a fresh signed token and the idempotency key', async (context) => {
+  test('a request has the agent’s identity, a fresh signed token and the idempotency key', async (context) => {
     const fake = await FakeBackend.start();
     context.onTestFinished(() => fake.stop());
     fake.on('/edge/register', { body: { edge_agent_id: AGENT_ID } });
@@ -52,7 +52,7 @@ describe('the story of the main job', { concurrent: true }, () => {
     expect(world.texts).toEqual(['hello yourself']);
   });
 
-  test('a group is answered in the group, and a text in it tells who wrote', async (context) => {
+  test('a group is answered in the group, and a text in it names its sender', async (context) => {
     const world = await EdgeWorld.open(context, { version: 26, persona: scripted([ANSWER]) });
     const group = world.mac.chatDb.groupChat([PERSON, '+13105559876']);
     await world.start();

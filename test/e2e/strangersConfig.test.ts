@@ -31,7 +31,7 @@ async function stranger(): Promise<{ url: string; shown: string[] }> {
 const config = (url: string) => `edge:\n  user_phone: "+13105550100"\nbackend:\n  url: ${url}\n`;
 
 test.each([['doctor'], ['selftest'], ['run'], ['token', '--print']])(
-  'edge-agent %s in a directory with the config.yaml of somebody else shows it no credentials',
+  'edge-agent %s in a directory with another user’s config.yaml shows it no credentials',
   async (...verb) => {
     const { url, shown } = await stranger();
     const home = temporaryDirectory();
@@ -48,7 +48,7 @@ test.each([['doctor'], ['selftest'], ['run'], ['token', '--print']])(
 test.each([
   ['no by default', '\r', []],
   ['yes', 'y\r', ['Bearer']],
-] as const)('at a terminal it is asked about once: %s', async (_, typed, expected) => {
+] as const)('at a terminal it asks about it once: %s', async (_, typed, expected) => {
   const { url, shown } = await stranger();
   const cwd = temporaryDirectory();
   writeFileSync(join(cwd, 'config.yaml'), config(url));
@@ -63,7 +63,7 @@ test.each([
   expect([...new Set(shown.map((header) => header.split(' ')[0]))]).toEqual(expected);
 });
 
-test('and the file of this user comes before it', async () => {
+test('and this user’s own file takes precedence over it', async () => {
   const { url, shown } = await stranger();
   const home = temporaryDirectory();
   const cwd = temporaryDirectory();
@@ -99,7 +99,7 @@ function installedElsewhere() {
   return { ofService, env: cleanEnvironment(home, { STAND_IN_PROGRAMS: temporaryDirectory() }) };
 }
 
-test('and that of the installed service comes before the usual one', async () => {
+test('and that of the installed service takes precedence over the usual one', async () => {
   const cwd = temporaryDirectory();
   const { ofService, env } = installedElsewhere();
   writeFileSync(join(cwd, 'config.yaml'), config('http://127.0.0.1:8'));
@@ -108,7 +108,7 @@ test('and that of the installed service comes before the usual one', async () =>
   expect(stderr).toContain('not the config.yaml here');
 });
 
-test('and a service that was installed with a configuration elsewhere is the one that is meant, wherever one is', async () => {
+test('and a service that was installed with a configuration elsewhere is the one used, in whatever directory', async () => {
   const { ofService, env } = installedElsewhere();
   const usual = join(env.HOME ?? '', 'Library', 'Application Support', 'edge-agent');
   mkdirSync(usual, { recursive: true });

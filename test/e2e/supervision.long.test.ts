@@ -31,7 +31,7 @@ async function mac(context: TestContext, settings: Readonly<Record<string, unkno
   return { standIns, world, stalls };
 }
 
-test('a canary that comes back is a sign of life; one that does not is told, and mended by a message', async (context) => {
+test('a canary that comes back is a sign of life; one that does not is reported, and cleared by a message', async (context) => {
   const { standIns, world, stalls } = await mac(context, { 'imessage.canary_minutes': THREE_SECONDS });
   world.behave({ kind: 'ok', row: { kind: 'echoed' } }, CANARY);
   world.behave({ kind: 'ok', row: { kind: 'sent' } }, { ...CANARY, times: 'always' });
@@ -56,7 +56,7 @@ test('a canary that comes back is a sign of life; one that does not is told, and
   expect(world.texts.filter((text) => !text.startsWith('edge-agent canary'))).toHaveLength(0);
 });
 
-test('a chat.db that stays silent is told and Messages is nudged, which is no fault', async (context) => {
+test('a chat.db that stays silent is reported and Messages is nudged, which is no fault', async (context) => {
   const { standIns, world, stalls } = await mac(context, { 'imessage.stall_minutes': THREE_SECONDS });
   const daemon = await world.start();
   expect(await daemon.line('No messages seem to arrive')).toContain('cause=no_rows');

@@ -5,10 +5,10 @@ import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 /** Everything that the backend was sent, as text. */
 const sentTo = (world: EdgeWorld) => JSON.stringify([world.backend.messages, world.backend.journal.events]);
 
-describe('on macOS 26, where only date_edited and the summary say that a message was taken back', {
+describe('on macOS 26, where only date_edited and the summary show that a message was unsent', {
   concurrent: true,
 }, () => {
-  test('a message taken back while the agent is down is never posted', async (context) => {
+  test('a message unsent while the agent is down is never posted', async (context) => {
     const world = await EdgeWorld.open(context, { persona: silent, version: 26 });
     const { chatDb } = world.mac;
     const daemon = await world.start();
@@ -25,7 +25,7 @@ describe('on macOS 26, where only date_edited and the summary say that a message
     expect(sentTo(world)).not.toContain(oops.guid);
   });
 
-  test('a message taken back while it waits for a retry is posted no more, and the next one is', async (context) => {
+  test('a message unsent while it waits for a retry is no longer posted, and the next one is', async (context) => {
     const world = await EdgeWorld.open(context, { persona: silent, version: 26 });
     const { backend } = world;
     const { chatDb } = world.mac;

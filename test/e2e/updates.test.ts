@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { EdgeWorld } from '../support/EdgeWorld.js';
 
-test('status and doctor tell of a newer version, and how to get it, once the check is switched on', async (context) => {
+test('status and doctor report a newer version, and how to get it, once the check is switched on', async (context) => {
   const bin = { 'edge-agent': 'dist/cli/main.js' };
   let asked = 0;
   const server = createServer((_, response) => {

@@ -37,7 +37,7 @@ test('watch shows texts, commands and the link as they happen, and no text unles
   expect((await watch.kill('SIGINT')).code).toBe(0);
 });
 
-test('with --texts, --type and --conversation it shows just that', async (cleanup) => {
+test('with --texts, --type and --conversation it shows only those', async (cleanup) => {
   const { world, watch } = await watched(
     cleanup,
     ...['--texts', '--type', 'message', '--conversation', '(310) 555-1234', '--json'],
@@ -53,7 +53,7 @@ test('with --texts, --type and --conversation it shows just that', async (cleanu
   for (const entry of entries) expect(entry).toMatchObject({ type: 'message', conversation: PERSON });
 });
 
-test('it goes on over a restart of the agent, on another port, and after the secret was rotated', async (cleanup) => {
+test('it continues over a restart of the agent, on another port, and after the secret was rotated', async (cleanup) => {
   const { world, daemon, watch, complains } = await watched(cleanup, '--texts');
   await daemon.kill('SIGTERM');
   await complains('waiting for it.');
@@ -65,7 +65,7 @@ test('it goes on over a restart of the agent, on another port, and after the sec
   await watch.line(/← \+13105551234 {2}still there\?/);
 });
 
-test('without an agent it waits, and what it cannot understand is told', async (cleanup) => {
+test('without an agent it waits, and a frame that it cannot understand is reported', async (cleanup) => {
   const world = await EdgeWorld.open(cleanup, { settings: SERVED });
   const watch = world.spawn(['watch']);
   await until(
@@ -85,7 +85,7 @@ function read(lines: readonly string[]): { texts: string[]; cursor: string } {
 
 const READER = ['watch', '--json', '--texts', '--type', 'message'];
 
-test('watch --since goes on where a killed reader left off, over kill -9 of the agent, with nothing missed or shown twice', async (cleanup) => {
+test('watch --since continues where a killed reader left off, over kill -9 of the agent, with nothing missed or shown twice', async (cleanup) => {
   const { world, daemon, watch } = await watched(cleanup, ...READER.slice(1));
   world.mac.chatDb.receive({ from: PERSON, text: 'first' });
   await watch.line('you said: first');

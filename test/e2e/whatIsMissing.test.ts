@@ -31,7 +31,7 @@ async function answers(world: EdgeWorld, daemon: DaemonProcess): Promise<void> {
   expect(world.texts).toEqual(['one sec', 'you said: still there?']);
 }
 
-describe('the daemon stays up, says what is missing, and goes on when it is there', {
+describe('the daemon stays up, reports what is missing, and continues once it is there', {
   concurrent: true,
 }, () => {
   test('without chat.db', async (context) => {
@@ -47,7 +47,7 @@ describe('the daemon stays up, says what is missing, and goes on when it is ther
     await answers(world, daemon);
   });
 
-  test('with something at its place that cannot be read', async (context) => {
+  test('with something in its place that cannot be read', async (context) => {
     const world = await EdgeWorld.open(context, { withoutMessages: true });
     const path = join(world.directory, 'Messages', 'chat.db');
     mkdirSync(path, { recursive: true });
@@ -72,7 +72,7 @@ describe('the daemon stays up, says what is missing, and goes on when it is ther
     expect(world.log().join('\n')).not.toContain(SECRET);
   });
 
-  test('with a secret that is taken away, and then a wrong one, while the link is up', async (context) => {
+  test('with a secret that is removed, and then a wrong one, while the link is up', async (context) => {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();
     await healthyAgain(daemon);
@@ -86,7 +86,7 @@ describe('the daemon stays up, says what is missing, and goes on when it is ther
     await answers(world, daemon);
   });
 
-  test('with a backend to which the plain secret may not be said', async (context) => {
+  test('with a backend to which the plain secret may not be sent', async (context) => {
     const settings = { 'backend.url': 'https://backend.example.invalid', 'auth.mode': 'secret' };
     const world = await EdgeWorld.open(context, { settings });
     const daemon = await world.startDegraded();
@@ -126,7 +126,7 @@ describe('the daemon stays up, says what is missing, and goes on when it is ther
     await answers(world, daemon);
   });
 
-  test('with a backend that is down, and a message that comes meanwhile', async (context) => {
+  test('with a backend that is down, and a message that arrives meanwhile', async (context) => {
     const world = await EdgeWorld.open(context);
     await world.backend.goDown();
     const daemon = await world.startDegraded();

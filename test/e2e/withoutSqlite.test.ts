@@ -38,7 +38,7 @@ describe('an edge-agent whose better-sqlite3', () => {
   }
 
   test.each(['run', 'demo', 'gateway'])(
-    'was not installed by npm says so at %s, and how to fix it',
+    'was not installed by npm reports that at %s, and how to fix it',
     async (verb) => {
       const { exitCode, stderr } = await edgeAgent(temporaryDirectory(), verb);
       expect(stderr).toBe(
@@ -49,7 +49,7 @@ describe('an edge-agent whose better-sqlite3', () => {
     },
   );
 
-  test('was built for another Node says so at run, and which this one is', async () => {
+  test('was built for another Node reports that at run, and which Node this is', async () => {
     const home = temporaryDirectory();
     const preload = join(home, 'otherNode.cjs');
     mkdirSync(home, { recursive: true });

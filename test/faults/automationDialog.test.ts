@@ -4,7 +4,7 @@ import { readCalls } from '../../src/kit/messages/osascriptLog.js';
 import { StandIns } from '../support/StandIns.js';
 import { MINUTE, Rig } from './VitalRig.js';
 
-test('a dialog that nobody answers for ten minutes loses no text: status, /ready and page say what waits, and all goes out in order', {}, async (context) => {
+test('a dialog that is not answered for ten minutes loses no text: status, /ready and page show what waits, and all is sent in order', {}, async (context) => {
   const rig = await Rig.start(context, [], ({ place, mac }) => {
     place.env.STAND_IN_PROGRAMS = new StandIns().directory;
     noteAutomation(mac.osascriptDirectory, 'undecided');

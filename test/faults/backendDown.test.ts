@@ -87,7 +87,7 @@ describe('a backend that is down for hours', () => {
   });
 });
 
-describe('a backend that does not take messages', { concurrent: true }, () => {
+describe('a backend that does not accept messages', { concurrent: true }, () => {
   test('because it is being deployed (404) gets them later, in order, each once', async (context) => {
     const world = await EdgeWorld.open(context, { persona });
     await world.start();
@@ -108,7 +108,7 @@ describe('a backend that does not take messages', { concurrent: true }, () => {
     await daemon.statusUntil(({ snapshot }) => snapshot?.state === 'healthy');
   });
 
-  test('for good (422) has them set aside: listed, posted again or dropped by the operator', async (context) => {
+  test('permanently (422) has them set aside: listed, posted again or dropped by the operator', async (context) => {
     const world = await EdgeWorld.open(context, { persona });
     const daemon = await world.start();
     world.backend.failHttp(422, 2, { path: MESSAGES });

@@ -32,7 +32,7 @@ const commands = Array.from({ length: MANY }, (_, number) => ({
 }));
 
 describe('very many commands', () => {
-  test('in one sync reply are taken in, in bounded memory, while the agent goes on answering', async (context) => {
+  test('in one sync reply are stored, in bounded memory, while the agent keeps answering', async (context) => {
     const { fake, world } = await open(context);
     fake.refuse(503);
     const replies = [JSON.stringify({ commands })];
@@ -41,7 +41,7 @@ describe('very many commands', () => {
     await takenIn(world, MOST_MB_OF_A_REPLY);
   });
 
-  test('in one burst of frames are taken in, in bounded memory, while the agent goes on answering', async (context) => {
+  test('in one burst of frames are stored, in bounded memory, while the agent keeps answering', async (context) => {
     const { fake, world } = await open(context);
     await running(world);
     await fake.until(() => fake.sockets.size > 0, 'a socket');
@@ -49,7 +49,7 @@ describe('very many commands', () => {
     await takenIn(world, MOST_MB_OF_A_BURST);
   });
 
-  test('of an earlier life are no burden at the start: it answers and sends while they wait', async (context) => {
+  test('of an earlier run do not slow the start: the agent answers and sends while they wait', async (context) => {
     const world = await EdgeWorld.open(context, { settings: NO_LINES });
     mkdirSync(world.state, { mode: 0o700 });
     storeTexts(join(world.state, 'edge-agent.db'));

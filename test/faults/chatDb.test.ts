@@ -19,7 +19,7 @@ const persona: Persona = ({ filtered_text }) => ({ bubbles: [`re: ${filtered_tex
 const RUN = { concurrent: true } as const;
 
 describe('chat.db, while the agent runs', RUN, () => {
-  test('replaced by a copy with more in it is read on behind the last known message', async (context) => {
+  test('replaced by a copy with more in it is read from behind the last known message', async (context) => {
     const world = await EdgeWorld.open(context, { persona });
     const daemon = await world.start();
     await converse(world, daemon, 'before');
@@ -53,7 +53,7 @@ describe('chat.db, while the agent runs', RUN, () => {
   });
 
   test.for(['in place', 'as another file'] as const)(
-    'rebuilt %s with its ROWIDs in another order is read on by date, and nothing is answered again',
+    'rebuilt %s with its ROWIDs in another order is read by date, and nothing is answered again',
     async (how, context) => {
       const world = await EdgeWorld.open(context, { persona });
       const daemon = await world.start();
@@ -79,7 +79,7 @@ describe('chat.db, while the agent runs', RUN, () => {
     },
   );
 
-  test('written again by iCloud under new guids, 22 hours later, is answered once, and our own texts are ours', async (context) => {
+  test('rewritten by iCloud under new guids, 22 hours later, is answered once, and the agent’s own texts are recognised', async (context) => {
     const settings = { 'outgoing.pause_on_operator_reply': true };
     const world = await EdgeWorld.open(context, { persona, settings });
     expect(await (await world.start()).kill('SIGTERM')).toMatchObject({ code: 0 });
@@ -104,7 +104,7 @@ describe('chat.db, while the agent runs', RUN, () => {
     await endsHaving(world, daemon, ['re: yesterday', 're: today']);
   });
 
-  test('replaced by an older copy that lacks the last rows is read on behind the newest that we have', () => {
+  test('replaced by an older copy that lacks the last rows is read from behind the newest known message', () => {
     const world = new MessagesWorld();
     const store = world.newStore();
     const reader = world.reader(store);
@@ -125,7 +125,7 @@ describe('chat.db, while the agent runs', RUN, () => {
     expect(world.texts).toEqual(['first', 'not in the copy', 'came with the copy']);
   });
 
-  test('taken away, put back locked and let go is missed, told of and read on', async (context) => {
+  test('removed, restored while locked and unlocked is reported as missing and read again', async (context) => {
     const world = await EdgeWorld.open(context, { persona });
     const daemon = await world.start();
     await converse(world, daemon, 'before');
@@ -158,7 +158,7 @@ describe('chat.db, while the agent runs', RUN, () => {
     await endsHaving(world, daemon, ['re: before', 're: meanwhile', 're: after']);
   });
 
-  test('locked by another program keeps no text to a person from going out once, and says that nothing confirms it', async (context) => {
+  test('locked by another program blocks no text to a person from being sent once, which is reported as unconfirmed', async (context) => {
     const world = await EdgeWorld.open(context, { persona });
     const first = await world.start();
     await converse(world, first, 'before');
@@ -205,7 +205,7 @@ describe('chat.db, while the agent runs', RUN, () => {
     expect(told).not.toContain('operator_replied');
   });
 
-  test('withdrawn by macOS and given back is told with its remedy, and nothing is lost', async (context) => {
+  test('blocked by macOS and allowed again is reported with its remedy, and nothing is lost', async (context) => {
     const world = await EdgeWorld.open(context, { persona });
     const flag = join(world.directory, 'withdrawn');
     Object.assign(world.place.env, {
@@ -233,7 +233,7 @@ describe('chat.db, while the agent runs', RUN, () => {
   });
 });
 
-describe('rows of years ago that arrive anew', RUN, () => {
+describe('rows from years ago that arrive again', RUN, () => {
   test('are not answered, and fresh messages among them are, while running and while down', async (context) => {
     const world = await EdgeWorld.open(context, { persona });
     const daemon = await world.start();

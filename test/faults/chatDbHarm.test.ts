@@ -52,7 +52,7 @@ async function messagesOpens(path: string, { onTestFinished }: Cleanup): Promise
 
 describe('while the agent reads chat.db', { concurrent: true }, () => {
   test.for([[['-wal']], [['-shm']], [['-wal', '-shm']]])(
-    'its %j are removed: it is opened anew, and the next message is read',
+    'its %j are deleted: it is reopened, and the next message is read',
     async ([suffixes = []], context) => {
       const { world, daemon, path } = await answered(context);
       for (const suffix of suffixes) rmSync(path + suffix, { force: true });
@@ -66,7 +66,7 @@ describe('while the agent reads chat.db', { concurrent: true }, () => {
   );
 
   test.for([0, 100, 8_192])(
-    'it is truncated to %i bytes: that is said, and a restored copy is read on',
+    'it is truncated to %i bytes: that is reported, and a restored copy is read',
     async (bytes, context) => {
       const { world, daemon, path } = await answered(context);
       const copy = openDatabase(path, { readonly: true });

@@ -70,7 +70,7 @@ async function sending(
 }
 
 describe('a text for later, when the clock is set', () => {
-  test('back a day, waits until its time comes again, and goes out once', async () => {
+  test('back a day, waits until its time comes again, and is sent once', async () => {
     const { clock, messages, scheduler, schedule } = await sending();
     schedule('later', HOUR);
     clock.jumpWall(-DAY);
@@ -102,7 +102,7 @@ describe('a text for later, when the clock is set', () => {
 });
 
 describe('a scheduled text at a start by a clock that is two hours ahead', () => {
-  test('waits until the backend has said what time it is, and goes out; others go out meanwhile', async () => {
+  test('waits until the backend has sent its time, and is sent; others are sent meanwhile', async () => {
     let heardAt: number | undefined;
     const { clock, messages, schedule } = await sending({
       ageOf: (at) => clock.now() - at - (heardAt === undefined ? 0 : 2 * HOUR),
@@ -119,7 +119,7 @@ describe('a scheduled text at a start by a clock that is two hours ahead', () =>
     expect(messages.texts).toEqual(['due by this clock too', 'due in truth']);
   });
 
-  test('holds up no other, however many wait so', async () => {
+  test('delays no other, however many wait so', async () => {
     const { messages, clock, schedule } = await sending({ knowsBackendTime: () => false });
     for (let n = 0; n < 101; n++) schedule(`late ${n}`, -2 * HOUR - n);
     schedule('due', -1_000);
@@ -131,7 +131,7 @@ describe('a scheduled text at a start by a clock that is two hours ahead', () =>
     expect(messages.texts).toEqual(['due', 'due soon']);
   });
 
-  test('fails as too late where the backend says nothing for ten minutes', async () => {
+  test('fails as too late where the backend sends nothing for ten minutes', async () => {
     const { clock, messages, schedule, acks } = await sending({ knowsBackendTime: () => false });
     schedule('later', -2 * HOUR);
     clock.advance(9 * 60_000);
@@ -145,7 +145,7 @@ describe('a scheduled text at a start by a clock that is two hours ahead', () =>
 });
 
 describe.each(JUMPS)('when the clock is set %s', (_name, jump) => {
-  test('a text on its way gets its one outcome in its time, and the next one follows', async () => {
+  test('a text in progress gets its one outcome in time, and the next one follows', async () => {
     const { clock, messages, outcomes, send } = await sending();
     send('first');
     send('second', 800);
@@ -210,7 +210,7 @@ describe.each(JUMPS)('when the clock is set %s', (_name, jump) => {
     expect(posted).toHaveLength(2);
   });
 
-  test('messages go on being read, and a row that is not complete is waited for no longer than before', () => {
+  test('messages are still read, and an incomplete row is waited for no longer than before', () => {
     const world = new MessagesWorld();
     const store = world.newStore();
     const reader = world.reader(store);
@@ -246,7 +246,7 @@ describe.each(JUMPS)('when the clock is set %s', (_name, jump) => {
     expect(store.acks.count()).toBe(1);
   });
 
-  test('the link stays or comes back by itself, brings commands and takes acks', async () => {
+  test('the link stays or comes back on its own, brings commands and accepts acks', async () => {
     const fake = await FakeBackend.start();
     onTestFinished(() => fake.stop());
     let offset = 0;
@@ -278,8 +278,8 @@ describe.each([
   ['a day', DAY],
 ])('a message that failed while the clock was %s ahead', (_name, ahead) => {
   test.each([
-    ['the same life', false],
-    ['the next life', true],
+    ['the same run', false],
+    ['the next run', true],
   ])('is posted within a minute after the clock was set right, in %s', async (_life, isRestarted) => {
     const clock = new FakeClock();
     const store = temporaryStore(clock);
@@ -324,7 +324,7 @@ describe.each([
   });
 });
 
-describe('a text that was tried while the clock was an hour ahead, of a life that died', () => {
+describe('a text that was tried while the clock was an hour ahead, by a run that crashed', () => {
   async function triedAhead() {
     const clock = new FakeClock();
     const store = temporaryStore(clock);
@@ -382,8 +382,8 @@ describe('a text that was tried while the clock was an hour ahead, of a life tha
   });
 });
 
-describe('when the clock is set ahead between two lives', () => {
-  test('the row of a text is looked for as long as ever', async () => {
+describe('when the clock is set ahead between two runs', () => {
+  test('the row of a text is looked for as long as before', async () => {
     const { clock, store, messages, send } = await sending();
     send('first');
     await messages.end({ kind: 'accepted' });
@@ -399,7 +399,7 @@ describe('when the clock is set ahead between two lives', () => {
     expect(outcomes).toEqual(['sent']);
   });
 
-  test('a row that is not complete is waited for as long as ever', () => {
+  test('an incomplete row is waited for as long as before', () => {
     const world = new MessagesWorld();
     const store = world.newStore();
     world.receive({ from: PERSON, text: 'before' });
@@ -435,13 +435,13 @@ describe('stored times', () => {
     expect(steady.left(due, 60_000)).toBe(0);
   });
 
-  test('of a retry that an earlier life put off by a clock that was ahead: it is due', () => {
+  test('of a retry that an earlier run delayed by a clock that was ahead: it is due', () => {
     const clock = new FakeClock();
     const due = clock.now() + HOUR;
     expect(new SteadyTime(clock).left(due, 60_000)).toBe(0);
   });
 
-  test.each([HOUR, -HOUR])('of a wait: it is never cut short, by a jump of %d ms or another life', (jump) => {
+  test.each([HOUR, -HOUR])('of a wait: it is never cut short, by a jump of %d ms or a restart', (jump) => {
     const clock = new FakeClock();
     const steady = new SteadyTime(clock);
     const since = steady.now();

@@ -22,7 +22,7 @@ describe.each([
   ["a day ahead of the backend's", -24 * HOUR],
   ["three hours behind the backend's", 3 * HOUR],
 ])('while the clock of this machine is %s', (_, aheadMs) => {
-  test('fresh commands go out, stale ones do not, the status says so, and is healthy once it is right', {
+  test('fresh commands are executed, stale ones are not, the status says so, and is healthy once it is right', {
     concurrent: true,
   }, async (context) => {
     const backendClock = settable(aheadMs);

@@ -157,7 +157,7 @@ describe('a store damaged when the agent was killed costs what was damaged, and 
     expect(missing).toBe(0);
   });
 
-  test('a page of the schedule: each text that is lost is named to the backend and the operator', async (context) => {
+  test('a page of the schedule: each text that is lost is reported to the backend and the operator', async (context) => {
     const before = await killedAtWork(context);
     spoil(storeOf(before.world), 'schedule', 'middle');
     const { daemon, missing } = await isWhole(before);
@@ -176,7 +176,7 @@ describe('a store damaged when the agent was killed costs what was damaged, and 
     await isWhole(before);
   });
 
-  test('every copy of a pause: nothing is sent until the operator says so, and then it is', async (context) => {
+  test('every copy of a pause: nothing is sent until the operator confirms, and then it is', async (context) => {
     const world = await EdgeWorld.open(context);
     const killed = await world.start();
     expect(await world.cli('pause', OTHER)).toMatchObject({ exitCode: 0 });
@@ -217,7 +217,7 @@ describe('a store damaged when the agent was killed costs what was damaged, and 
 });
 
 describe('a store that is damaged while the agent runs', () => {
-  test('stops it in order, whatever else meets the damage meanwhile', async (context) => {
+  test('stops it in order, whatever other damage is found meanwhile', async (context) => {
     const world = await EdgeWorld.open(context, { durableBackend: true });
     world.place.env.NODE_OPTIONS = `--import=${THROW_AT_DAMAGE}`;
     const daemon = await world.start();
@@ -233,7 +233,7 @@ describe('a store that is damaged while the agent runs', () => {
     expect(daemon.complaints()).toContain('The store turned out to be damaged');
   });
 
-  test('ends it, and the next start goes on with what can still be read', async (context) => {
+  test('ends it, and the next start continues with what can still be read', async (context) => {
     const world = await EdgeWorld.open(context, { durableBackend: true });
     const daemon = await world.start();
     const sent = Array.from({ length: 8 }, (_, n) => world.command(`number ${n} ${'y'.repeat(2_000)}`));

@@ -21,7 +21,7 @@ if (!canMount) console.warn('No small disk can be mounted here: a full one is te
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => `number ${index}`);
 
 describe('a full disk', { concurrent: true }, () => {
-  test.skipIf(!canMount)('stops intake before anything is acked, and passes by itself', async (context) => {
+  test.skipIf(!canMount)('stops intake before anything is acked, and clears on its own', async (context) => {
     const world = await EdgeWorld.open(context);
     const disk = SmallDisk.mount(context, world.state, 8);
     const daemon = await world.start();
@@ -52,7 +52,7 @@ describe('a full disk', { concurrent: true }, () => {
   });
 
   test.skipIf(!canMount)(
-    'to the last byte at the start: the service waits, says why, and goes on by itself',
+    'to the last byte at the start: the service waits, reports why, and continues on its own',
     async (context) => {
       const world = await EdgeWorld.open(context);
       const disk = SmallDisk.mount(context, world.state, 8);
@@ -79,13 +79,16 @@ describe('a full disk', { concurrent: true }, () => {
     },
   );
 
-  test.skipIf(!canMount)('at the start in the foreground: it ends, and says why', async (context) => {
-    const world = await EdgeWorld.open(context);
-    SmallDisk.mount(context, world.state, 8).fill();
-    const daemon = world.spawn();
-    expect(await daemon.exited).toMatchObject({ code: 1 });
-    expect(daemon.complaints()).toMatch(/The disk of the state directory .* is full/);
-  });
+  test.skipIf(!canMount)(
+    'at the start in the foreground: the agent ends, and reports why',
+    async (context) => {
+      const world = await EdgeWorld.open(context);
+      SmallDisk.mount(context, world.state, 8).fill();
+      const daemon = world.spawn();
+      expect(await daemon.exited).toMatchObject({ code: 1 });
+      expect(daemon.complaints()).toMatch(/The disk of the state directory .* is full/);
+    },
+  );
 
   test.skipIf(!canMount)('is not over because something small still fits', (context) => {
     const directory = join(temporaryDirectory(), 'small');
@@ -106,7 +109,7 @@ describe('a full disk', { concurrent: true }, () => {
   });
 });
 
-test('a full disk is named once it shows, though the disk first gave an error that says less', () => {
+test('a full disk is reported once it is evident, though the disk first gave a vaguer error', () => {
   const store = temporaryStore(new FakeClock());
   const failWith = (code: string) =>
     store.tryWrite(() => {
@@ -119,7 +122,7 @@ test('a full disk is named once it shows, though the disk first gave an error th
 });
 
 describe('a store whose file may not grow', () => {
-  test('refuses the whole batch, acks nothing of it, and takes it once it may grow again', () => {
+  test('refuses the whole batch, acks nothing of it, and accepts it once it may grow again', () => {
     const clock = new FakeClock();
     const store = temporaryStore(clock);
     const { database } = store as unknown as { database: Database };
@@ -149,7 +152,7 @@ describe('a store whose file may not grow', () => {
     expect(store.acks.count()).toBe(500);
   });
 
-  test('when an attempt of an earlier life is to be settled: it is settled later, and texts go out', async () => {
+  test('when an attempt of an earlier run is to be settled: it is settled later, and texts are sent', async () => {
     const clock = new FakeClock();
     const store = temporaryStore(clock);
     const messages = new FakeMessages();
@@ -175,7 +178,7 @@ describe('a store whose file may not grow', () => {
   });
 });
 
-describe('a store that somebody else keeps locked', { concurrent: true }, () => {
+describe('a store that another process keeps locked', { concurrent: true }, () => {
   test('for a moment is waited for', async () => {
     const path = join(temporaryDirectory(), 'edge-agent.db');
     const store = openTestStore(path, { clock: new FakeClock(), log: new RecordingLog() });
@@ -198,7 +201,7 @@ describe('a store that somebody else keeps locked', { concurrent: true }, () => 
     store.close();
   });
 
-  test('for longer loses nothing, and the agent goes on answering meanwhile', async (context) => {
+  test('for longer loses nothing, and the agent keeps answering meanwhile', async (context) => {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();
     const unlock = lock(world);
@@ -224,7 +227,7 @@ describe('a store that somebody else keeps locked', { concurrent: true }, () => 
 });
 
 describe('a store damaged when the agent was killed', { concurrent: true }, () => {
-  test('is set aside and made anew, loudly, and every command that was known stays known', async (context) => {
+  test('is set aside and recreated, with a loud report, and every known command stays known', async (context) => {
     const world = await EdgeWorld.open(context);
     const killed = await world.start();
     const scheduled = numbered(400).map((text) =>

@@ -6,7 +6,7 @@ import { MINUTE, person, Rig } from './VitalRig.js';
 
 const FAIL_READS = pathToFileURL(join(import.meta.dirname, '..', 'support', 'failingReads.mjs')).href;
 
-test('a disk that gives back nothing of the store for minutes ends no agent, whichever timer comes upon it, and all goes on after', {
+test('a disk that returns nothing of the store for minutes ends no agent, whichever timer meets that, and all continues after', {
   timeout: 600_000,
 }, async (context) => {
   const rig = await Rig.start(context, [FAIL_READS]);

@@ -19,7 +19,7 @@ const notLocal = (loaded: LoadedConfig): LoadedConfig => ({
 
 // A configuration file with such an address is refused (`config_invalid`); a program that embeds the agent has no such
 // file.
-test('an agent that a program gives a backend in the clear tells it nothing, and says so everywhere', async () => {
+test('an agent that a program gives a backend without TLS sends it nothing, and says so everywhere', async () => {
   const { agent, state, logFile } = agentInProcess(variables, undefined, notLocal);
   await agent.start();
   const log = () => readFileSync(logFile, 'utf8');

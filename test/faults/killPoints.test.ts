@@ -50,13 +50,13 @@ const POINTS = STEP_NAMES.filter((step) => step !== 'any').flatMap((step) =>
   ),
 );
 
-test('every step that the guarantees name can be died at', () => {
+test('every step that the guarantees name has a kill point', () => {
   const page = readFileSync(new URL('../../docs/guarantees.md', import.meta.url), 'utf8');
   const named = [...page.matchAll(/^\| `([a-f]\d'?)` \[/gm)].map(([, name]) => name);
   expect(new Set(named)).toEqual(new Set(STEP_NAMES.filter((step) => step !== 'any')));
 });
 
-describe('whoever dies at a step of the guarantees loses nothing and repeats nothing', {
+describe('a kill at any step of the guarantees loses nothing and repeats nothing', {
   concurrent: true,
 }, () => {
   test.for<readonly [string, KillPoint]>(POINTS)('%s', async ([, point], context) => {

@@ -11,11 +11,11 @@ import { ANSWER, message } from './stories.js';
 const TEXT = 'exactly once, please';
 const KILLED = { code: null, signal: 'SIGKILL' };
 
-describe('kill -9 while something is on its way, between two steps', {
+describe('kill -9 while something is in progress, between two steps', {
   concurrent: true,
 }, () => {
   test.for(['reflexFirst', 'replyFirst', 'both'] as const)(
-    'a message that the backend has, and whose reply nobody will hear, is answered once (%s)',
+    'a message that the backend has, and whose reply no process receives, is answered once (%s)',
     async (order, context) => {
       const world = await EdgeWorld.open(context, { persona: scripted([ANSWER]) });
       const { backend } = world;
@@ -35,7 +35,7 @@ describe('kill -9 while something is on its way, between two steps', {
     },
   );
 
-  test('an ack whose pong nobody will hear is told again, and its text is not sent again', async (context) => {
+  test('an ack whose pong no process receives is sent again, and its text is not', async (context) => {
     const world = await EdgeWorld.open(context);
     const { backend } = world;
     const doomed = await world.start();
@@ -54,7 +54,7 @@ describe('kill -9 while something is on its way, between two steps', {
     expect(world.texts).toEqual([TEXT]);
   });
 
-  test('an osascript that goes on without us is waited for', async (context) => {
+  test('an osascript that continues without the agent is waited for', async (context) => {
     const gate = join(temporaryDirectory(context), 'gate');
     const { world, commandId } = await killedWhileSending(context, { kind: 'ok', heldUntil: gate });
     await world.start();
@@ -65,7 +65,7 @@ describe('kill -9 while something is on its way, between two steps', {
     expect(world.texts).toEqual([TEXT]);
   });
 
-  test('an osascript that died with us before it asked Messages is repeated', async (context) => {
+  test('an osascript that was killed with the agent before it asked Messages is repeated', async (context) => {
     const { world, commandId } = await killedWhileSending(context, { kind: 'hang', when: 'before' });
     for (const { pid } of readCalls(world.mac.osascriptDirectory)) process.kill(pid, 'SIGKILL');
     await world.start();
@@ -74,7 +74,7 @@ describe('kill -9 while something is on its way, between two steps', {
     expect(world.texts).toEqual([TEXT]);
   });
 
-  test('an osascript that died with us after it asked Messages is not: the row proves its text', async (context) => {
+  test('an osascript that was killed with the agent after it asked Messages is not: the row proves its text', async (context) => {
     const { world, commandId } = await killedWhileSending(context, { kind: 'hang', when: 'after' });
     await world.inChatDb(1);
     for (const { pid } of readCalls(world.mac.osascriptDirectory)) process.kill(pid, 'SIGKILL');

@@ -16,7 +16,7 @@ import { temporaryDirectory } from '../support/temporaryStore.js';
 const KILLER = pathToFileURL(join(ROOT, 'test/support/killAtRekeyStep.mjs')).href;
 const AGENT = 'edge_13105550100';
 
-test('a change of the key that is killed before any of its steps loses no secret, and is finished by the next one', async () => {
+test('a change of the key that is killed before any of its steps loses no secret, and is completed by the next one', async () => {
   const cwd = temporaryDirectory();
   const place = { cwd, env: cleanEnvironment(cwd) };
   const storage = { kind: 'sqlite', path: join(cwd, 'gateway.sqlite') } as const;

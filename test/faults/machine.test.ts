@@ -84,7 +84,7 @@ const FAULTS: Fault[] = [
     },
   },
   {
-    name: 'the scripts may not be read any more, for a user that is not root',
+    name: 'the scripts are not readable, for a user that is not root',
     code: 'state_unwritable',
     through: UNPRIVILEGED,
     begin(world) {
@@ -114,7 +114,7 @@ const FAULTS: Fault[] = [
     },
   },
   {
-    name: 'osascript may not be executed',
+    name: 'osascript is not executable',
     code: 'osascript_missing',
     begin(world) {
       const path = join(world.directory, 'osascript', 'osascript');
@@ -133,7 +133,7 @@ describe.each(FAULTS)(
   { concurrent: true },
   ({ code, needsMount, through, needsOwnProcess, begin }) => {
     test.skipIf(needsMount === true && !canMount)(
-      'texts wait in their order, the status says why, and they go out once it is over',
+      'texts wait in their order, the status says why, and they are sent once it is over',
       async (context) => {
         const world = await EdgeWorld.open(context);
         const daemon = world.spawn(['run'], { through, isFresh: needsOwnProcess });
@@ -162,7 +162,7 @@ describe.each(FAULTS)(
   },
 );
 
-test('a text that waits for this machine survives kill -9 and goes out once, in its order', {
+test('a text that waits for this machine survives kill -9 and is sent once, in its order', {
   concurrent: true,
 }, async (context) => {
   const world = await EdgeWorld.open(context);
@@ -183,7 +183,7 @@ test('a text that waits for this machine survives kill -9 and goes out once, in 
 });
 
 test.skipIf(!canMount)(
-  'a file of a command that finds no room for its copy is kept in the store, in its place, and goes out later',
+  'a file of a command that finds no room for its copy is kept in the store, in its place, and sent later',
   { concurrent: true },
   async (context) => {
     const world = await EdgeWorld.open(context);

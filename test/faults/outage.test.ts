@@ -7,7 +7,7 @@ const MESSAGES = '/edge/message';
 const PEOPLE = 400;
 const WATCHED_S = 10;
 
-test('an outage costs next to nothing while 400 people wait, and then each is answered, in order', async (context) => {
+test('an outage costs almost nothing while 400 people wait, and then each is answered, in order', async (context) => {
   const world = await EdgeWorld.open(context, {
     persona: () => ({ bubbles: [], shouldRespond: false }),
   });

@@ -25,7 +25,7 @@ describe('one message', () => {
       ],
     ),
   ])(
-    'of %s is posted as far as it is read, ends nothing, and the next one is answered',
+    'of %s is posted as far as it is readable, ends nothing, and the next one is answered',
     async (_name, text) => {
       const world = await EdgeWorld.open(
         { onTestFinished: (clean) => void cleanups.push(clean) },
@@ -57,7 +57,7 @@ function cpuMs(pid: number): number {
   return said.split(':').reduce((sum, part) => sum * 60 + Number(part), 0) * 1_000;
 }
 
-test('six strangers with 3 MB each, by the settings that we ship, cost little more work than short ones, and the next one is answered', async () => {
+test('six strangers with 3 MB each, with the shipped settings, cost little more work than short messages, and the next one is answered', async () => {
   const world = await EdgeWorld.open({ onTestFinished: (clean) => void cleanups.push(clean) });
   const daemon = await world.start();
   /** What the agent works until a person is answered who writes behind these. */
@@ -98,7 +98,7 @@ describe('a command', () => {
       `{"thread_id":"${PERSON}","text":"hi","attachments":[${'1,'.repeat(999_999)}1]}`,
     ],
     ['a text of 8 MB', `{"thread_id":"${PERSON}","text":"${'y '.repeat(4_000_000)}"}`],
-  ])('with %s fails alone: it is acked, and what is behind it is done', async (_name, payload) => {
+  ])('with %s fails alone: it is acked, and those behind it are executed', async (_name, payload) => {
     const world = await EdgeWorld.open({ onTestFinished: (clean) => void cleanups.push(clean) });
     const daemon = await world.start();
     const bad = world.backend.pushCommand({
@@ -113,7 +113,7 @@ describe('a command', () => {
   });
 });
 
-test('what ends the agent at every start is set aside after three, said in the status, and what is behind it is answered', async (context) => {
+test('an item that ends the agent at every start is set aside after three, shown in the status, and those behind it are answered', async (context) => {
   const world = await EdgeWorld.open(context);
   const first = await world.start();
   await first.kill('SIGTERM');

@@ -33,9 +33,9 @@ async function heardWorld(...given: Parameters<typeof worldWith>): ReturnType<ty
 const codes = (snapshot: { problems: readonly { code: string }[] } | null) =>
   (snapshot?.problems ?? []).map(({ code }) => code);
 
-describe('what the backend does not take', { concurrent: true }, () => {
+describe('what the backend does not accept', { concurrent: true }, () => {
   test.for([413, 500])(
-    'an event on which each sync fails with %d is told by status; commands and other events come; it goes once the backend takes it',
+    'an event on which each sync fails with %d is shown in the status; commands and other events come; it is sent once the backend accepts it',
     async (status, context) => {
       let refused: string | undefined;
       let isFixed = false;
@@ -73,7 +73,7 @@ describe('what the backend does not take', { concurrent: true }, () => {
     },
   );
 
-  test('an ack that is refused is told by status, and goes once the backend takes it', async (context) => {
+  test('an ack that is refused is shown in the status, and sent once the backend accepts it', async (context) => {
     let isFixed = false;
     const { world, daemon } = await heardWorld(context, (path, body) => {
       if (isFixed) return undefined;
@@ -95,7 +95,7 @@ describe('what the backend does not take', { concurrent: true }, () => {
     expect(world.acksOf(id)).not.toEqual([]);
   });
 
-  test('every sync, whatever is in it, is told by status, and goes once it takes one', async (context) => {
+  test('every sync, whatever is in it, is shown in the status, and succeeds once it accepts one', async (context) => {
     let isFixed = false;
     const { daemon } = await worldWith(context, (path) =>
       path === '/edge/sync' && !isFixed ? { status: 404, body: {} } : undefined,

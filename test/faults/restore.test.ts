@@ -136,7 +136,7 @@ function offer(world: EdgeWorld, text: string, madeAt: number, id?: string): str
     .commandId;
 }
 
-describe('after an older state directory was put back', RUN, () => {
+describe('after an older state directory was restored', RUN, () => {
   test('a command that is offered again is acked as sent, by the row that it has in chat.db', async (context) => {
     const world = await EdgeWorld.open(context);
     const madeAt = Date.now();
@@ -149,7 +149,7 @@ describe('after an older state directory was put back', RUN, () => {
     expect(world.texts).toEqual(['once']);
   });
 
-  test('as many texts of the same words go out as are wanted', async (context) => {
+  test('as many texts with the same content are sent as are wanted', async (context) => {
     const world = await EdgeWorld.open(context);
     const times: number[] = [];
     await forgetting(world, async () => {
@@ -162,7 +162,7 @@ describe('after an older state directory was put back', RUN, () => {
     expect(world.texts).toEqual(['ok', 'ok', 'ok', 'ok']);
   });
 
-  test('a message that was answered in other words is not answered again, and that is reported', async (context) => {
+  test('a message that was answered with another text is not answered again, and that is reported', async (context) => {
     let nth = 0;
     const changing = () => ({ bubbles: [`answer ${nth++}`] });
     const world = await EdgeWorld.open(context, { persona: changing });
@@ -174,7 +174,7 @@ describe('after an older state directory was put back', RUN, () => {
     expect(world.texts).toEqual(['answer 0']);
   });
 
-  test('a message that nobody had answered is answered, though other texts went out behind it', async (context) => {
+  test('a message that was never answered is answered, though other texts were sent after it', async (context) => {
     const world = await EdgeWorld.open(context, { persona });
     await stopped(await world.start());
     const copy = copyOf(world);
@@ -227,7 +227,7 @@ describe('after an older state directory was put back', RUN, () => {
     expect(await world.backend.commands.lastAck(AGENT_ID, commandId)).toEqual(cancelled);
   });
 
-  test('a text that is too late by now, and went out in time, is acked as sent', async (context) => {
+  test('a text that is too late by now, and was sent in time, is acked as sent', async (context) => {
     const world = await EdgeWorld.open(context, { settings: { 'commands.max_age_seconds': 15 } });
     let madeAt = 0;
     await forgetting(world, async () => {
@@ -243,7 +243,7 @@ describe('after an older state directory was put back', RUN, () => {
     expect(world.texts).toEqual(['in time']);
   });
 
-  test('rows whose ROWIDs were given out anew prove the texts that they are, and are nobody else’s', async (context) => {
+  test('rows with reassigned ROWIDs prove the texts that they are, and no others', async (context) => {
     const world = await EdgeWorld.open(context, { persona });
     const madeAt = Date.now();
     await forgetting(world, async () => {
@@ -294,10 +294,10 @@ describe.each([
   ['an hour behind', -HOUR_MS],
   ...sized<(readonly [string, number])[]>([], [['an hour ahead', HOUR_MS]]),
 ] as const)(
-  'what went out while the clock was %s, in a chat.db whose ROWIDs were given out anew',
+  'what was sent while the clock was %s, in a chat.db with reassigned ROWIDs',
   RUN,
   (_, offsetMs) => {
-    test('is not sent again where the copy has it waiting, nor told as an operator’s', async (context) => {
+    test('is not sent again where the copy has it waiting, nor reported as an operator’s', async (context) => {
       const world = await EdgeWorld.open(context);
       const doomed = await world.start();
       for (const text of ['known', 'known too']) await world.acked(world.command(text));
@@ -418,7 +418,7 @@ const WHILE_IT_WRITES = { recursive: true, maxRetries: 10, retryDelay: 50 };
 
 describe('a state directory, while the agent runs on it', RUN, () => {
   test.for(['moved', 'removed'] as const)(
-    'that is %s: nothing is taken in, status says so',
+    'that is %s: nothing is read, and the status says so',
     async (how, context) => {
       const world = await EdgeWorld.open(context, { persona });
       const daemon = await world.start();
@@ -464,7 +464,7 @@ describe('a state directory, while the agent runs on it', RUN, () => {
   });
 });
 
-test('an agent ends whose lock was removed and taken by another one', async (context) => {
+test('an agent ends whose lock was deleted and taken by another one', async (context) => {
   const world = await EdgeWorld.open(context);
   const daemon = await world.start();
   const { lock } = sharedPlaces(world.mac.chatDbPath, world.directory);
@@ -475,7 +475,7 @@ test('an agent ends whose lock was removed and taken by another one', async (con
   expect(daemon.complaints()).toContain('another edge-agent has taken it');
 });
 
-test('an agent that can record nothing outside of its state directory says so, and sends', async (context) => {
+test('an agent that can record nothing outside of its state directory reports that, and sends', async (context) => {
   const world = await EdgeWorld.open(context);
   writeFileSync(join(world.directory, '.edge-agent'), 'no directory');
   const daemon = await world.start();
@@ -484,7 +484,7 @@ test('an agent that can record nothing outside of its state directory says so, a
 });
 
 describe('in normal running', RUN, () => {
-  test('an operator who wrote the same words keeps no text from going out', async (context) => {
+  test('an operator who wrote the same text blocks no text from being sent', async (context) => {
     const world = await EdgeWorld.open(context, { persona: () => ({ bubbles: ['ok'] }) });
     await stopped(await world.start());
     world.mac.chatDb.receive({ from: PERSON, text: 'see you at nine' });
@@ -498,7 +498,7 @@ describe('in normal running', RUN, () => {
     expect(world.texts.toSorted()).toEqual(['ok', 'on my way']);
   });
 
-  test('a state directory that was moved with nothing done in between is as it was', async (context) => {
+  test('a state directory that was moved with no work in between is as it was', async (context) => {
     const world = await EdgeWorld.open(context);
     await stopped(await world.start());
     const copy = copyOf(world);

@@ -43,7 +43,7 @@ test.each<[string, NodeJS.ProcessEnv, string]>([
     { NODE_TLS_REJECT_UNAUTHORIZED: '0', NODE_OPTIONS: '--tls-min-v1.0 --insecure-http-parser' },
     '',
   ],
-])('a stranger with a false certificate is told nothing, whatever %s asks for', async (_, env, dotenv) => {
+])('an impostor with a false certificate is sent nothing, whatever %s asks for', async (_, env, dotenv) => {
   const { url, heard, handshakes } = await stranger();
   const world = await EdgeWorld.open(
     { onTestFinished },

@@ -214,7 +214,7 @@ const BREAKS: readonly Break[] = [
 ];
 
 test(
-  'each of the others is found by its code when the real thing breaks, and goes when that is mended',
+  'each of the others is found by its code when the real fault occurs, and clears when that is fixed',
   {
     timeout: 900_000,
   },

@@ -199,7 +199,7 @@ function limitFiles(pid: number, soft: string): void {
   execFileSync('prlimit', ['--pid', String(pid), `--fsize=${soft}:`]);
 }
 
-test('each is found by its code in the status, /ready, the page and the log when the real thing breaks, and goes when that is mended', {
+test('each is found by its code in the status, /ready, the page and the log when the real fault occurs, and clears when that is fixed', {
   timeout: 600_000,
 }, async (context) => {
   await openWebhook(context);

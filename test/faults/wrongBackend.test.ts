@@ -52,8 +52,8 @@ async function worldWith(context: Cleanup, wrong: (text: string) => ReturnType<W
   return { world, daemon, posts };
 }
 
-describe('a message that the backend does not take', { concurrent: true }, () => {
-  test('whatever it does instead, while it takes others, is set aside with the reason; its conversation goes on, and nothing else is blamed', async (context) => {
+describe('a message that the backend does not accept', { concurrent: true }, () => {
+  test('whatever it does instead, while it accepts others, is set aside with the reason; its conversation continues, and nothing else is blamed', async (context) => {
     const byText = new Map(WRONGS.map(([name, wrong]) => [name, wrong]));
     const { world, daemon } = await worldWith(context, (text) => byText.get(text)?.());
     const { chatDb } = world.mac;
@@ -92,7 +92,7 @@ describe('a message that the backend does not take', { concurrent: true }, () =>
     );
   });
 
-  test('nor any other message, for as long as that lasts, is kept, although syncs and the socket work; all come in order after it', async (context) => {
+  test('while it accepts none is kept, although syncs and the socket work; all are posted in order after it', async (context) => {
     let isDown = true;
     const { world, daemon, posts } = await worldWith(context, () =>
       isDown ? { status: 503, body: {} } : undefined,

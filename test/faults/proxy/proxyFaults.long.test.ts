@@ -6,7 +6,7 @@ import { until } from '../../support/until.js';
  * What lies between us and the backend, at its worst: real sockets, the reference backend, waits about sixty times shorter.
  * An error that nobody hears fails the run by itself.
  */
-describe('between us and the backend', () => {
+describe('between the agent and the backend', () => {
   let world: LinkWorld | undefined;
 
   afterEach(async () => {
@@ -44,7 +44,7 @@ describe('between us and the backend', () => {
   const cameBy = (opened: LinkWorld, id: string) =>
     opened.simulated.journal.commands.filter((one) => one.commandId === id).map((one) => one.via);
 
-  test('a dropped connection is bridged by the poller and dialed again', async () => {
+  test('a dropped connection is bridged by the poller and reconnected', async () => {
     const opened = await openOnline();
     opened.proxy.answerUpgradesWithPage(true);
     expect(opened.proxy.drop()).toBe(1);
@@ -57,7 +57,7 @@ describe('between us and the backend', () => {
     await recovered(opened);
   });
 
-  test('a frozen connection is suspected, given up and replaced, with what it swallowed', async () => {
+  test('a frozen connection is suspected, given up and replaced, and what it swallowed arrives', async () => {
     const opened = await openOnline();
     expect(opened.proxy.freeze()).toBe(1);
     const swallowed = opened.push();
@@ -77,7 +77,7 @@ describe('between us and the backend', () => {
     await recovered(opened);
   });
 
-  test('a slow line gets its link in the end, by deadlines that grow, and keeps it', async () => {
+  test('a slow connection gets its link in the end, by growing deadlines, and keeps it', async () => {
     const opened = await open({
       settings: { requestTimeoutSeconds: 20 },
       // Patient with an open link; it is the handshake's deadline that this is about.
@@ -110,7 +110,7 @@ describe('between us and the backend', () => {
     await recovered(opened);
   });
 
-  test('a frame that was cut inside is not executed by half, and comes again', async () => {
+  test('a frame that was cut inside is not half executed, and comes again', async () => {
     const opened = await openOnline();
     opened.proxy.cutInsideNextFrame();
     const cut = opened.push();
@@ -144,7 +144,7 @@ describe('between us and the backend', () => {
     await recovered(opened);
   });
 
-  test('frames that come in another order are all executed once, on the same link', async () => {
+  test('frames that arrive in another order are all executed once, on the same link', async () => {
     const opened = await openOnline();
     opened.proxy.mistreatFrames('reversed');
     const ids = Array.from({ length: 20 }, () => opened.push());
@@ -154,7 +154,7 @@ describe('between us and the backend', () => {
     await recovered(opened);
   });
 
-  test("a proxy's 502 page instead of an upgrade is backed off from, while polls go on", async () => {
+  test("a proxy's 502 page instead of an upgrade causes backoff, while polls continue", async () => {
     const opened = await open();
     opened.proxy.answerUpgradesWithPage(true);
     opened.proxy.drop();
@@ -170,7 +170,7 @@ describe('between us and the backend', () => {
     await recovered(opened);
   });
 
-  test('a name that does not resolve is said by its name, and tried again until it does', async () => {
+  test('a name that does not resolve is reported by name, and retried until it does', async () => {
     const opened = await openOnline();
     const { settings } = opened.made;
     const { httpBase, webSocketUrl } = settings;
@@ -186,7 +186,7 @@ describe('between us and the backend', () => {
     await recovered(opened);
   });
 
-  test('a closed port is tried again until it opens, and what was queued meanwhile arrives', async () => {
+  test('a closed port is retried until it opens, and what was queued meanwhile arrives', async () => {
     const opened = await openOnline();
     await opened.proxy.close();
     await lost(opened, 'ECONNREFUSED');
@@ -201,7 +201,7 @@ describe('between us and the backend', () => {
     await recovered(opened);
   });
 
-  test('a network that swallows everything hangs neither dial nor poll', async () => {
+  test('a network that swallows everything blocks neither connecting nor polling', async () => {
     const opened = await openOnline({ settings: { requestTimeoutSeconds: 0.3 } });
     opened.proxy.fallSilent();
     const before = opened.proxy.accepted;
