@@ -135,8 +135,8 @@ async function attempt(
   return head;
 }
 
-describe.each(gatewayEngines())('what is over on $name', (engine) => {
-  test('is forgotten after its time, and what is younger is kept', async () => {
+describe.each(gatewayEngines())('what has ended on $name', (engine) => {
+  test('is deleted after its time, and what is younger is kept', async () => {
     const database = await engine.open();
     const { retention, directory } = await open(database);
     for (const name of ['old', 'young']) writeFileSync(join(directory, name), name);
@@ -161,7 +161,7 @@ describe.each(gatewayEngines())('what is over on $name', (engine) => {
     });
   });
 
-  test('is forgotten to the last row, however much it is, a few hundred in a transaction', async () => {
+  test('is deleted to the last row, however much it is, a few hundred in a transaction', async () => {
     const database = await engine.open();
     const { retention } = await open(database);
     const many = 2 * FORGOTTEN_AT_ONCE + 1;
@@ -176,7 +176,7 @@ describe.each(gatewayEngines())('what is over on $name', (engine) => {
     expect(await counts(database)).toMatchObject({ agent_events: 0 });
   });
 
-  test('is not what still waits: a text that is scheduled far ahead, its command, and its end', async () => {
+  test('does not include what still waits: a text that is scheduled far ahead, its command, and its end', async () => {
     const database = await engine.open();
     const { retention } = await open(database);
     const old = NOW - 100 * DAY;
@@ -188,7 +188,7 @@ describe.each(gatewayEngines())('what is over on $name', (engine) => {
     expect(await database.query('SELECT status FROM messages')).toEqual([{ status: 'sent' }]);
   });
 
-  test('is kept as long as a delivery of it: a replay is posted, and holds up nothing', async () => {
+  test('is kept as long as a delivery of it: a replay is posted, and delays nothing', async () => {
     const database = await engine.open();
     const { retention } = await open(database);
     const wanted = {
@@ -238,7 +238,7 @@ describe.each(gatewayEngines())('what is over on $name', (engine) => {
     await retention.stop();
   });
 
-  test('a file that cannot be removed keeps no younger one, and is tried again', async () => {
+  test('is deleted although one file cannot be, which is tried again', async () => {
     const database = await engine.open();
     const { retention, directory, log } = await open(database);
     // More than are read at once, and so many in a row that it is given up for now.
@@ -267,7 +267,7 @@ describe.each(gatewayEngines())('what is over on $name', (engine) => {
     expect(await counts(database)).toMatchObject({ uploads: 0 });
   });
 
-  test('of one kind that cannot be forgotten keeps none of the others', async () => {
+  test('of one kind that cannot be deleted keeps none of the others', async () => {
     const database = await engine.open();
     const { retention } = await open(database);
     await everything(database, 'old', NOW - 401 * DAY);
@@ -277,7 +277,7 @@ describe.each(gatewayEngines())('what is over on $name', (engine) => {
     expect(await counts(database)).toMatchObject({ agent_events: 1, inbox: 0, uploads: 0, audit_log: 0 });
   });
 
-  test('ends what was ordered from an agent whose removal was cut short', async () => {
+  test('ends the orders of an agent whose removal was cut short', async () => {
     const database = await engine.open();
     const { retention } = await open(database);
     await database.transaction((tx) => text(tx, 'msg_1', NOW, false));

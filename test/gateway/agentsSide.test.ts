@@ -43,7 +43,7 @@ describe.each(engines)('credentials on $name', (engine) => {
     ['/photo/upload', undefined],
   ] as const;
 
-  test('of none, of nobody, and of another agent let nothing be read, stored or acked at any endpoint', async () => {
+  test('that are missing, unknown, or of another agent let nothing be read, stored or acked at any endpoint', async () => {
     const world = await GatewayWorld.start(engine);
     await world.addAgent(OTHER.id, OTHER.secret);
     await world.command('c1');
@@ -118,7 +118,7 @@ describe.each(engines)('credentials on $name', (engine) => {
     expect(rows.map(({ agent_id }) => agent_id)).toEqual([OTHER.id, AGENT_ID]);
   });
 
-  test('that are rotated count both until the old ones end, for sockets that are open too', async () => {
+  test('that are rotated are both valid until the old ones end, for sockets that are open too', async () => {
     const world = await GatewayWorld.start(engine);
     const status = async (secret: string) => (await world.post('/edge/sync', {}, AGENT_ID, secret)).status;
     const live = await world.connect();
@@ -137,7 +137,7 @@ describe.each(engines)('credentials on $name', (engine) => {
     ]);
   });
 
-  test('of an agent that is removed count no more, and its socket is closed', async () => {
+  test('of an agent that is removed are no longer valid, and its socket is closed', async () => {
     const world = await GatewayWorld.start(engine);
     await world.addAgent(OTHER.id, OTHER.secret);
     const [live, other] = [await world.connect(), await world.connect(OTHER.id, OTHER.secret)];
@@ -152,7 +152,7 @@ describe.each(engines)('credentials on $name', (engine) => {
     ['before', 'up'],
     ['behind', 'down'],
   ] as const)(
-    'of an agent whose removal breaks off %s its COMMIT: that is not known, and every replica looks',
+    'of an agent whose removal breaks off %s its COMMIT: that is not known, and every replica checks',
     async (place, way) => {
       const world = await GatewayWorld.start(engine);
       const live = await world.connect();
@@ -170,7 +170,7 @@ describe.each(engines)('credentials on $name', (engine) => {
   );
 
   test.skipIf(engine.name === 'SQLite')(
-    'of one agent that cannot be opened keep no socket of another one that was removed',
+    'of one agent that cannot be opened do not protect a socket of another one that was removed',
     async () => {
       const world = await GatewayWorld.start(engine);
       await world.addAgent(OTHER.id, OTHER.secret);
@@ -193,7 +193,7 @@ describe.each(engines)('credentials on $name', (engine) => {
     },
   );
 
-  test('of an agent that is removed as it connects open no socket that counts', async () => {
+  test('of an agent that is removed as it connects open no valid socket', async () => {
     const world = await GatewayWorld.start(engine);
     const { database } = world.gateway;
     // Its secrets are known here, and no word of the removal came yet.
@@ -259,7 +259,7 @@ describe.each(engines)('credentials on $name', (engine) => {
 });
 
 describe.each(engines)('registration on $name', (engine) => {
-  test('invites agents that are new, gives them a token that works, and takes no agent of an operator over', async () => {
+  test('invites agents that are new, gives them a token that works, and takes over no agent of an operator', async () => {
     const world = await GatewayWorld.start(engine, { registrationToken: 'the-invitation' });
     const register = (body: object) =>
       fetch(`${world.url}/edge/register`, { method: 'POST', body: JSON.stringify(body) });
@@ -301,7 +301,7 @@ describe.each(engines)('commands on $name', (engine) => {
     expect(await world.waiting()).toEqual(left);
   });
 
-  test('with a file as large as the API takes fit into a frame that agents read', async () => {
+  test('with a file as large as the API accepts fit into a frame that agents read', async () => {
     const world = await GatewayWorld.start(engine);
     const socket = await world.connect();
     const key = await world.addKey(['messages:write']);
@@ -336,7 +336,7 @@ describe.each(engines)('commands on $name', (engine) => {
     expect(again.commandIds()).toEqual(['c2']);
   });
 
-  test('are corrected by an ack of a higher revision, told once each', async () => {
+  test('are corrected by an ack of a higher revision, reported once each', async () => {
     const world = await GatewayWorld.start(engine);
     await world.command('c1');
     const failed = ack('c1', { status: 'failed', success: false, error: 'x', revision: 1 });
@@ -346,7 +346,7 @@ describe.each(engines)('commands on $name', (engine) => {
   });
 });
 
-describe.each(engines)('what agents bring, on $name', (engine) => {
+describe.each(engines)('what agents send, on $name', (engine) => {
   test('is stored before it is answered: an event once, whichever way it comes again', async () => {
     const world = await GatewayWorld.start(engine);
     const event = { event_id: 'e1', event_type: 'schedule_cancelled', details: {} };
@@ -359,7 +359,7 @@ describe.each(engines)('what agents bring, on $name', (engine) => {
     expect((await world.eventTypes()).toSorted()).toEqual(['agent.online', 'message.status']);
   });
 
-  test('tells of problems that are new, and of their end', async () => {
+  test('reports problems that are new, and their end', async () => {
     const world = await GatewayWorld.start(engine);
     const status = (...codes: string[]) =>
       world.post('/edge/sync', { status: { problems: codes.map((code) => ({ code })) } });
@@ -367,7 +367,7 @@ describe.each(engines)('what agents bring, on $name', (engine) => {
     expect(await world.eventTypes()).toEqual(['agent.degraded', 'agent.degraded', 'agent.recovered']);
   });
 
-  test('a message is answered with silence where nobody may answer it, the same for every repeat', async () => {
+  test('a message is answered with silence where no one may answer it, the same for every repeat', async () => {
     const world = await GatewayWorld.start(engine);
     const answers = await Promise.all([1, 2, 3].map(() => world.post('/edge/message', incoming('g1'))));
     for (const answer of answers)
@@ -375,7 +375,7 @@ describe.each(engines)('what agents bring, on $name', (engine) => {
     expect(await world.eventTypes()).toEqual(['message.received']);
   });
 
-  test('a message is not waited with for ever where the clock of the database is put back', async () => {
+  test('a message is not waited for forever where the clock of the database is set back', async () => {
     const world = await GatewayWorld.start(engine, { answerMs: 1_000 });
     const hanging = await Receiver.start();
     hanging.answer = () => undefined;
@@ -411,7 +411,7 @@ describe.each(engines)('what agents bring, on $name', (engine) => {
 });
 
 describe.each(engines)('a gateway that stops on $name', (engine) => {
-  test('takes no new socket, says so to load balancers, and sends its agents elsewhere with 1012', async () => {
+  test('accepts no new socket, reports that to load balancers, and sends its agents elsewhere with 1012', async () => {
     const world = await GatewayWorld.start(engine, { closesPerSecond: 20 });
     const others = Array.from({ length: 10 }, (_, nth) => `edge_1310555010${nth + 10}`);
     for (const id of others) await world.addAgent(id, SECRET);
@@ -435,7 +435,7 @@ describe.each(engines)('a gateway that stops on $name', (engine) => {
     expect(world.log.lines.filter((line) => line.startsWith('ERROR'))).toEqual([]);
   });
 
-  test('tells applications that an agent is online once it connects, and nothing for a reconnect', async () => {
+  test('notifies applications that an agent is online once it connects, and not of a reconnect', async () => {
     const world = await GatewayWorld.start(engine);
     for (const _ of [1, 2, 3]) (await world.connect()).socket.terminate();
     await world.connect();

@@ -13,7 +13,7 @@ import { gatewayEngines } from './gatewayEngines.js';
 const commandSchema = z.object({ data: z.object({ command_id: z.string(), payload: z.looseObject({}) }) });
 
 describe.each(gatewayEngines('PostgreSQL'))('an application of the gateway on $name', (engine) => {
-  test('sends a message to the socket of the agent, and sees what its ack says of it', async () => {
+  test('sends a message to the socket of the agent, and sees what its ack reports', async () => {
     const world = await GatewayWorld.start(engine);
     const key = await world.addKey(['messages:read', 'messages:write', 'events:read'], [AGENT_ID]);
     const headers = { Authorization: `Bearer ${key}` };
@@ -43,7 +43,7 @@ describe.each(gatewayEngines('PostgreSQL'))('an application of the gateway on $n
     stop.abort();
   });
 
-  test('sees events as they happen by the line of docs/gateway-api.md', async () => {
+  test('receives events as they happen with the command of docs/gateway-api.md', async () => {
     const world = await GatewayWorld.start(engine);
     const [, line = ''] = /```sh\n(curl .+)\n```/.exec(page('docs/gateway-api.md')) ?? [];
     const env = { ...process.env, GATEWAY: world.url, KEY: await world.addKey(['events:read']) };
@@ -67,7 +67,7 @@ describe.each(gatewayEngines('PostgreSQL'))('an application of the gateway on $n
     );
   });
 
-  test('whose stream is open does not hold up a gateway that stops', async () => {
+  test('with an open stream does not delay a gateway that stops', async () => {
     const world = await GatewayWorld.start(engine);
     const headers = { Authorization: `Bearer ${await world.addKey(['events:read'])}` };
     const events = await fetch(`${world.url}/v1/events`, { headers });

@@ -24,7 +24,7 @@ describe.each(gatewayEngines('SQLite'))('a bot behind the gateway on $name', (en
     expect(bot.received).toHaveLength(1);
   });
 
-  test('that thinks for too long is silent in the reply, and its words follow as a command, once', async () => {
+  test('that takes too long is silent in the reply, and its answer follows as a command, once', async () => {
     const world = await GatewayWorld.start(engine, { answerMs: 300 });
     const bot = await Receiver.start();
     let speak: (() => void) | undefined;
@@ -44,14 +44,14 @@ describe.each(gatewayEngines('SQLite'))('a bot behind the gateway on $name', (en
     expect(socket.commandIds()).toHaveLength(1);
   });
 
-  test('that says nothing lets the agent go at once', async () => {
+  test('that answers nothing releases the agent at once', async () => {
     const world = await GatewayWorld.start(engine);
     const bot = await Receiver.start();
     await world.addWebhook(bot.url);
     expect((await world.post('/edge/message', incoming('g1'))).body).toEqual({ should_respond: false });
   });
 
-  test('is asked by the next gateway where the first stops while it thinks, and the agent is answered once', async () => {
+  test('is asked by the next gateway where the first stops during its work, and the agent is answered once', async () => {
     const world = await GatewayWorld.start(engine);
     const bot = await Receiver.start();
     bot.answer = () => undefined;

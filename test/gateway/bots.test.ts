@@ -73,7 +73,7 @@ for (const file of ['bot.mjs', 'bot.py'] as const) {
       expect((await post(url, received, signed(received))).status).toBe(200);
     });
 
-    test('a caller that hangs up in the middle of its request does not end it', async (context) => {
+    test('a caller that hangs up during its request does not end it', async (context) => {
       const url = await startExample(file, { WEBHOOK_SECRET: SECRET }, context);
       const socket = connect(Number(new URL(url).port), '127.0.0.1');
       await once(socket, 'connect');

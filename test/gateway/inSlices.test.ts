@@ -7,7 +7,7 @@ import { gatewayEngines } from './gatewayEngines.js';
 const AGENT = 'edge_13105550100';
 
 test.each(gatewayEngines())(
-  'what takes long on $name is kept as far as it came, so that it is over at last',
+  'a long job on $name is stored as far as it came, so that it finishes at last',
   async (engine) => {
     const database = await engine.open();
     const clock = new FakeClock();

@@ -5,7 +5,7 @@ import { GatewayWorld } from './GatewayWorld.js';
 import { gatewayEngines } from './gatewayEngines.js';
 
 describe.each(gatewayEngines('PostgreSQL'))('the metrics of a gateway on $name', (engine) => {
-  test('they count sockets, strangers and what waits, and name nobody', async () => {
+  test('count sockets, strangers and what waits, and contain no address', async () => {
     const world = await GatewayWorld.start(engine);
     await world.command('cmd_1');
     const { socket } = await world.connect();

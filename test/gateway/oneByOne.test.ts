@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { EdgeError } from '../../src/errors.js';
 import { oneByOne } from '../../src/gateway/oneByOne.js';
 
-test('one that fails keeps none of the others from being done, and the first fault is told behind them', async () => {
+test('one that fails blocks none of the others, and the first error is thrown after them', async () => {
   const done: number[] = [];
   const all = oneByOne([1, 2, 3, 4], async (thing) => {
     if (thing % 2 === 1) throw new Error(`no ${thing}`);
@@ -22,7 +22,7 @@ test('each waits until the one before it is over', async () => {
   expect(steps).toEqual(['a begins', 'a ends', 'b begins', 'b ends']);
 });
 
-test('a database that is away ends it at once: all others would meet it too', async () => {
+test('a database that is away ends the series at once: all others would fail too', async () => {
   const asked: number[] = [];
   const all = oneByOne([1, 2], async (thing) => {
     asked.push(thing);

@@ -60,8 +60,8 @@ async function edgeOf(engine: GatewayEngine) {
 }
 const postgres = testPostgres();
 
-describe.each(engines)('too much for a gateway on $name', (engine) => {
-  test('is refused at once, to come again at different times, and what was accepted is there once', async () => {
+describe.each(engines)('overload of a gateway on $name', (engine) => {
+  test('is refused at once, to be retried at different times, and what was accepted is there once', async () => {
     const database = await engine.open();
     const limits = { most: { work: 10, messages: 1, life: 1 }, lateMs: 60_000 };
     const load = new LoadGate({ waitingMs: () => database.waitingMs, random: systemRandom }, limits);
@@ -99,7 +99,7 @@ describe.each(engines)('too much for a gateway on $name', (engine) => {
     expect((await room.send()).status).toBe(202);
   });
 
-  test('is not made of callers that hung up: they leave their place, and the next request gets the answer', async () => {
+  test('does not include callers that hung up: their place is freed, and the next request gets the answer', async () => {
     const { database, answering, load, post } = await edgeOf(engine);
     const hangUp = new AbortController();
     const first = post('g1', hangUp.signal);
@@ -125,7 +125,7 @@ describe.each(engines)('too much for a gateway on $name', (engine) => {
     expect(await (await post('g1')).json()).toMatchObject(reply);
   });
 
-  test('keeps agents alive: what their sockets bring is stored before the new work that waits', async () => {
+  test('keeps agents alive: what their sockets send is stored before the new work that waits', async () => {
     const world = await GatewayWorld.start(engine);
     const socket = await world.connect();
     const { database } = world.gateway;
@@ -191,7 +191,7 @@ describe('all connections to PostgreSQL in use', () => {
     return { database, letGo };
   }
 
-  test('a lease is renewed, and agents go before new work', async () => {
+  test('a lease is renewed, and agents are served before new work', async () => {
     const { database, letGo } = await full();
     const order: string[] = [];
     const run = (name: string, urgency: 'usual' | 'soon' | 'lease') =>
@@ -209,7 +209,7 @@ describe('all connections to PostgreSQL in use', () => {
     expect(database.waitingMs).toBe(0);
   });
 
-  test('new work is refused once what waits has waited for too long, and the life of agents is not', async () => {
+  test('new work is refused once what waits has waited for too long, and the work of agents is not', async () => {
     const { database, letGo } = await full();
     const limits = { most: { work: 9, messages: 9, life: 9 }, lateMs: 1 };
     const load = new LoadGate({ waitingMs: () => database.waitingMs, random: () => 0 }, limits);
@@ -226,7 +226,7 @@ describe('all connections to PostgreSQL in use', () => {
     expect(load.enter('work')).toBeTypeOf('function');
   });
 
-  test('a rush on one agent is refused in part, and leaves its acks their place', async () => {
+  test('a burst on one agent is refused in part, and leaves its acks their place', async () => {
     const { database, letGo } = await full();
     const lock = (urgency: 'usual' | 'soon') =>
       database.transaction(async (tx) => {

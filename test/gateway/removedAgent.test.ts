@@ -45,7 +45,7 @@ function removed(status: 'unknown' | 'failed') {
 }
 
 describe.each(gatewayEngines('PostgreSQL'))('the texts of an agent that is removed, on $name', (engine) => {
-  test('end, applications are told so, and none is offered to an agent that is added again', async () => {
+  test('end, applications are notified, and none is offered to an agent that is added again', async () => {
     const { world, scheduled, queued, standing } = await withTexts(engine, true);
     await world.admin['agents.remove']({ id: AGENT_ID });
     for (const id of [scheduled, ...queued]) expect(await standing(id)).toEqual(removed('unknown'));
@@ -68,7 +68,7 @@ describe.each(gatewayEngines('PostgreSQL'))('the texts of an agent that is remov
     expect(await standing(first)).toMatchObject({ status: 'sent', evidence: { kind: 'ack' } });
   });
 
-  test('were never sent where it was never there: the application may order them elsewhere', async () => {
+  test('were never sent where the agent was never connected: the application may send them elsewhere', async () => {
     const { world, scheduled, queued, standing } = await withTexts(engine, false);
     await world.admin['agents.remove']({ id: AGENT_ID });
     for (const id of [scheduled, ...queued]) expect(await standing(id)).toEqual(removed('failed'));
@@ -94,7 +94,7 @@ describe.each(gatewayEngines('PostgreSQL'))('the texts of an agent that is remov
     expect(await standing(first)).toMatchObject({ status: 'unknown', retry_safe: false });
   });
 
-  test('are not called never sent where it was handed them by a sync alone', async () => {
+  test('are not called never sent where they were handed out by a sync alone', async () => {
     const { world, scheduled, queued, standing } = await withTexts(engine, false);
     expect(await world.waiting()).toEqual([scheduled, ...queued, 'c1']);
     await world.admin['agents.remove']({ id: AGENT_ID });
@@ -133,7 +133,7 @@ describe.each(gatewayEngines('PostgreSQL'))('the texts of an agent that is remov
     expect(String(body)).toContain('"command_type":"unknown"');
   });
 
-  test('end later where who removed it died, or as it is added again', async () => {
+  test('end later where the process that removed it died, or as it is added again', async () => {
     const { world, queued, standing } = await withTexts(engine, true);
     const { database } = world.gateway;
     const remove = () => database.transaction((tx) => removeAgent(tx, AGENT_ID, Date.now()));

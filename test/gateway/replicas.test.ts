@@ -61,7 +61,7 @@ describe.each(postgres)('two gateways on one $name', (engine) => {
     expect(await one.eventTypes()).toEqual(['message.received']);
   });
 
-  test('tell nothing of an agent that goes from one that stops to the other', async () => {
+  test('report nothing about an agent that moves from one that stops to the other', async () => {
     const [one, two] = await replicas(engine);
     const socket = await one.connect();
     await until(

@@ -65,7 +65,7 @@ async function dump(context: TestContext, ...args: readonly string[]): Promise<v
 }
 
 test.for(gatewayEngines())(
-  'a gateway on $name that is restored from a backup is told again what its agent did since, and nothing is sent twice',
+  'a gateway on $name that is restored from a backup gets what its agent did since again, and nothing is sent twice',
   async (engine, context) => {
     const backup = await BACKUPS[engine.name](context);
     const at = (place: string) =>

@@ -23,7 +23,7 @@ async function roundTrips(work: () => Promise<unknown>): Promise<number> {
   return count;
 }
 
-test('a message of an application, its way to the agent and its ack take so few round trips to PostgreSQL', async () => {
+test('a message of an application, its delivery to the agent and its ack take a bounded number of round trips to PostgreSQL', async () => {
   if (postgres === undefined) throw new Error('an engine');
   const database = await postgres.open();
   const dispatch = new CommandDispatch({

@@ -37,7 +37,7 @@ async function withDamage(engine: ReturnType<typeof gatewayEngines>[number]) {
 const UNKNOWN = { status: 'unknown', retry_safe: false, code: 'item_set_aside', by: { kind: 'damage' } };
 
 describe.each(gatewayEngines())('a command that cannot be read, on $name', (engine) => {
-  test('is set aside as unknown at a sync, and those behind it are handed out', async () => {
+  test('is set aside as unknown at a sync, and those after it are handed out', async () => {
     const { world, first, damaged, third, standing } = await withDamage(engine);
     expect(await world.waiting()).toEqual([first, third, 'c1']);
     expect(await standing(damaged)).toEqual(UNKNOWN);
@@ -50,7 +50,7 @@ describe.each(gatewayEngines())('a command that cannot be read, on $name', (engi
     expect(await world.eventTypes()).toEqual(['message.status']);
   });
 
-  test('is set aside at a socket, which stays, and those behind it are offered', async () => {
+  test('is set aside at a socket, which stays, and those after it are offered', async () => {
     const { world, database, first, damaged, third, spoil, standing } = await withDamage(engine);
     await spoil('c1');
     const socket = await world.connect();

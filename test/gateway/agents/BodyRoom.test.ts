@@ -11,7 +11,7 @@ function body(bytes?: number): IncomingMessage {
   return request;
 }
 
-test('one caller whose bodies come slowly leaves room to the others', () => {
+test('one caller whose bodies come slowly leaves room for the others', () => {
   const room = new BodyRoom(4 * LARGE);
   const first = room.take(body(LARGE), 9 * LARGE, 'one');
   expect(first).toBeTypeOf('function');

@@ -25,7 +25,7 @@ describe('a signed token', () => {
     );
   });
 
-  test('is good from the skew before it was made to the skew after its 24 hours, and not a second longer', () => {
+  test('is valid from the skew before it was made to the skew after its 24 hours, and not a second longer', () => {
     const token = mintToken(secret, agentId, phone, madeAt);
     const last = madeAt + 86_400 + 300;
     const first = madeAt - 300;
@@ -40,7 +40,7 @@ describe('a signed token', () => {
     expect(verify(token, { agentId: 'edge_1999' })).toMatchObject({ kind: 'refused' });
   });
 
-  test('is refused when made with another secret, and says no more than that', () => {
+  test('is refused when made with another secret, with no further detail', () => {
     const token = mintToken('other', agentId, phone, 1);
     expect(verify(token)).toEqual({
       kind: 'refused',
@@ -48,7 +48,7 @@ describe('a signed token', () => {
     });
   });
 
-  test('survives no change of a single character of what it says', () => {
+  test('is invalidated by a change of any single character', () => {
     const token = Buffer.from(mintToken(secret, agentId, phone, madeAt), 'base64').toString();
     fc.assert(
       fc.property(fc.nat(token.length - 1), fc.constantFrom('0', '1', 'a', ':'), (index, character) => {
@@ -61,7 +61,7 @@ describe('a signed token', () => {
 });
 
 describe('the Authorization header', () => {
-  test('is missing when it is not there or no bearer token, which is another thing than refused', () => {
+  test('is missing when it is absent or no bearer token, which is reported differently from refused', () => {
     const against = { secret, production: false, now: 0 };
     for (const authorization of [undefined, '', secret, `Basic ${secret}`, 'Bearer', 'Bearer ']) {
       expect(verifyCredentials({ authorization, agentId }, against)).toEqual({ kind: 'missing' });

@@ -18,8 +18,8 @@ async function keyOf(database: GatewayDatabase) {
 const revoke = (database: GatewayDatabase, id: string) =>
   database.transaction((tx) => revokeApiKey(tx, id, NOW));
 
-describe.each(engines)('a key that is kept in mind, on $name', (engine) => {
-  test('counts no more on any replica once it is revoked', async () => {
+describe.each(engines)('a cached key, on $name', (engine) => {
+  test('is no longer valid on any replica once it is revoked', async () => {
     const first = await GatewayWorld.start(engine);
     const isAlone = engine.name === 'SQLite';
     const worlds = isAlone ? [first] : [first, await GatewayWorld.open(first.settings)];
@@ -40,7 +40,7 @@ describe.each(engines)('a key that is kept in mind, on $name', (engine) => {
     );
   });
 
-  test('counts for 10 s where nobody tells that it is revoked, and not a moment longer', async () => {
+  test('is valid for 10 s where no notification of its revocation arrives, and not a moment longer', async () => {
     const database = await engine.open();
     const clock = new FakeClock(NOW);
     const keys = new ApiKeys(database, clock);
@@ -53,7 +53,7 @@ describe.each(engines)('a key that is kept in mind, on $name', (engine) => {
     expect(await keys.of(secret)).toBeUndefined();
   });
 
-  test('that is revoked while the database is asked for it is not kept', async () => {
+  test('that is revoked during its lookup in the database is not cached', async () => {
     const database = await engine.open();
     const keys = new ApiKeys(database, new FakeClock(NOW));
     await keys.start();
@@ -66,7 +66,7 @@ describe.each(engines)('a key that is kept in mind, on $name', (engine) => {
     expect(await keys.of(secret)).toBeUndefined();
   });
 
-  test('that there is not yet counts as soon as it is made', async () => {
+  test('that does not exist yet is valid as soon as it is made', async () => {
     const database = await engine.open();
     const keys = new ApiKeys(database, new FakeClock(NOW));
     expect(await keys.of('eg_live_none')).toBeUndefined();

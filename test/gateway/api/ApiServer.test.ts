@@ -34,7 +34,7 @@ function requestOf({ path, method }: Operation): { path: string; body?: unknown 
 }
 
 describe.each(ENGINES)('the API over $name', ({ open }) => {
-  test('no operation answers without a key, with a wrong or revoked one, or with one that has not its scope', async () => {
+  test('no operation answers without a key, with a wrong or revoked one, or with one that lacks its scope', async () => {
     const room = await ApiRoom.open(await open());
     const revoked = await room.key(['admin'], null);
     const { id = '' } = (await findApiKey(room.database, revoked)) ?? {};
@@ -78,7 +78,7 @@ describe.each(ENGINES)('the API over $name', ({ open }) => {
     expect(await room.commands(OTHER_AGENT)).toEqual(before);
   });
 
-  test('a message is kept with its command, and its whole life is shown', async () => {
+  test('a message is stored with its command, and its whole history is shown', async () => {
     const room = await ApiRoom.open(await open());
     const { status, body } = await room.send({ in_reply_to: 'G1', bubble_type: 'reflex', priority: 'high' });
     expect(status).toBe(202);
@@ -108,7 +108,7 @@ describe.each(ENGINES)('the API over $name', ({ open }) => {
     expect(OPERATIONS.listMessages.reply.parse(listed).data).toEqual([found]);
   });
 
-  test('files go to the agent, and only their names are kept beside the message', async () => {
+  test('files are sent to the agent, and only their names are kept with the message', async () => {
     const room = await ApiRoom.open(await open());
     const attachments = [
       { url: 'https://example.com/a.pdf' },
@@ -123,7 +123,7 @@ describe.each(ENGINES)('the API over $name', ({ open }) => {
     expect(JSON.stringify(await room.database.query('SELECT * FROM messages'))).not.toContain('aGVsbG8K');
   });
 
-  test('a scheduled message is taken back by a command, once, and what has ended is not', async () => {
+  test('a scheduled message is cancelled by a command, once, and one that has ended is not', async () => {
     const room = await ApiRoom.open(await open());
     const { body } = await room.send({ send_at: LATER });
     const path = `/v1/messages/${body.id}`;
@@ -175,7 +175,7 @@ describe.each(ENGINES)('the API over $name', ({ open }) => {
     expect((await room.send({}, tooLong)).body).toMatchObject({ error: { code: 'idempotency_key_invalid' } });
   });
 
-  test('a gateway that dies between the effect and the answer has done it once when it is asked again', async () => {
+  test('a gateway that crashes between the effect and the answer has done it once when it is asked again', async () => {
     const room = await ApiRoom.open(await open());
     // The first transaction notes that the key was used.
     let deaths = 2;
@@ -194,7 +194,7 @@ describe.each(ENGINES)('the API over $name', ({ open }) => {
     expect((await room.commands()).map(({ command_id }) => command_id)).toEqual([again.body.id]);
   });
 
-  test('commands of any type are kept, and what becomes of them is an event', async () => {
+  test('commands of any type are stored, and their results are events', async () => {
     const room = await ApiRoom.open(await open());
     const path = `/v1/agents/${AGENT}/commands`;
     const headers = { 'Idempotency-Key': 'c1' };
@@ -308,7 +308,7 @@ describe.each(ENGINES)('the API over $name', ({ open }) => {
     ]);
   });
 
-  test('has no memory for more than so many large bodies at once, and says when to come again', async () => {
+  test('has no memory for more than a number of large bodies at once, and says when to retry', async () => {
     const room = await ApiRoom.open(await open(), { bodies: new BodyRoom(1_500_000) });
     const text = 'x'.repeat(90_000);
     const large = {
@@ -347,7 +347,7 @@ describe.each(ENGINES)('the API over $name', ({ open }) => {
     });
   });
 
-  test('a key that is revoked while its request is under way makes and enables no webhook', async () => {
+  test('a key that is revoked during its request creates and enables no webhook', async () => {
     let revoked = '';
     const database = beforeEachWrite(await open(), async (real) => {
       if (revoked !== '') await real.transaction((tx) => revokeApiKey(tx, revoked, NOW));
@@ -414,19 +414,19 @@ describe('the API', () => {
     ['neither person nor conversation', { to: undefined }, 'invalid_request', 'to'],
     ['both', { chat: 'chat1' }, 'invalid_request', 'to'],
     ['a number that is not E.164', { to: '(310) 555-1234' }, 'invalid_request', 'to'],
-    ['nothing to say', { text: undefined }, 'invalid_request', 'text'],
+    ['no text', { text: undefined }, 'invalid_request', 'text'],
     ['an empty text', { text: '' }, 'invalid_request', 'text'],
     ['too long a text', { text: 'x'.repeat(100_001) }, 'invalid_request', 'text'],
     ['a time without a zone', { send_at: '2099-12-24T09:00:00' }, 'invalid_request', 'send_at'],
     ['a scheduled reflex', { send_at: LATER, bubble_type: 'reflex' }, 'invalid_request', 'bubble_type'],
-    ['a field that there is not', { txt: 'x' }, 'invalid_request', 'txt'],
+    ['an unknown field', { txt: 'x' }, 'invalid_request', 'txt'],
     [
       'a file by http',
       { attachments: [{ url: 'http://example.com/a' }] },
       'invalid_request',
       'attachments.0.url',
     ],
-    ['an agent that there is not', { agent: 'edge_1' }, 'agent_unknown', 'agent'],
+    ['an unknown agent', { agent: 'edge_1' }, 'agent_unknown', 'agent'],
     ['no agent where there are several', { agent: undefined }, 'agent_required', 'agent'],
   ];
   test.each(refusals)(
@@ -450,7 +450,7 @@ describe('the API', () => {
     expect((await room.send({ agent: undefined }, { key })).body.agent).toBe(AGENT);
   });
 
-  test('tells a wrong path, a wrong method, no JSON, a form, too much, and cursors that are none', async () => {
+  test('reports a wrong path, a wrong method, no JSON, a form, too much, and invalid cursors', async () => {
     const room = await ApiRoom.open(await openAny());
     expect(await room.refusal('GET', '/v1/nothing')).toMatchObject({ status: 404, code: 'path_unknown' });
     expect(await room.refusal('PATCH', '/v1/messages')).toMatchObject({
@@ -520,7 +520,7 @@ describe('the API', () => {
     ['storage_read_only', 503],
     ['commit_unknown', 503],
     ['internal', 500],
-  ])('says what %s of the database means, and nothing of the inside', async (code, status) => {
+  ])('explains %s of the database, and nothing internal', async (code, status) => {
     const database = await openAny();
     const room = await ApiRoom.open(database);
     const at = room.urls.length;

@@ -101,7 +101,7 @@ const idsOf = (reader: Reader) => reader.frames.map(({ data }) => JSON.parse(dat
 describe.each(ENGINES)('events over $name', ({ open }) => {
   const scopes: readonly Scope[] = ['events:read'];
 
-  test('come as they happen, from any replica, and only those of agents that the key may use', async () => {
+  test('arrive as they happen, from any replica, and only those of agents that the key may use', async () => {
     const room = await ApiRoom.open(await open());
     const other = await room.serve();
     const key = await room.key(scopes);
@@ -119,7 +119,7 @@ describe.each(ENGINES)('events over $name', ({ open }) => {
     expect(idsOf(narrow)).toEqual([others]);
   });
 
-  test('continue behind the last one that a reader had, and skip or repeat none', async () => {
+  test('continue after the last one that a reader had, and skip or repeat none', async () => {
     const room = await ApiRoom.open(await open());
     const url = room.urls[0] ?? '';
     const key = await room.key(scopes);
@@ -142,7 +142,7 @@ describe.each(ENGINES)('events over $name', ({ open }) => {
 const openAny = ENGINES[0]?.open ?? (() => Promise.reject(new Error('no engine')));
 
 describe('a stream of events', () => {
-  test('is cut where its reader is too slow, and what it did not take is not kept for it', async () => {
+  test('is cut where its reader is too slow, and what it did not read is not kept for it', async () => {
     // Patience ends when the test says so.
     const waiting = new Set<() => void>();
     const patient: Clock = {
@@ -173,7 +173,7 @@ describe('a stream of events', () => {
     expect(slow.frames.length).toBeLessThan(80);
   });
 
-  test('ends when its key is revoked, and says between that it lives', async () => {
+  test('ends when its key is revoked, and sends keepalives until then', async () => {
     const hasty: Clock = {
       ...systemClock,
       monotonic: () => systemClock.monotonic() * 50,
@@ -195,7 +195,7 @@ describe('a stream of events', () => {
     );
   });
 
-  test('ends when the gateway stops, so that its reader goes elsewhere', async () => {
+  test('ends when the gateway stops, so that its reader reconnects elsewhere', async () => {
     const room = await ApiRoom.open(await openAny());
     const reader = (await Reader.open(room.urls[0] ?? '', room.admin)).read();
     await room.servers[0]?.stop();
@@ -205,7 +205,7 @@ describe('a stream of events', () => {
     );
   });
 
-  test('is refused for a cursor that is none, a type that there is not, and one too many', async () => {
+  test('is refused for an invalid cursor, an unknown type, and one stream too many', async () => {
     const room = await ApiRoom.open(await openAny());
     expect(await room.refusal('GET', '/v1/events?after=x')).toMatchObject({ code: 'cursor_invalid' });
     expect(await room.refusal('GET', '/v1/events?types=reaction,nothing')).toMatchObject({

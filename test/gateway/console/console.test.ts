@@ -40,7 +40,7 @@ async function shared() {
 }
 
 describe.skipIf(path === undefined)('the console of a running gateway', () => {
-  test('a message that an application sends shows its life over both machines, hidden until it is to be shown', async () => {
+  test('a message that an application sends shows its history on both machines, hidden until requested', async () => {
     const { page, faults, barriers } = await shared();
     const row = page.getByRole('list', { name: 'Agents' }).getByRole('link');
     await row.filter({ hasText: 'Online' }).waitFor();
@@ -90,7 +90,7 @@ describe.skipIf(path === undefined)('the console of a running gateway', () => {
     expect(faults).toEqual([]);
   });
 
-  test('a delivery is shown with what became of it, and sent again', async () => {
+  test('a delivery is shown with its result, and sent again', async () => {
     const { page, faults, barriers } = await shared();
     demo.type('is anybody there?');
     await demo.shows('→ Ann: you said: is anybody there?');
@@ -109,7 +109,7 @@ describe.skipIf(path === undefined)('the console of a running gateway', () => {
     expect(faults).toEqual([]);
   });
 
-  test('only a key lets anybody in; it stays in the tab, over a reload too, until they sign out', async () => {
+  test('only a key gives access; it stays in the tab, over a reload too, until sign-out', async () => {
     const { page } = await browser.tab();
     await page.goto(`${demo.url}/console/`);
     await page.getByLabel('Admin key').fill('eg_live_none');
@@ -128,7 +128,7 @@ describe.skipIf(path === undefined)('the console of a running gateway', () => {
     expect(await page.evaluate('sessionStorage.length')).toBe(0);
   });
 
-  test('a phone shows every view within its width, and nothing is asked for beyond the gateway', async () => {
+  test('a phone shows every view within its width, and nothing is requested from beyond the gateway', async () => {
     const { page, faults, barriers } = await signedIn(PHONE);
     for (const view of await page.getByRole('navigation').getByRole('link').all()) {
       await view.click();
@@ -140,7 +140,7 @@ describe.skipIf(path === undefined)('the console of a running gateway', () => {
     expect(faults).toEqual([]);
   });
 
-  test('a gateway that is gone is said to be, and what was shown stays', async () => {
+  test('a gateway that is down is reported as such, and what was shown stays', async () => {
     const { page } = await shared();
     const row = page.getByRole('list', { name: 'Agents' }).getByRole('link');
     await row.filter({ hasText: 'Online' }).waitFor();

@@ -18,7 +18,7 @@ async function served(): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-test('the page lets nothing run or be asked for but its own files and its own server', async () => {
+test('the page lets nothing run or load but its own files and its own server', async () => {
   const origin = await served();
   for (const path of ['/console/', '/console/console.js', '/console/console.css', '/console/nothing.js']) {
     const { headers } = await fetch(origin + path);
@@ -40,7 +40,7 @@ test('it is found with and without a slash, and behind a proxy that puts it else
   expect(html).not.toMatch(/(src|href)="(\/|http)/);
 });
 
-test('nothing outside of its directory is given, and nothing is taken', async () => {
+test('nothing outside of its directory is served, and nothing is accepted', async () => {
   const origin = await served();
   for (const path of [
     '/../../package.json',

@@ -9,7 +9,7 @@ function parsed(chunks: readonly string[]): StreamEvent[] {
   return events;
 }
 
-test('an event keeps its lines, its id, and colons in what it says', () => {
+test('an event keeps its lines, its id, and colons in its data', () => {
   const stream = 'id: 7\nevent: message.status\ndata: {"a":\ndata: "b: c"}\n\n: keepalive\n\ndata\n\n';
   expect(parsed([stream])).toEqual([
     { id: '7', data: '{"a":\n"b: c"}' },

@@ -23,8 +23,8 @@ async function bellOn(database: GatewayDatabase): Promise<EventBell> {
   return bell;
 }
 
-describe.each(gatewayEngines())('the bell of events on $name', ({ open }) => {
-  test('has webhooks looked for only where an event gives one of them something new to do', async () => {
+describe.each(gatewayEngines())('the event notifications on $name', ({ open }) => {
+  test('make webhooks be checked only where an event gives one of them something new to do', async () => {
     const gateway = new WebhookRoom(await open());
     const { url } = await Receiver.start();
     const heard = heardOf(gateway.bell);
@@ -46,7 +46,7 @@ describe.each(gatewayEngines())('the bell of events on $name', ({ open }) => {
     expect(await rungFor('another')).toEqual([true]);
   });
 
-  test('tells other replicas the same, and of several events at once if one of them is for webhooks', async () => {
+  test('tell other replicas the same, and for several events at once if one of them is for webhooks', async () => {
     const database = await open();
     const here = await bellOn(database);
     const there = heardOf(await bellOn(database));

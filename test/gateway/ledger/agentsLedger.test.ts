@@ -55,7 +55,7 @@ const send = (tx: Transaction, agentId: string, commandId: string) =>
   addCommand(tx, agentId, { commandId, type: 'list_scheduled', payload: {} }, NOW);
 
 describe.each(engines)('agents in $name', ({ open }) => {
-  test('a secret is shown once and kept sealed; of two that are rotated both count, of three the newest two', async () => {
+  test('a secret is shown once and stored sealed; of two that are rotated both are valid, of three the newest two', async () => {
     const database = await open();
     const first = await add(database, 'edge_1');
     expect(await add(database, 'edge_1')).toBeUndefined();
@@ -79,7 +79,7 @@ describe.each(engines)('agents in $name', ({ open }) => {
     await expect(secretsOf(database, box, 'edge_2', NOW)).rejects.toMatchObject({ code: 'secret_missing' });
   });
 
-  test('one that is removed has no secret any more, and goes on behind its old commands when it is added again', async () => {
+  test('one that is removed no longer has a secret, and continues behind its old commands when it is added again', async () => {
     const database = await open();
     await add(database, 'edge_1');
     await database.transaction((tx) => send(tx, 'edge_1', 'c1'));
@@ -90,7 +90,7 @@ describe.each(engines)('agents in $name', ({ open }) => {
     expect(await database.transaction((tx) => send(tx, 'edge_1', 'c2'))).toMatchObject({ position: 2 });
   });
 
-  test('a status names the problems that are new, and shows with the agent', async () => {
+  test('a status names the problems that are new, and is shown with the agent', async () => {
     const database = await open();
     await add(database, 'edge_1');
     const keep = (codes: readonly string[]) =>
@@ -110,7 +110,7 @@ describe.each(engines)('agents in $name', ({ open }) => {
 });
 
 describe.each(engines)('commands in $name', ({ open }) => {
-  test('keep the order in which they were added by many at once, without a gap, each agent its own', async () => {
+  test('keep the order in which they were added concurrently, without a gap, each agent its own', async () => {
     const database = await open();
     for (const id of ['edge_1', 'edge_2']) await add(database, id);
     const ids = Array.from({ length: 30 }, (_, nth) => `c${nth}`);
@@ -130,7 +130,7 @@ describe.each(engines)('commands in $name', ({ open }) => {
     ]);
   });
 
-  test('are added once by their id, and refused for an agent that is unknown', async () => {
+  test('are added once by their id, and refused for an unknown agent', async () => {
     const database = await open();
     await add(database, 'edge_1');
     await database.transaction((tx) => send(tx, 'edge_1', 'c1'));
@@ -144,7 +144,7 @@ describe.each(engines)('commands in $name', ({ open }) => {
     expect(await database.transaction((tx) => send(tx, 'edge_9', 'c1'))).toEqual({ kind: 'unknown_agent' });
   });
 
-  test('take the ack with the highest revision, of their own agent alone', async () => {
+  test('keep the ack with the highest revision, of their own agent alone', async () => {
     const database = await open();
     for (const id of ['edge_1', 'edge_2']) {
       await add(database, id);
@@ -175,8 +175,8 @@ describe.each(engines)('commands in $name', ({ open }) => {
   });
 });
 
-describe.each(engines)('what agents bring, in $name', ({ open }) => {
-  test('a message is answered once, and what comes later is told to be late', async () => {
+describe.each(engines)('what agents send, in $name', ({ open }) => {
+  test('a message is answered once, and what comes later is reported as late', async () => {
     const database = await open();
     const take = () =>
       database.transaction((tx) =>
@@ -204,7 +204,7 @@ describe.each(engines)('what agents bring, in $name', ({ open }) => {
     expect(await inboxEntry(database, 'edge_2', 'g')).toBeUndefined();
   });
 
-  test('a message that is answered behind its time is answered with silence, whether or not anybody waited for it', async () => {
+  test('a message that is answered after its time is answered with silence, whether or not any request waited for it', async () => {
     const database = await open();
     const message = { conversation: '+1', body: { filtered_text: 'x' }, patienceMs: 0 };
     await database.transaction((tx) => takeMessage(tx, 'edge_1', 'g', message, NOW));
@@ -215,7 +215,7 @@ describe.each(engines)('what agents bring, in $name', ({ open }) => {
     expect(await inboxEntry(database, 'edge_1', 'g')).toEqual(silence);
   });
 
-  test('an event counts once, a file stays as it came first', async () => {
+  test('an event counts once, a file stays as it first arrived', async () => {
     const database = await open();
     const event = (agentId: string) => database.transaction((tx) => takeEvent(tx, agentId, 'evt_1', NOW));
     expect([await event('edge_1'), await event('edge_1'), await event('edge_2')]).toEqual([
@@ -241,36 +241,33 @@ describe.each(engines)('what agents bring, in $name', ({ open }) => {
   });
 });
 
-test.each(engines)(
-  'what is forgotten in $name after its time is of before that time alone',
-  async ({ open }) => {
-    const database = await open();
-    const message = { conversation: '+1', body: {}, patienceMs: 0 };
-    for (const at of [NOW, NOW + 10]) {
-      const file = { messageGuid: null, name: 'a', type: 'image/jpeg', bytes: 5, file: 'aa/bb' };
-      await database.transaction(async (tx) => {
-        await takeMessage(tx, 'edge_1', `g${at}`, message, at);
-        await takeEvent(tx, 'edge_1', `e${at}`, at);
-        await addUpload(tx, { agentId: 'edge_1', guid: `f${at}`, ...file, at });
-      });
-    }
-    const old = await uploadsBefore(database, NOW + 10, undefined, 10);
-    expect(old.map(({ guid }) => guid)).toEqual([`f${NOW}`]);
+test.each(engines)('what is deleted in $name after its time is older than that time', async ({ open }) => {
+  const database = await open();
+  const message = { conversation: '+1', body: {}, patienceMs: 0 };
+  for (const at of [NOW, NOW + 10]) {
+    const file = { messageGuid: null, name: 'a', type: 'image/jpeg', bytes: 5, file: 'aa/bb' };
     await database.transaction(async (tx) => {
-      await forgetInbox(tx, NOW + 10);
-      await forgetAgentEvents(tx, NOW + 10);
-      for (const { agentId, guid } of old) await forgetUpload(tx, agentId, guid);
+      await takeMessage(tx, 'edge_1', `g${at}`, message, at);
+      await takeEvent(tx, 'edge_1', `e${at}`, at);
+      await addUpload(tx, { agentId: 'edge_1', guid: `f${at}`, ...file, at });
     });
-    for (const [at, isThere] of [
-      [NOW, false],
-      [NOW + 10, true],
-    ] as const) {
-      expect((await inboxEntry(database, 'edge_1', `g${at}`)) !== undefined).toBe(isThere);
-      expect((await findUpload(database, 'edge_1', `f${at}`)) !== undefined).toBe(isThere);
-      expect(await database.transaction((tx) => takeEvent(tx, 'edge_1', `e${at}`, NOW))).toBe(!isThere);
-    }
-  },
-);
+  }
+  const old = await uploadsBefore(database, NOW + 10, undefined, 10);
+  expect(old.map(({ guid }) => guid)).toEqual([`f${NOW}`]);
+  await database.transaction(async (tx) => {
+    await forgetInbox(tx, NOW + 10);
+    await forgetAgentEvents(tx, NOW + 10);
+    for (const { agentId, guid } of old) await forgetUpload(tx, agentId, guid);
+  });
+  for (const [at, isThere] of [
+    [NOW, false],
+    [NOW + 10, true],
+  ] as const) {
+    expect((await inboxEntry(database, 'edge_1', `g${at}`)) !== undefined).toBe(isThere);
+    expect((await findUpload(database, 'edge_1', `f${at}`)) !== undefined).toBe(isThere);
+    expect(await database.transaction((tx) => takeEvent(tx, 'edge_1', `e${at}`, NOW))).toBe(!isThere);
+  }
+});
 
 describe.each(engines)('sockets in $name', ({ open }) => {
   const LEASE = 60_000;
@@ -284,7 +281,7 @@ describe.each(engines)('sockets in $name', ({ open }) => {
   const release = (database: GatewayDatabase, epoch: number) =>
     database.transaction((tx) => releaseConnection(tx, 'edge_1', epoch, 'closed'));
 
-  test('belong to who claimed last, and the late end of an earlier one takes nothing away', async () => {
+  test('belong to the last claim, and the late end of an earlier one takes nothing away', async () => {
     const database = await open();
     await add(database, 'edge_1');
     for (const replica of ['r1', 'r2']) await renew(database, replica);
@@ -299,7 +296,7 @@ describe.each(engines)('sockets in $name', ({ open }) => {
     expect(await claim(database, 'r1')).toEqual({ epoch: 3, former: undefined, wasOnline: true });
   });
 
-  test('are none of an agent that was removed, or never added, and its epochs go on once it is added again', async () => {
+  test('do not exist for an agent that was removed, or never added, and its epochs continue once it is added again', async () => {
     const database = await open();
     expect(await claim(database, 'r1')).toBeUndefined();
     await add(database, 'edge_1');

@@ -165,7 +165,7 @@ async function kept(database: GatewayDatabase, agentId: string) {
   };
 }
 
-test('two replicas that take the reports of one agent at once keep what one would have kept', async () => {
+test('two replicas that store the reports of one agent at once keep what one would have kept', async () => {
   const [, postgres] = ENGINES;
   if (postgres === undefined) throw new Error('an engine');
   const place = await postgres.place();

@@ -98,7 +98,7 @@ async function eventsOf(database: GatewayDatabase, count: number) {
 }
 
 describe.each(ENGINES)('the ledger of $name', ({ open }) => {
-  test('a key counts until it is revoked, and the database does not have it', async () => {
+  test('a key is valid until it is revoked, and the database does not have it', async () => {
     const database = await open();
     const wanted = { name: 'bot', scopes: ['messages:write'], agents: [A] } as const;
     const { key, secret } = await database.transaction((tx) => createApiKey(tx, wanted, NOW));
@@ -198,7 +198,7 @@ describe.each(ENGINES)('the ledger of $name', ({ open }) => {
     expect(await eventsBehind(database, cursor, 1)).toHaveLength(1);
   });
 
-  test('a message has its whole life, each step once and with its evidence', async () => {
+  test('a message has its whole history, each step once and with its evidence', async () => {
     const database = await open();
     for (const at of [NOW, NOW + 5])
       await database.transaction(async (tx) => addMessage(tx, message('msg_1'), at));
@@ -221,7 +221,7 @@ describe.each(ENGINES)('the ledger of $name', ({ open }) => {
     ]);
   });
 
-  test('a status that did not hold is taken back, and says so', async () => {
+  test('a status that proved wrong is taken back, and says so', async () => {
     const database = await open();
     await database.transaction(async (tx) => addMessage(tx, message('msg_1'), NOW));
     await database.transaction((tx) => tellAck(tx, A, ackOf('msg_1'), 'send_message_now', NOW));
@@ -245,7 +245,7 @@ describe.each(ENGINES)('the ledger of $name', ({ open }) => {
     expect((await eventsOf(database, 2)).at(-1)?.data).toMatchObject({ status: 'failed', corrects: 'sent' });
   });
 
-  test('messages are listed page by page, those of one agent alone, and forgotten with their histories', async () => {
+  test('messages are listed page by page, those of one agent alone, and deleted with their histories', async () => {
     const database = await open();
     for (let n = 0; n < 5; n += 1) {
       await database.transaction(async (tx) => addMessage(tx, message(`msg_${n}`), NOW + (n >> 1)));
@@ -302,7 +302,7 @@ describe.each(ENGINES)('the ledger of $name', ({ open }) => {
     ]);
   });
 
-  test('a message whose status cannot be read hides no other one, and takes what its agent says', async () => {
+  test('a message whose status cannot be read hides no other one, and accepts what its agent reports', async () => {
     const database = await open();
     for (const id of ['m1', 'm2']) await database.transaction(async (tx) => addMessage(tx, message(id), NOW));
     for (const sql of [
@@ -325,7 +325,7 @@ describe.each(ENGINES)('the ledger of $name', ({ open }) => {
     });
   });
 
-  test('what an agent corrects is told as corrected, also where the past of the text cannot be read', async () => {
+  test('what an agent corrects is reported as corrected, also where the history of the text cannot be read', async () => {
     const database = await open();
     await database.transaction(async (tx) => addMessage(tx, message('m1'), NOW));
     const failed = { ...ackOf('m1', 1, { outcome: 'not_sent' }), status: 'failed' as const };
@@ -339,7 +339,7 @@ describe.each(ENGINES)('the ledger of $name', ({ open }) => {
     ]);
   });
 
-  test('a text that was sent stays so where its past cannot be read and its agent is removed', async () => {
+  test('a text that was sent stays so where its history cannot be read and its agent is removed', async () => {
     const database = await open();
     const box = new SecretBox(randomBytes(32));
     await database.transaction((tx) => addAgent(tx, box, { id: A, name: null, isInvited: false }, NOW));
@@ -355,7 +355,7 @@ describe.each(ENGINES)('the ledger of $name', ({ open }) => {
     expect(await database.query('SELECT agent_id FROM removed_agents')).toEqual([]);
   });
 
-  test('a conversation shows what came in and what went out, in one order', async () => {
+  test('a conversation shows what was received and sent, in one order', async () => {
     const database = await open();
     const body = {
       message_guid: 'G-in',
@@ -393,7 +393,7 @@ describe.each(ENGINES)('the ledger of $name', ({ open }) => {
     expect(await database.query('SELECT * FROM conversation_messages')).toEqual([]);
   });
 
-  test('what else an agent reports has a type of its own, and what nobody foresaw is not lost', async () => {
+  test('other reports of an agent have a type of their own, and unknown ones are not lost', async () => {
     const database = await open();
     const types = [
       'reaction_added',
@@ -438,7 +438,7 @@ test.each([
   'x',
   Buffer.from('1.2.3').toString('base64url'),
   Buffer.from(`1.${'9'.repeat(16)}`).toString('base64url'),
-])('a cursor that is none of ours is none: %s', (text) => {
+])('an invalid cursor is recognised: %s', (text) => {
   expect(decodeCursor(text)).toBeUndefined();
 });
 
@@ -455,7 +455,7 @@ test('a sealed secret opens with its key for its owner alone', () => {
   expect(() => new SecretBox(randomBytes(16))).toThrow('16 bytes');
 });
 
-test('under a new key what the one before sealed opens still, and is sealed again once', () => {
+test('under a new key what the one before sealed can still be opened, and is sealed again once', () => {
   const [old, fresh] = [randomBytes(32), randomBytes(32)];
   const sealed = new SecretBox(old).seal('whsec_x', 'wh_1');
   const box = new SecretBox(fresh, [old]);

@@ -19,7 +19,7 @@ const ACKS = {
 } as const;
 
 test.each(gatewayEngines())(
-  'messages are counted by the hour in which they were asked for, on $name',
+  'messages are counted by the hour in which they were requested, on $name',
   async ({ open }) => {
     const database = await open();
     const box = new SecretBox(randomBytes(32));

@@ -32,18 +32,18 @@ const event = (eventType: string, at: number, details: Record<string, unknown> =
 });
 const standing = (...evidence: MessageEvidence[]) => statusOf(evidence.reduce(learn, NOTHING_KNOWN));
 
-describe('what became of a message', () => {
-  test('nothing is known at first', () => {
+describe('the status of a message', () => {
+  test('is unknown at first', () => {
     expect(standing()).toMatchObject({ status: 'queued', at: null, evidence: { kind: 'request' } });
   });
 
-  test('an ack that only keeps a scheduled text is no word of its being sent', () => {
+  test('is not sent by an ack that only stores a scheduled text', () => {
     const stored = ack(1, 10, { result: { schedule_id: 'sched_1' } });
     expect(standing(stored)).toMatchObject({ status: 'accepted', evidence: { kind: 'ack', revision: 1 } });
     expect(standing(stored, ack(2, 90))).toMatchObject({ status: 'sent', at: 90 });
   });
 
-  test('sent, delivered and read follow one another, each with its time and evidence', () => {
+  test('passes from sent to delivered and read, each with its time and evidence', () => {
     expect(standing(ack(1, 10))).toMatchObject({ status: 'sent', guid: 'G1', service: 'iMessage' });
     expect(standing(ack(1, 10), event('message_delivered', 12))).toMatchObject({
       status: 'delivered',
@@ -54,7 +54,7 @@ describe('what became of a message', () => {
     expect(standing(...all)).toMatchObject({ status: 'read', at: 20, outcome: 'sent', retrySafe: null });
   });
 
-  test('an outcome that is not known is told as that, and not as failed', () => {
+  test('is unknown after an unknown outcome, and not failed', () => {
     const unknown = failedAck(1, 10, { outcome: 'unknown', retry_safe: false }, 'outcome_unknown: killed');
     expect(standing(unknown)).toMatchObject({
       status: 'unknown',
@@ -66,7 +66,7 @@ describe('what became of a message', () => {
     expect(standing(unknown, event('message_delivered', 11))).toMatchObject({ status: 'delivered' });
   });
 
-  test('a text found undelivered later is failed, although it was acked as sent', () => {
+  test('is failed for a text found undelivered later, although it was acked as sent', () => {
     const later = event('message_failed', 90, {
       outcome: 'not_sent',
       code: 'not_delivered',
@@ -85,7 +85,7 @@ describe('what became of a message', () => {
     });
   });
 
-  test('a text turned into an SMS names the service that it went by', () => {
+  test('names the service of a text that became an SMS', () => {
     expect(
       standing(ack(1, 10), event('message_sent', 40, { service: 'SMS', downgraded: true })),
     ).toMatchObject({
@@ -94,24 +94,24 @@ describe('what became of a message', () => {
     });
   });
 
-  test('an ack of a lower or equal revision says nothing', () => {
+  test('is not changed by an ack of a lower or equal revision', () => {
     const second = failedAck(2, 5, { outcome: 'not_sent', retry_safe: true }, 'send_refused: no');
     expect(standing(second, ack(1, 90), ack(2, 90))).toMatchObject({ status: 'failed', retrySafe: true });
   });
 
-  test('a command that the agent refuses is failed, and not safe to repeat as it is', () => {
+  test('is failed for a command that the agent refuses, which is not safe to repeat as it is', () => {
     const refused = ack(1, 5, { status: 'failed', error: 'invalid_payload: payload.text', result: {} });
     expect(standing(refused)).toMatchObject({ status: 'failed', code: 'invalid_payload', outcome: null });
   });
 
-  test('a scheduled text that was taken back is cancelled, whoever did it', () => {
+  test('is cancelled for a scheduled text that was cancelled, by whichever side', () => {
     const stored = ack(1, 10, { result: { schedule_id: 'sched_1' } });
     const gone = ack(2, 20, { status: 'failed', error: 'cancelled by cmd_3', result: {} });
     expect(standing(stored, gone)).toMatchObject({ status: 'cancelled', error: 'cancelled by cmd_3' });
     expect(standing(stored, event('schedule_cancelled', 20))).toMatchObject({ status: 'cancelled' });
   });
 
-  test('of several parts all must be delivered before the message is', () => {
+  test('is delivered only once all of several parts are', () => {
     const parts = [{ message_guid: 'G1' }, { message_guid: 'G2' }];
     const sent = ack(1, 10, { result: { outcome: 'sent', message_guid: 'G1', parts } });
     const one = event('message_delivered', 12);
@@ -121,7 +121,7 @@ describe('what became of a message', () => {
     expect(standing(sent, other, event('message_read', 20))).toMatchObject({ status: 'delivered' });
   });
 
-  test('one part that was sent does not hide that another was not', () => {
+  test('does not hide, for one part that was sent, that another was not', () => {
     const partly = failedAck(
       1,
       10,
@@ -134,7 +134,7 @@ describe('what became of a message', () => {
     });
   });
 
-  test('fields of another kind than documented count as missing', () => {
+  test('ignores fields of another type than documented', () => {
     const odd = ack(1, 5, { result: { outcome: 7, parts: 'x', message_guid: {}, duplicate_of: [] } });
     expect(standing(odd)).toMatchObject({ status: 'accepted', guid: null });
   });
@@ -184,8 +184,8 @@ const evidence = fc
     ),
   );
 
-describe('whatever an agent says', () => {
-  test('the status does not depend on the order in which it came', () => {
+describe('whatever an agent reports', () => {
+  test('the status does not depend on the order in which it arrived', () => {
     fc.assert(
       fc.property(evidence, fc.infiniteStream(fc.nat()), (all, order) => {
         const shuffled = all
@@ -198,7 +198,7 @@ describe('whatever an agent says', () => {
     );
   });
 
-  test('what comes twice says nothing new', () => {
+  test('what arrives twice changes nothing', () => {
     fc.assert(
       fc.property(evidence, (all) => {
         const known = all.reduce<Knowledge>(learn, NOTHING_KNOWN);
@@ -208,7 +208,7 @@ describe('whatever an agent says', () => {
     );
   });
 
-  test('no text stays open whose agent was removed, and none is safe to repeat that it was given', () => {
+  test('no text of a removed agent stays open, and none that it was given is safe to repeat', () => {
     fc.assert(
       fc.property(evidence, fc.boolean(), (all, wasReached) => {
         const removed = standing(...all, { kind: 'removal', at: 60, wasReached });
@@ -220,7 +220,7 @@ describe('whatever an agent says', () => {
     );
   });
 
-  test('a text whose command cannot be read is unknown unless the agent told its end, and never safe to repeat for that', () => {
+  test('a text whose command cannot be read is unknown unless the agent reported its end, and never safe to repeat for that', () => {
     fc.assert(
       fc.property(evidence, fc.option(fc.boolean()), (all, wasReached) => {
         const damage = { kind: 'damage', at: 60 } as const;
@@ -237,7 +237,7 @@ describe('whatever an agent says', () => {
     );
   });
 
-  test('a message is never called sent that only was said to have failed, nor failed that only was sent', () => {
+  test('a message is never called sent that was only reported as failed, nor failed that was only sent', () => {
     fc.assert(
       fc.property(evidence, (all) => {
         const { status } = standing(...all);

@@ -51,7 +51,7 @@ async function secrets(
 const ENGINES = gatewayEngines();
 
 describe.each(ENGINES)('a new key of the gateway on $name', (engine) => {
-  test('opens every secret alone once all are sealed again, and there is nothing left to do', async () => {
+  test('opens every secret alone once all are sealed again, and nothing is left to do', async () => {
     const database = await engine.open();
     const webhook = await filled(database);
     const before = await secrets(database, oldBox, webhook);
@@ -62,7 +62,7 @@ describe.each(ENGINES)('a new key of the gateway on $name', (engine) => {
     expect(await resealSecrets(database, both)).toBe(0);
   });
 
-  test('that meets a secret which a rotation has just replaced leaves the newer one, and seals that', async () => {
+  test('that meets a secret which a rotation has just replaced keeps the newer one, and seals that', async () => {
     const database = await engine.open();
     const webhook = await filled(database);
     const both = new SecretBox(NEW, [OLD]);
@@ -91,7 +91,7 @@ describe.each(ENGINES)('a new key of the gateway on $name', (engine) => {
     expect(after).toEqual(expect.arrayContaining([...rotated.values()]));
   });
 
-  test('that one secret does not open with leaves the others as they can be opened, and says so', async () => {
+  test('that cannot open one secret leaves the others readable, and says so', async () => {
     const database = await engine.open();
     const webhook = await filled(database);
     const stranger = new SecretBox(randomBytes(32));
@@ -106,7 +106,7 @@ describe.each(ENGINES)('a new key of the gateway on $name', (engine) => {
 
 // On PostgreSQL the keys change over by restarts, which end what is being stored.
 test.each(ENGINES.filter(({ name }) => name === 'SQLite'))(
-  'a new key of the gateway on $name seals what was being stored under the old one as it came',
+  'a new key of the gateway on $name also seals what was being stored under the old one at that moment',
   async (engine) => {
     const database = await engine.open();
     const box = new SecretBox(OLD);

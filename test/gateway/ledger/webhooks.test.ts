@@ -58,7 +58,7 @@ const make = (database: GatewayDatabase, changed: { events?: string[]; agents?: 
   database.transaction((tx) => createWebhook(tx, box, { ...wanted, ...changed }, NOW));
 
 test.each(ENGINES.filter(({ name }) => name === 'PostgreSQL'))(
-  'a key that is revoked as it makes a webhook, on $name, waits for that and disables it',
+  'a key that is revoked as it creates a webhook, on $name, waits for that and disables it',
   async ({ open }) => {
     const database = await open();
     const asked = { name: 'a test', scopes: ['webhooks'], agents: null } as const;
@@ -126,7 +126,7 @@ async function attempt(database: GatewayDatabase, lane: LaneLease, record: Attem
 }
 
 describe.each(ENGINES)('webhooks in $name', ({ open }) => {
-  test('a webhook gets what it asked for, and nothing else', async () => {
+  test('a webhook gets what it subscribed to, and nothing else', async () => {
     const database = await open();
     const { endpoint: all } = await make(database);
     const { endpoint: other } = await make(database, { agents: ['edge_2'] });
@@ -173,7 +173,7 @@ describe.each(ENGINES)('webhooks in $name', ({ open }) => {
     expect(await findWebhook(database, endpoint.id)).toMatchObject(Object.assign({}, ...changes));
   });
 
-  test('the events of one conversation go out one after the other, those of others meanwhile', async () => {
+  test('the events of one conversation are sent one after the other, those of others meanwhile', async () => {
     const database = await open();
     const { endpoint } = await make(database);
     for (const [n, conversation] of ['+1', '+1', '+2'].entries()) await happen(database, n, conversation);
@@ -217,7 +217,7 @@ describe.each(ENGINES)('webhooks in $name', ({ open }) => {
     expect(next && (await headOfLane(database, next))?.delivery.eventId).toBe(eventId('test', 2));
   });
 
-  test('an attempt that another replica made meanwhile is noted once', async () => {
+  test('an attempt that another replica made meanwhile is recorded once', async () => {
     const database = await open();
     const { endpoint } = await make(database);
     await happen(database, 1, '+1');
@@ -231,7 +231,7 @@ describe.each(ENGINES)('webhooks in $name', ({ open }) => {
     expect(await headOfLane(database, lane)).toBeUndefined();
   });
 
-  test('what an attempt left behind whose lane was taken over changes nothing for the lane of a later one', async () => {
+  test('the leftovers of an attempt whose lane was taken over change nothing for the lane of a later one', async () => {
     const database = await open();
     const { endpoint } = await make(database);
     for (const n of [1, 2]) await happen(database, n, '+1');
@@ -248,7 +248,7 @@ describe.each(ENGINES)('webhooks in $name', ({ open }) => {
     expect((await attempt(database, later, taken)).id).toBe(eventId('test', 2));
   });
 
-  test('a failure of which word comes after the lane was taken over is not noted, a success is', async () => {
+  test('a failure that is reported after the lane was taken over is not recorded, a success is', async () => {
     const database = await open();
     const { endpoint } = await make(database);
     await happen(database, 1, '+1');
@@ -273,7 +273,7 @@ describe.each(ENGINES)('webhooks in $name', ({ open }) => {
     expect(await lease(database, endpoint.id, 'r1')).toEqual([]);
   });
 
-  test('what is next goes on at once where an event was taken after all that another attempt had failed with', async () => {
+  test('the next one is sent at once where an event was accepted after all that another attempt had failed with', async () => {
     const database = await open();
     const { endpoint } = await make(database);
     for (const n of [1, 2]) await happen(database, n, '+1');
@@ -338,7 +338,7 @@ describe.each(ENGINES)('webhooks in $name', ({ open }) => {
     });
   });
 
-  test('a test event goes to one webhook, and what was taken is forgotten in time', async () => {
+  test('a test event is sent to one webhook, and what was delivered is deleted in time', async () => {
     const database = await open();
     const { endpoint } = await make(database, { events: ['reaction'] });
     await happen(database, 1, null, '');
@@ -351,7 +351,7 @@ describe.each(ENGINES)('webhooks in $name', ({ open }) => {
     expect(await findDelivery(database, endpoint.id, eventId('test', 1))).toBeUndefined();
   });
 
-  test('secrets rotate: two count for a while, and neither is in the database', async () => {
+  test('secrets rotate: two are valid for a while, and neither is in the database', async () => {
     const database = await open();
     const { endpoint, secret } = await make(database);
     const secrets = async (now: number) =>

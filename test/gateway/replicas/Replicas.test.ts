@@ -28,7 +28,7 @@ async function twoReplicas() {
 
 const UNAVAILABLE = { code: 'storage_unavailable' };
 
-test('a second socket on another replica takes over, and the first replica is told', async () => {
+test('a second socket on another replica takes over, and the first replica is notified', async () => {
   const { a, b, observer } = await twoReplicas();
   const first = await a.claim('agent');
   const second = await b.claim('agent');
@@ -83,7 +83,7 @@ test('a burst for two thousand agents costs a few lookups and notifications', as
   expect(a.wakes).toBeLessThan(25);
 });
 
-test('a wake-up that fails because the database is away is made good when it is back', async () => {
+test('a wake-up that fails because the database is away is made up for when it is back', async () => {
   const { a, b } = await twoReplicas();
   await a.claim('agent');
   await b.proxy.close();
@@ -99,7 +99,7 @@ test('a wake-up that fails because the database is away is made good when it is 
   expect(a.woken).toEqual(['agent']);
 });
 
-test('a takeover that was not heard of, because the connection that listens was lost, is found on its return', async () => {
+test('a takeover that was missed, because the listening connection was lost, is found on its return', async () => {
   const { a, b } = await twoReplicas();
   const first = await a.claim('agent');
   await a.proxy.close();
@@ -130,7 +130,7 @@ test('a takeover whose notification was lost is found by the sweep, and what wai
   );
 });
 
-test('whatever nobody tells is asked for again once a minute', async () => {
+test('whatever no notification reports is queried again once a minute', async () => {
   const { a } = await twoReplicas();
   await a.pass(59_000);
   expect(a.missed).toBe(0);
@@ -138,7 +138,7 @@ test('whatever nobody tells is asked for again once a minute', async () => {
   expect(a.missed).toBe(1);
 });
 
-test('a replica that cannot reach the database gives up its sockets before its lease ends, and none can be had', async () => {
+test('a replica that cannot reach the database gives up its sockets before its lease ends, and none can be claimed', async () => {
   const { a, b, observer } = await twoReplicas();
   const epoch = await a.claim('agent');
   await a.proxy.close();
@@ -152,7 +152,7 @@ test('a replica that cannot reach the database gives up its sockets before its l
   expect(b.leasesLost).toBe(0);
 });
 
-test('a lease that was lost is had again, without the sockets from before', async () => {
+test('a lease that was lost is regained, without the sockets from before', async () => {
   const { a, observer } = await twoReplicas();
   await a.claim('agent');
   await a.proxy.close();
@@ -181,7 +181,7 @@ test('a lease that was given up while its renewal was under way leaves no socket
   expect(await holderOf(observer.database, 'agent')).toBeUndefined();
 });
 
-test('a process that slept past its lease gives up its sockets, also if it hears first that it had renewed it', async () => {
+test('a process that slept past its lease gives up its sockets, also if it first learns that it had renewed it', async () => {
   const { a, observer } = await twoReplicas();
   await a.claim('agent');
   a.clock.advance(5_000);
@@ -195,7 +195,7 @@ test('a process that slept past its lease gives up its sockets, also if it hears
   expect(await holderOf(observer.database, 'agent')).toBeUndefined();
 });
 
-test('a claim whose outcome nobody knows is not held, and is given up once the database can be asked', async () => {
+test('a claim with an unknown outcome is not held, and is given up once the database can be asked', async () => {
   const { a, observer } = await twoReplicas();
   const cut = a.proxy.next('down', 'COMMIT\0', 'cut');
   await expect(a.replicas.claim('agent', () => true)).rejects.toMatchObject({ code: 'commit_unknown' });
@@ -264,7 +264,7 @@ test('sockets of one agent that open everywhere at once leave one, which the dat
   expect(holding()[0]?.claim).toEqual({ kind: 'held', epoch: 20 });
 });
 
-test('an agent that stays away is told to be offline once, however many replicas look, and online when it is back', async () => {
+test('an agent that stays away is reported offline once, however many replicas look, and online when it is back', async () => {
   const { a, b, observer } = await twoReplicas();
   const epoch = await a.claim('agent');
   a.replicas.release('agent', epoch, 'closed');
@@ -282,7 +282,7 @@ test('an agent that stays away is told to be offline once, however many replicas
   ]);
 });
 
-test('an agent that comes back soon is told nothing of', async () => {
+test('an agent that comes back soon is not reported', async () => {
   const { a, b, observer } = await twoReplicas();
   const epoch = await a.claim('agent');
   a.replicas.release('agent', epoch, 'closed');
@@ -293,7 +293,7 @@ test('an agent that comes back soon is told nothing of', async () => {
   expect(await observer.told()).toEqual([{ agent_id: 'agent', epoch: 1, what: 'online' }]);
 });
 
-test('the agents of a replica that died without a word are told to be offline by another one', async () => {
+test('the agents of a replica that died silently are reported offline by another one', async () => {
   const { a, b, observer } = await twoReplicas();
   await a.claim('agent');
   await a.proxy.close();
@@ -307,7 +307,7 @@ test('the agents of a replica that died without a word are told to be offline by
   expect(await observer.rows()).toEqual([{ agent_id: 'agent', replica_id: null, epoch: 1 }]);
 });
 
-test('a replica that stops gives up what it holds, and listens no more', async () => {
+test('a replica that stops gives up what it holds, and no longer listens', async () => {
   const { a, b, observer } = await twoReplicas();
   await a.claim('agent');
   const ofB = await b.claim('other');
@@ -324,7 +324,7 @@ test('a replica that stops gives up what it holds, and listens no more', async (
   expect(a.woken).toEqual([]);
 });
 
-test('a notification that nobody understands counts as one that was lost', async () => {
+test('a notification that cannot be parsed counts as one that was lost', async () => {
   const { a, observer } = await twoReplicas();
   await observer.database.notify(channelOf('a'), 'what is this');
   await until(

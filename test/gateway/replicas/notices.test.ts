@@ -16,7 +16,7 @@ function notifications(notice: Notice): string[] {
 
 const agentId = fc.oneof(anyText({ maxLength: 40 }), fc.string({ maxLength: 1_500 }));
 
-test('whatever there is to tell arrives once, in notifications that PostgreSQL takes', () => {
+test('every notice arrives once, in notifications that PostgreSQL accepts', () => {
   fc.assert(
     fc.property(
       fc.array(agentId, { maxLength: 300 }),
@@ -40,7 +40,7 @@ test('two thousand agents need a handful of notifications', () => {
   expect(notifications({ wake, taken: [] }).length).toBeLessThan(6);
 });
 
-test('an id that fits into no notification is left out and keeps nothing from the others', () => {
+test('an id that fits into no notification is left out and does not block the others', () => {
   const long = 'x'.repeat(8_000);
   const payloads = notifications({
     wake: [long, 'a'],

@@ -52,14 +52,14 @@ const UNAVAILABLE = { code: 'storage_unavailable' };
 storageContract('PostgreSQL', async (migrations) => openAt(await postgres.freshUrl(), { migrations }));
 
 describe('durability', () => {
-  test('a kill at any time leaves every transaction that had resolved, and none by half', async () => {
+  test('a kill at any time keeps every transaction that had resolved, and none in part', async () => {
     const url = await postgres.freshUrl();
     await (await openAt(url)).close();
     const reported = await writeUntilKilled(['postgres', url], 400);
     await expectWholePairs(await openAt(url), reported);
   });
 
-  test('a connection that is cut before COMMIT leaves the server: it is not known, and nothing was written', async () => {
+  test('a connection that is cut before COMMIT reaches the server: the outcome is unknown, and nothing was written', async () => {
     const { proxy, database, direct } = await openBehindProxy();
     const cut = proxy.next('up', 'COMMIT\0', 'cut');
     const calls: string[] = [];
@@ -75,7 +75,7 @@ describe('durability', () => {
     expect(calls).toEqual([]);
   });
 
-  test('a connection that is cut before the answer to COMMIT comes: it is not known, and all of it was written', async () => {
+  test('a connection that is cut before the answer to COMMIT comes: the outcome is unknown, and all of it was written', async () => {
     const { proxy, database, direct } = await openBehindProxy();
     const cut = proxy.next('down', 'COMMIT\0', 'cut');
     const runs: number[] = [];
@@ -89,7 +89,7 @@ describe('durability', () => {
     expect(runs).toEqual([0]);
   });
 
-  test('a COMMIT that is not answered in time is not known either, and the connection is not used again', async () => {
+  test('a COMMIT that is not answered in time has an unknown outcome too, and the connection is not used again', async () => {
     const { proxy, database, direct } = await openBehindProxy({ patience: { commitMs: 1_500 } });
     const held = proxy.next('down', 'COMMIT\0', 'hold');
     await expect(add(database, 1)).rejects.toMatchObject({ code: 'commit_unknown' });
@@ -98,7 +98,7 @@ describe('durability', () => {
     expect(await idsOf(direct)).toEqual([1, 2]);
   });
 
-  test('a COMMIT that goes with all of its transaction has its time from the connection on, and ends where nothing answers', async () => {
+  test('a COMMIT that is sent with all of its transaction has its deadline from the connection on, and ends where nothing answers', async () => {
     const clock = new FakeClock();
     const patience = { commitMs: 1_000, connectMs: 60_000, workMs: 60_000 };
     const { proxy, database, direct } = await openBehindProxy({ clock, patience, connections: 1 });
@@ -122,7 +122,7 @@ describe('durability', () => {
     expect(await idsOf(direct)).toEqual([1, 2]);
   });
 
-  test('a backend that is terminated by an administrator within a transaction: it is run again, once', async () => {
+  test('a backend that is terminated by an administrator within a transaction: it is retried, once', async () => {
     const database = await openAt(await postgres.freshUrl());
     const runs: number[] = [];
     await database.transaction(async (tx) => {
@@ -137,8 +137,8 @@ describe('durability', () => {
   });
 });
 
-describe('what is run again', () => {
-  test('a connection that is cut in the middle of the work: on another one, and what it did is there once', async () => {
+describe('what is retried', () => {
+  test('a connection that is cut during the work: on another one, and what it did is there once', async () => {
     const { proxy, database, direct } = await openBehindProxy();
     const calls: string[] = [];
     await database.transaction(async (tx) => {
@@ -264,7 +264,7 @@ describe('a database that cannot be reached', () => {
     expect(await idsOf(database)).toEqual([2]);
   });
 
-  test('because it crashed and was started again: no transaction fails for a connection from before', async () => {
+  test('because it crashed and was restarted: no transaction fails for a connection from before', async () => {
     const server = await ownPostgres();
     onTestFinished(() => server.end());
     const database = await openAt(server.urlOf(), { connections: 4 });
@@ -286,7 +286,7 @@ describe('a database that cannot be reached', () => {
     expect(heard).toEqual(['after']);
   });
 
-  test('because a failover left its connections without an end: one deadline, and all later ones succeed', async () => {
+  test('because a failover left its connections open: one deadline, and all later ones succeed', async () => {
     const patience = { workMs: 1_500 };
     const { proxy, database, direct } = await openBehindProxy({ connections: 4, patience });
     await Promise.all([1, 2, 3, 4].map((id) => add(database, id)));
@@ -335,7 +335,7 @@ describe('a slow database', () => {
     await letGo();
   });
 
-  test('a rush on one lock takes no connection from others, and goes in the order in which it came', async () => {
+  test('a rush on one lock takes no connection from others, and is served in its order', async () => {
     const database = await openAt(await postgres.freshUrl(), { connections: 2 });
     const letGo = await holdLock(database, 'agent a');
     const ids = Array.from({ length: 50 }, (_, nth) => nth + 1);
@@ -375,7 +375,7 @@ describe('a slow database', () => {
     await expect(turns.take('a')).resolves.toBeTypeOf('function');
   });
 
-  test('work that waits for something else than its transaction is given up, and its connection is not kept', async () => {
+  test('work that waits for something other than its transaction is given up, and its connection is not kept', async () => {
     const database = await openAt(await postgres.freshUrl(), { patience: { workMs: 1_500 }, connections: 1 });
     const hanging = database.transaction(async (tx) => {
       await tx.query(ADD, ['a', 1, null]);
@@ -387,8 +387,8 @@ describe('a slow database', () => {
   });
 });
 
-describe('a server that takes no writes', () => {
-  test('is an error of its own, and it is tried on a new connection, which may lead to another server', async () => {
+describe('a server that accepts no writes', () => {
+  test('is an error of its own, and is retried on a new connection, which may lead to another server', async () => {
     const url = await postgres.freshUrl();
     const database = await openAt(url, { connections: 1 });
     const [row] = await database.query('SELECT current_database() AS name');
@@ -415,7 +415,7 @@ test.each([
   ['23514', 'internal'],
   ['08P01', 'internal'],
 ])(
-  'an answer of PostgreSQL with the state %s is %s, and none of its words are passed on',
+  'an answer of PostgreSQL with the state %s is %s, and none of its text is passed on',
   async (state, code) => {
     const database = await openAt(await postgres.freshUrl());
     const failing = database.transaction(async (tx) => {
@@ -431,7 +431,7 @@ test.each([
 );
 
 describe('the schema', () => {
-  test('of several replicas that start at once is brought forward by one of them', async () => {
+  test('of several replicas that start at once is migrated by one of them', async () => {
     const url = await postgres.freshUrl();
     const migrations: readonly Migration[] = [
       ...NOTES,
@@ -447,7 +447,7 @@ describe('the schema', () => {
     await expect(openAt(url)).rejects.toMatchObject({ code: 'store_newer' });
   });
 
-  test('is what it was if a migration fails in its middle', async () => {
+  test('is unchanged if a migration fails halfway', async () => {
     const url = await postgres.freshUrl();
     const failing: Migration = () => [
       'ALTER TABLE notes ADD COLUMN more TEXT',
@@ -462,7 +462,7 @@ describe('the schema', () => {
   });
 });
 
-describe('a server that would lose or change what it is given', () => {
+describe('a server that would lose or change what it stores', () => {
   test('because commits do not wait for the disk is refused', async () => {
     const url = new URL(await postgres.freshUrl());
     url.searchParams.set('options', '-csynchronous_commit=off');
@@ -488,7 +488,7 @@ describe('a server that would lose or change what it is given', () => {
 });
 
 describe('listening', () => {
-  test('goes on after the connection was cut, and each listener is told that it may have missed something', async () => {
+  test('continues after the connection was cut, and each listener is notified that it may have missed something', async () => {
     const { proxy, database, direct } = await openBehindProxy();
     const heard: string[] = [];
     const missed: string[] = [];

@@ -22,7 +22,7 @@ async function openAt(path: string, migrations: readonly Migration[] = NOTES, cl
 
 storageContract('SQLite', (migrations) => openAt(join(temporaryDirectory(), 'gateway.sqlite'), migrations));
 
-test('in memory, a read that is asked for while a transaction runs waits for its end, and sees it whole or not at all', async () => {
+test('in memory, a read that is requested while a transaction runs waits for its end, and sees all of it or nothing', async () => {
   const database = await openAt(IN_MEMORY);
   for (const fails of [false, true]) {
     const { resolve: go, promise: begun } = gate();
@@ -50,7 +50,7 @@ test('in memory, each is a database of its own, and leaves no file', async () =>
   expect(readdirSync('.').filter((name) => name.startsWith(IN_MEMORY))).toEqual([]);
 });
 
-test('all its files are for the owner alone', async () => {
+test('all its files are private to the owner', async () => {
   const directory = temporaryDirectory();
   const database = await openAt(join(directory, 'gateway.sqlite'));
   await database.transaction(async (tx) => tx.query(ADD, ['a', 1, null]));
@@ -89,7 +89,7 @@ test('a directory that does not exist is named, and nothing is left open', async
   await expect(openAt(path)).rejects.toMatchObject({ code: 'storage_unavailable' });
 });
 
-test('a schema from the future is refused, and an old one brought forward', async () => {
+test('a schema from the future is refused, and an old one migrated', async () => {
   const path = join(temporaryDirectory(), 'gateway.sqlite');
   const more: readonly Migration[] = [...NOTES, () => ['ALTER TABLE notes ADD COLUMN more TEXT']];
   const old = await openAt(path);
@@ -101,7 +101,7 @@ test('a schema from the future is refused, and an old one brought forward', asyn
   await expect(openAt(path)).rejects.toMatchObject({ code: 'store_newer' });
 });
 
-test('a migration that fails in its middle leaves the schema that was there', async () => {
+test('a migration that fails halfway leaves the previous schema', async () => {
   const path = join(temporaryDirectory(), 'gateway.sqlite');
   await (await openAt(path)).close();
   const failing: Migration = () => [
@@ -113,7 +113,7 @@ test('a migration that fails in its middle leaves the schema that was there', as
   await expect(database.query('SELECT more FROM notes')).rejects.toMatchObject({ code: 'internal' });
 });
 
-test('work that waits for something else than its transaction is given up, and the others go on', async () => {
+test('work that waits for something other than its transaction is given up, and the others continue', async () => {
   const clock = new FakeClock();
   const database = await openAt(join(temporaryDirectory(), 'gateway.sqlite'), NOTES, clock);
   const { promise: hasBegun, resolve: begin } = gate();
@@ -147,7 +147,7 @@ test('a lock of another program is an error that says so, and the next transacti
 const mountable = SmallDisk.canMount();
 
 test.skipIf(!mountable)(
-  'a full disk refuses what needs room, undoes all of it, and takes it again later',
+  'a full disk refuses what needs room, rolls all of it back, and accepts it again later',
   async (context) => {
     const directory = join(temporaryDirectory(), 'disk');
     const disk = SmallDisk.mount(context, directory, 4);
@@ -180,7 +180,7 @@ test.skipIf(!mountable)('a disk that is mounted read-only is refused at the star
   }
 });
 
-test('a kill at any time leaves every transaction that had resolved, and none by half', async () => {
+test('a kill at any time keeps every transaction that had resolved, and none in part', async () => {
   const path = join(temporaryDirectory(), 'gateway.sqlite');
   await (await openAt(path)).close();
   const reported = await writeUntilKilled(['sqlite', path], 400);

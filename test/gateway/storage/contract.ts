@@ -30,7 +30,7 @@ export function storageContract(engine: string, open: OpenForTest): void {
   const opened = () => open(NOTES);
 
   describe(`a transaction in ${engine}`, () => {
-    test('gives what its work gave, and what it wrote is read by others then', async () => {
+    test('returns what its work returned, and what it wrote is read by others then', async () => {
       const database = await opened();
       const given = await database.transaction(async (tx) => {
         await tx.query(ADD, ['a', 1, 'first']);
@@ -58,7 +58,7 @@ export function storageContract(engine: string, open: OpenForTest): void {
       expect(await idsOf(database)).toEqual([1]);
     });
 
-    test('that throws after it wrote has written nothing, and rejects with what it threw', async () => {
+    test('that throws after it wrote has written nothing, and rejects with what was thrown', async () => {
       const database = await opened();
       const mistake = new Error('thrown by the work');
       await expect(
@@ -70,7 +70,7 @@ export function storageContract(engine: string, open: OpenForTest): void {
       expect(await idsOf(database)).toEqual([]);
     });
 
-    test('that fails undoes itself alone among those that began in the same turn', async () => {
+    test('that fails is rolled back alone among those that began in the same turn', async () => {
       const database = await opened();
       const outcomes = await Promise.allSettled(
         [1, 2, 3, 4, 5, 6].map((id) =>
@@ -87,7 +87,7 @@ export function storageContract(engine: string, open: OpenForTest): void {
       expect(await idsOf(database)).toEqual([1, 3, 5]);
     });
 
-    test('whose statement failed is undone, even if its work caught the error', async () => {
+    test('whose statement failed is rolled back, even if its work caught the error', async () => {
       const database = await opened();
       const swallowing = database.transaction(async (tx) => {
         await tx.query(ADD, ['a', 1, null]);
@@ -97,7 +97,7 @@ export function storageContract(engine: string, open: OpenForTest): void {
       expect(await idsOf(database)).toEqual([]);
     });
 
-    test('runs statements that nobody waits for in their order, and is undone where one of them fails', async () => {
+    test('runs statements that nothing awaits in their order, and is rolled back where one of them fails', async () => {
       const database = await opened();
       const calls: string[] = [];
       const ids = await database.transaction(async (tx) => {
@@ -121,7 +121,7 @@ export function storageContract(engine: string, open: OpenForTest): void {
       expect([await idsOf(database), calls]).toEqual([[3], []]);
     });
 
-    test('that is urgent goes before the usual ones that wait', async () => {
+    test('that is urgent runs before the usual ones that wait', async () => {
       const database = await opened();
       const { resolve: hold, promise: held } = gate();
       const { resolve: end, promise: ended } = gate();
@@ -143,7 +143,7 @@ export function storageContract(engine: string, open: OpenForTest): void {
       expect(order).toEqual(['soon', 'soon', 'usual', 'usual']);
     });
 
-    test('names no value of a statement that failed', async () => {
+    test('reveals no value of a statement that failed', async () => {
       const database = await opened();
       const repeated = database.transaction(async (tx) => {
         await tx.query(ADD, ['+13105551234', 7, 'a secret text']);
@@ -152,7 +152,7 @@ export function storageContract(engine: string, open: OpenForTest): void {
       await expect(repeated).rejects.not.toThrow(/3105551234|secret/);
     });
 
-    test('calls what it was asked to call after the commit, in order, once the rows can be read', async () => {
+    test('calls its callbacks after the commit, in order, once the rows can be read', async () => {
       const database = await opened();
       const calls: string[] = [];
       let read: Promise<readonly unknown[]> | undefined;
@@ -169,7 +169,7 @@ export function storageContract(engine: string, open: OpenForTest): void {
       expect(await read).toEqual([1]);
     });
 
-    test('calls nothing after it was undone', async () => {
+    test('calls nothing after a rollback', async () => {
       const database = await opened();
       const calls: string[] = [];
       await database
@@ -196,7 +196,7 @@ export function storageContract(engine: string, open: OpenForTest): void {
       expect(await idsOf(database)).toEqual([1, 2]);
     });
 
-    test('refuses another one, and a read past it, inside of it instead of waiting for itself', async () => {
+    test('refuses a nested transaction, and a read past it, instead of waiting for itself', async () => {
       const database = await opened();
       const nested = database.transaction(async () => database.transaction(async () => 1));
       await expect(nested).rejects.toMatchObject({ code: 'internal' });
@@ -204,7 +204,7 @@ export function storageContract(engine: string, open: OpenForTest): void {
       await expect(past).rejects.toMatchObject({ code: 'internal' });
     });
 
-    test('takes no statement once it is over', async () => {
+    test('accepts no statement once it is over', async () => {
       const database = await opened();
       const kept = await database.transaction(async (tx) => ({ tx }));
       await expect(kept.tx.query(ADD, ['a', 1, null])).rejects.toMatchObject({ code: 'internal' });
@@ -213,7 +213,7 @@ export function storageContract(engine: string, open: OpenForTest): void {
       expect(await idsOf(database)).toEqual([]);
     });
 
-    test('that holds a key keeps others with this key waiting, so that none reads what another is about to change', async () => {
+    test('that holds a key makes others with this key wait, so that none reads what another is about to change', async () => {
       const database = await opened();
       await database.transaction(async (tx) => tx.query(ADD, ['a', 0, '0']));
       await Promise.all(
@@ -240,7 +240,7 @@ export function storageContract(engine: string, open: OpenForTest): void {
       return row?.words;
     };
 
-    test('keeps a text as it is: accents, emoji, quotes, line ends, and the empty one', async () => {
+    test('keeps a text unchanged: accents, emoji, quotes, line ends, and the empty one', async () => {
       const texts = [
         'naïve \'quote\' "double" \\ back',
         '👩‍👩‍👧‍👦 \u{10FFFF}',
@@ -257,7 +257,7 @@ export function storageContract(engine: string, open: OpenForTest): void {
       expect((await kept(text)) === text).toBe(true);
     });
 
-    test('replaces in a text what one of the engines cannot keep, and finds it again by the same text', async () => {
+    test('replaces in a text what one of the engines cannot store, and finds it again by the same text', async () => {
       const damaged = 'a\0b\uD800c\uDC00';
       const database = await opened();
       await database.transaction(async (tx) => tx.query(ADD, [damaged, 1, damaged]));
@@ -285,7 +285,7 @@ export function storageContract(engine: string, open: OpenForTest): void {
       }
     });
 
-    test('never gives a number that has lost its last digits', async () => {
+    test('never returns a number that has lost its last digits', async () => {
       const database = await opened();
       const sum = database.query('SELECT CAST($1 AS BIGINT) + CAST($1 AS BIGINT) AS sum', [
         Number.MAX_SAFE_INTEGER,
@@ -293,7 +293,7 @@ export function storageContract(engine: string, open: OpenForTest): void {
       await expect(sum).rejects.toMatchObject({ code: 'internal' });
     });
 
-    test('keeps bytes as they are', async () => {
+    test('keeps bytes unchanged', async () => {
       const database = await opened();
       const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
       const add = 'INSERT INTO notes (agent_id, id, bytes) VALUES ($1, $2, $3)';
@@ -309,7 +309,7 @@ export function storageContract(engine: string, open: OpenForTest): void {
       ]);
     });
 
-    test('gives counts, sums and comparisons as numbers', async () => {
+    test('returns counts, sums and comparisons as numbers', async () => {
       const database = await opened();
       await database.transaction(async (tx) => {
         await tx.query(ADD, ['a', 1, null]);
@@ -320,14 +320,14 @@ export function storageContract(engine: string, open: OpenForTest): void {
       expect(await database.query(numbers)).toEqual([{ count: 2, sum: 3, more: 1, less: 0 }]);
     });
 
-    test('takes an integer as one, also where it becomes part of a text', async () => {
+    test('treats an integer as one, also where it becomes part of a text', async () => {
       const database = await opened();
       expect(await database.query("SELECT 'n' || CAST($1 AS BIGINT) AS text", [12])).toEqual([
         { text: 'n12' },
       ]);
     });
 
-    test('inserts or updates and gives the row that is there then', async () => {
+    test('inserts or updates and returns the row that is there then', async () => {
       const database = await opened();
       const upsert = `INSERT INTO notes (agent_id, id, words) VALUES ($1, $2, $3)
         ON CONFLICT (agent_id, id) DO UPDATE SET words = excluded.words RETURNING id, words`;
@@ -336,7 +336,7 @@ export function storageContract(engine: string, open: OpenForTest): void {
       expect(await put('two')).toEqual([{ id: 1, words: 'two' }]);
     });
 
-    test('heeds upper and lower case in LIKE', async () => {
+    test('distinguishes upper and lower case in LIKE', async () => {
       const database = await opened();
       await database.transaction(async (tx) => tx.query(ADD, ['a', 1, 'Word']));
       const like = 'SELECT count(*) AS count FROM notes WHERE words LIKE $1';
@@ -359,7 +359,7 @@ export function storageContract(engine: string, open: OpenForTest): void {
       expect(await idsOf(database)).toEqual([]);
     });
 
-    test('can ask for the time of the database, which is about now', async () => {
+    test('can read the time of the database, which is about now', async () => {
       const database = await opened();
       const [row] = await database.query(`SELECT ${database.nowMs} AS now`);
       expect(Math.abs(Number(row?.now) - Date.now())).toBeLessThan(60_000);
@@ -374,14 +374,14 @@ export function storageContract(engine: string, open: OpenForTest): void {
       expect(await database.query('SELECT version FROM gateway_schema')).toEqual([{ version: 2 }]);
     });
 
-    test('is what it was if a statement of a migration fails', async () => {
+    test('is unchanged if a statement of a migration fails', async () => {
       const failing = open([...NOTES, () => ['ALTER TABLE nowhere ADD COLUMN more TEXT']]);
       await expect(failing).rejects.toMatchObject({ code: 'internal' });
     });
   });
 
   describe(`a notification in ${engine}`, () => {
-    test('is heard by every listener of its channel and by no other, in order', async () => {
+    test('is received by every listener of its channel and by no other, in order', async () => {
       const database = await opened();
       const heard: string[] = [];
       const others: string[] = [];
@@ -398,7 +398,7 @@ export function storageContract(engine: string, open: OpenForTest): void {
       expect(others).toEqual(['end']);
     });
 
-    test('is not heard any more by a listener that has stopped', async () => {
+    test('is no longer received by a listener that has stopped', async () => {
       const database = await opened();
       const heard: string[] = [];
       const stop = await database.listen('channel', (payload) => heard.push(payload), missedNothing);

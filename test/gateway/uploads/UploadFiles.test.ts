@@ -5,7 +5,7 @@ import { UploadFiles } from '../../../src/gateway/uploads/UploadFiles.js';
 import { systemClock } from '../../../src/system/clock.js';
 import { temporaryDirectory } from '../../support/temporaryDirectory.js';
 
-test('a replica that starts leaves alone what another one is writing, and removes what was abandoned', async () => {
+test('a replica that starts leaves alone what another one is writing, and deletes what was abandoned', async () => {
   const directory = temporaryDirectory({ onTestFinished });
   const files = new UploadFiles(directory, systemClock);
   const kept = join(directory, await files.keep('edge_1', 'at_0', Buffer.from('x')));

@@ -67,7 +67,7 @@ async function whole(bytes: Readable | undefined): Promise<Buffer | undefined> {
 }
 
 describe.each(STORES)('uploads as %s', (_, open) => {
-  test('a file is there once it is kept, and a repeat replaces what an attempt before left', async () => {
+  test('a file is there once it is stored, and a repeat replaces what an earlier attempt left', async () => {
     const { store, bytesOf } = await open();
     await store.prepare();
     const name = await store.keep('edge_1', 'at_0', Buffer.from('half'));
@@ -77,7 +77,7 @@ describe.each(STORES)('uploads as %s', (_, open) => {
     expect(name).not.toContain('edge_1');
   });
 
-  test('those of one agent and those of another do not meet, nor does one that is empty hurt', async () => {
+  test('those of one agent and those of another do not collide, and an empty one does no harm', async () => {
     const { store, bytesOf } = await open();
     await store.prepare();
     const [one, other] = [
@@ -87,7 +87,7 @@ describe.each(STORES)('uploads as %s', (_, open) => {
     expect([bytesOf(one)?.length, bytesOf(other)?.toString()]).toEqual([0, 'other']);
   });
 
-  test('one that is removed is gone, and may be removed again', async () => {
+  test('one that is deleted is gone, and may be deleted again', async () => {
     const { store, bytesOf } = await open();
     await store.prepare();
     const name = await store.keep('edge_1', 'at_0', Buffer.from('x'));
@@ -96,7 +96,7 @@ describe.each(STORES)('uploads as %s', (_, open) => {
     expect(await store.read(name)).toBeUndefined();
   });
 
-  test('what it stands on may go: that is said by a code that passes, and it works again afterwards', async () => {
+  test('the storage may disappear: that is reported by a transient code, and it works again afterwards', async () => {
     const { store, bytesOf, breakIt, mend } = await open();
     await store.prepare();
     await breakIt();
@@ -123,7 +123,7 @@ describe('a bucket', () => {
     expect([s3.objects.size, log.lines]).toEqual([0, []]);
   });
 
-  test('that refuses does not keep the gateway from starting; the log says why, and no secret', async () => {
+  test('that refuses does not prevent the gateway from starting; the log says why, without a secret', async () => {
     const s3 = await S3Server.start({ onTestFinished });
     const { store, log } = opened(s3, { secretAccessKey: 'another secret', sessionToken: 'a token' });
     await store.prepare();
@@ -134,9 +134,9 @@ describe('a bucket', () => {
   });
 
   test.each([
-    ['a bucket that is not there', { bucket: 'other' }, '404 NoSuchBucket'],
-    ['a server that is not there', { endpoint: 'http://127.0.0.1:1' }, 'ECONNREFUSED'],
-    ['a region that is another one', { region: 'us-east-1' }, '403'],
+    ['a missing bucket', { bucket: 'other' }, '404 NoSuchBucket'],
+    ['an unreachable server', { endpoint: 'http://127.0.0.1:1' }, 'ECONNREFUSED'],
+    ['another region', { region: 'us-east-1' }, '403'],
   ])('%s: nothing is kept', async (_, more, words) => {
     const s3 = await S3Server.start({ onTestFinished });
     await expect(opened(s3, more).store.keep('edge_1', 'at_0', Buffer.from('x'))).rejects.toMatchObject({
@@ -146,7 +146,7 @@ describe('a bucket', () => {
     expect(s3.objects.size).toBe(0);
   });
 
-  test('that redirects is not followed, and one that answers without end is not read to it', async () => {
+  test('that redirects is not followed, and an endless answer is not read to its end', async () => {
     const s3 = await S3Server.start({ onTestFinished });
     const { store } = opened(s3);
     s3.fault = (_request, response) => {
@@ -196,7 +196,7 @@ describe.each(gatewayEngines())('a gateway on $name with its uploads in a bucket
 });
 
 describe.each(STORES)('an application, of uploads as %s', (_, open) => {
-  test('gets a file by its guid once it came, as a download, and of its own agents alone', async () => {
+  test('gets a file by its guid once it arrived, as a download, and of its own agents alone', async () => {
     const { place, store } = await open();
     const [engine] = gatewayEngines();
     if (engine === undefined) throw new Error('unreachable: there is an engine');

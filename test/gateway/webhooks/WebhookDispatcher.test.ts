@@ -56,7 +56,7 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
     return { room: made, receiver: await Receiver.start() };
   }
 
-  test('the official library verifies what comes, with either secret while they rotate, and no other', async () => {
+  test('the official library verifies what arrives, with either secret while they rotate, and no other', async () => {
     const { room: gateway, receiver } = await room();
     const { id, secret } = await gateway.webhook(receiver.url);
     const fresh = await gateway.database.transaction((tx) =>
@@ -75,7 +75,7 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
     expect(headers['user-agent']).toBe('edge-agent-gateway/0.0.0');
   });
 
-  test('an event that fails comes again with the same id on the schedule of the specification, for a day', async () => {
+  test('an event that fails is sent again with the same id on the schedule of the specification, for a day', async () => {
     const { room: gateway, receiver } = await room();
     receiver.answer = (response) => response.writeHead(500).end('no');
     const { id } = await gateway.webhook(receiver.url);
@@ -102,7 +102,7 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
     expect(receiver.received.at(-1)?.headers['webhook-id']).toBe(event);
   });
 
-  test('the events of one conversation come in their order, also past one that fails; others do not wait', async () => {
+  test('the events of one conversation arrive in order, also past one that fails; others do not wait', async () => {
     const { room: gateway, receiver } = await room();
     let failures = 1;
     receiver.answer = (response, { event }) => {
@@ -151,7 +151,7 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
     expect(receiver.received.map(({ event }) => event.id)).toEqual([events[0], ...events]);
   });
 
-  test('a replica that stood still while another one took its conversation over sends no old event behind newer ones', async () => {
+  test('a replica that was suspended while another one took its conversation over sends no old event behind newer ones', async () => {
     const { room: gateway, receiver } = await room();
     const { id } = await gateway.webhook(receiver.url);
     const events = [await gateway.happen('+1'), await gateway.happen('+1')];
@@ -223,7 +223,7 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
     expect(receiver.received.map(({ event }) => event.id)).toEqual(events);
   });
 
-  test('a receiver that hangs is given up in time, and holds up no other webhook', async () => {
+  test('a receiver that hangs is given up in time, and delays no other webhook', async () => {
     const { room: gateway, receiver } = await room();
     const other = await Receiver.start();
     receiver.answer = () => undefined;
@@ -269,7 +269,7 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
     expect(elsewhere.received).toEqual([]);
   });
 
-  test('an endless answer is cut off after 64 KiB, and its event counts as taken', async () => {
+  test('an endless answer is cut off after 64 KiB, and its event counts as delivered', async () => {
     const { room: gateway, receiver } = await room();
     let written = 0;
     receiver.answer = (response) => {
@@ -294,7 +294,7 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
     expect(written).toBeLessThan(50_000_000);
   });
 
-  test('a webhook that was given another URL while the old one said that it is gone is called there', async () => {
+  test('a webhook that was given another URL while the old one answered that it is gone is called there', async () => {
     const { room: gateway, receiver } = await room();
     const moved = await Receiver.start();
     const { id } = await gateway.webhook(receiver.url);
@@ -327,7 +327,7 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
     expect(receiver.received).toHaveLength(1);
   });
 
-  test('Retry-After makes a pause longer', async () => {
+  test('Retry-After extends a pause', async () => {
     const { room: gateway, receiver } = await room();
     receiver.answer = (response) => response.writeHead(429, { 'Retry-After': '120' }).end();
     const { id } = await gateway.webhook(receiver.url);
@@ -342,7 +342,7 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
     ['a private address in brackets', 'http://[::1]:1/', undefined],
     ['a name that means one', 'http://hooks.example:1/', '10.0.0.1'],
     ['a name that means a public and a private one', 'http://hooks.example:1/', '8.8.8.8,169.254.169.254'],
-  ])('%s is not connected to unless that is allowed', async (_what, url, addresses) => {
+  ])('%s is not connected to unless allowed', async (_what, url, addresses) => {
     const { room: gateway } = await room();
     const { id } = await gateway.webhook(url);
     await gateway.happen();
@@ -410,7 +410,7 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
     expect(await gateway.database.query('SELECT message_id FROM messages')).toHaveLength(2);
   });
 
-  test('when every webhook has a message and none answers it, the agent is told so at once', async () => {
+  test('when every webhook has a message and none answers it, the agent gets its answer at once', async () => {
     const { room: gateway, receiver } = await room();
     const other = await Receiver.start();
     let release: (() => void) | undefined;
@@ -433,7 +433,7 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
   });
 
   test.each(['{"bubbles":"hello"}', '{"reflex":7}', '{"bubbles":[""]}'])(
-    'an answer that does not fit is said to be invalid: %s',
+    'an answer of the wrong form is reported as invalid: %s',
     async (body) => {
       const { room: gateway, receiver } = await room();
       receiver.answer = (response) => response.end(body);
@@ -445,7 +445,7 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
     },
   );
 
-  test('an attempt that is cut by a stop is made again', async () => {
+  test('an attempt that is cut by a stop is repeated', async () => {
     const { room: gateway, receiver } = await room();
     receiver.answer = () => undefined;
     const { id } = await gateway.webhook(receiver.url);
@@ -473,7 +473,7 @@ async function behindProxy({ place, open }: (typeof postgres)[number]) {
 }
 
 test.each(postgres)(
-  'a conversation does not wait for a minute because the database was away as its webhook was to be asked, over $name',
+  'a conversation does not wait for a minute because the database was away just before its webhook was called, over $name',
   async (engine) => {
     const { proxy, gateway, receiver } = await behindProxy(engine);
     const { id } = await gateway.webhook(receiver.url);
@@ -493,7 +493,7 @@ test.each(postgres)(
 );
 
 test.each(postgres)(
-  'a webhook that answered is not asked again because the database was away as that was noted, over $name',
+  'a webhook that answered is not called again because the database was away as that was recorded, over $name',
   async (engine) => {
     const { proxy, gateway, receiver } = await behindProxy(engine);
     const released: (() => void)[] = [];
