@@ -20,7 +20,7 @@ function told(pause = false) {
   return { clock, store, replies, tell, events: () => store.events.after(0, 100) };
 }
 
-test('each thing is told once, however often its row is read', () => {
+test('each event is reported once, however often its row is read', () => {
   const { store, tell, events } = told();
   tell('row:1', 'reaction_added', { emoji: '🔥' });
   store.events.clear(events().map(({ seq }) => seq));
@@ -28,7 +28,7 @@ test('each thing is told once, however often its row is read', () => {
   expect(events()).toEqual([]);
 });
 
-test('what a person wrote goes through the privacy filter; names, dates and guids do not', () => {
+test('text from a person passes the privacy filter; names, dates and guids do not', () => {
   const { tell, events } = told();
   tell('a', 'message_edited', { text: 'call 555', message_guid: 'G1' });
   tell('b', 'group_renamed', { title: 'trip 2026', sent_at: '2026-01-01' });
@@ -42,7 +42,7 @@ test('what a person wrote goes through the privacy filter; names, dates and guid
   ]);
 });
 
-test('a person’s answer pauses only where the operator wants it, and once', () => {
+test('an operator’s answer pauses only where configured, and once', () => {
   const without = told();
   without.tell('a', 'operator_replied', { text: 'hi' });
   expect(without.store.pauses.list()).toEqual([]);
@@ -57,7 +57,7 @@ test('a person’s answer pauses only where the operator wants it, and once', ()
   ]);
 });
 
-test('a person’s answer is told to who listens once, as it is: it does not leave the machine', () => {
+test('an operator’s answer is passed to local listeners once, unfiltered: it does not leave the machine', () => {
   const { tell, replies } = told();
   const details = { message_guid: 'G1', text: 'call 555', sent_at: '2026-01-01T00:00:00.000Z' };
   for (let read = 0; read < 2; read++) tell('row:G1', 'operator_replied', details);
@@ -67,7 +67,7 @@ test('a person’s answer is told to who listens once, as it is: it does not lea
   ]);
 });
 
-test('what was told is forgotten after 7 days', () => {
+test('reported events are forgotten after 7 days', () => {
   const { clock, store, tell } = told();
   tell('row:1', 'reaction_added', {});
   clock.advance(7 * 86_400_000 + 1);
@@ -76,7 +76,7 @@ test('what was told is forgotten after 7 days', () => {
   expect(store.emittedEvents.has('row:1')).toBe(false);
 });
 
-test('of a message that is given up because of its age, its text is not told', () => {
+test('of a message that expired, the text is not reported', () => {
   const message = {
     ...{ guid: 'G1', rowId: 1, conversation: ANN, threadId: ANN, chatGuid: `any;-;${ANN}`, sender: ANN },
     ...{ text: 'a secret', sentAt: 0, isGroup: false, participants: [], service: 'iMessage' },

@@ -22,37 +22,37 @@ function refusal(settings: Partial<ForwardSettings>, subject: Partial<ForwardSub
   });
 }
 
-test('nobody is refused unless somebody said so', () => {
+test('no one is refused without a rule', () => {
   expect(refusal({}, { isFiltered: true, isAcquainted: false })).toBe(null);
 });
 
-test('who is ignored stays so, allowed or not, in groups too', () => {
+test('an ignored sender stays ignored, allowed or not, in groups too', () => {
   expect(refusal({ ignore: [ANN], allow: [ANN] }, {})).toBe('ignored');
   expect(refusal({ ignore: [ANN] }, { conversation: 'chat1' })).toBe('ignored');
   expect(refusal({ ignore: ['CHAT1'] }, { conversation: 'chat1', sender: BOB })).toBe('ignored');
 });
 
-test('an allow list lets in its people and groups, and nobody else', () => {
+test('an allow list admits its people and groups, and no one else', () => {
   expect(refusal({ allow: [BOB] }, {})).toBe('not_allowed');
   expect(refusal({ allow: [BOB] }, { conversation: 'chat1', sender: BOB })).toBe(null);
   expect(refusal({ allow: ['chat1'] }, { conversation: 'chat1', sender: null })).toBe(null);
 });
 
-test('unknown is who was filtered and who was never written to; whom we allow is known', () => {
+test('a sender is unknown who was filtered and never written to; an allowed one is known', () => {
   expect(refusal({ unknownSenders: false }, {})).toBe(null);
   expect(refusal({ unknownSenders: false }, { isFiltered: true })).toBe('unknown_sender');
   expect(refusal({ unknownSenders: false }, { isAcquainted: false })).toBe('unknown_sender');
   expect(refusal({ unknownSenders: false, allow: [ANN] }, { isAcquainted: false })).toBe(null);
 });
 
-test('a code is judged once its text is known', () => {
+test('a sign-in code is judged once its text is known', () => {
   expect(refusal({}, { hasOneTimeCode: true, text: null })).toBe(null);
   expect(refusal({}, { hasOneTimeCode: true })).toBe('one_time_code');
   expect(refusal({}, { sender: '72000', text: 'code 1234' })).toBe('one_time_code');
   expect(refusal({ oneTimeCodes: true }, { sender: '72000', text: 'code 1234' })).toBe(null);
 });
 
-test('a changed list counts at the next question', () => {
+test('a changed list takes effect at the next message', () => {
   let settings: ForwardSettings = { allow: [], ignore: [], unknownSenders: true, oneTimeCodes: true };
   const policy = new ForwardPolicy(
     () => settings,

@@ -78,7 +78,7 @@ function life(): Life {
   return new Life(temporaryStore(clock), clock);
 }
 
-test('machines with varying words are found after twelve rounds, once', () => {
+test('machines with varying texts are found after twelve rounds, once', () => {
   const agent = life();
   agent.rounds(12);
   expect(agent.loops).toEqual([]);
@@ -88,7 +88,7 @@ test('machines with varying words are found after twelve rounds, once', () => {
   expect(agent.loops).toHaveLength(1);
 });
 
-test('what Messages changes on the way makes no other exchange of it', () => {
+test('changes that Messages makes on the way do not make another exchange of it', () => {
   const agent = life();
   for (let n = 0; n < 9; n++) {
     agent.heard(n % 2 === 0 ? 'I don’t understand' : "I don't  understand");
@@ -99,7 +99,7 @@ test('what Messages changes on the way makes no other exchange of it', () => {
   expect(agent.loops).toEqual([{ conversation: ANN, pattern: 'repeat', exchanges: 8 }]);
 });
 
-test('conversations are counted apart', () => {
+test('conversations are counted separately', () => {
   const agent = life();
   for (let n = 0; n < 11; n++) {
     agent.rounds(1, ANN);
@@ -108,7 +108,7 @@ test('conversations are counted apart', () => {
   expect(agent.loops).toEqual([]);
 });
 
-test('an agent that crashes in every round goes on counting', () => {
+test('an agent that crashes in every round keeps counting', () => {
   const first = life();
   first.rounds(4);
   let agent = first;
@@ -154,7 +154,7 @@ test('a write that is rolled back counts nothing', () => {
   expect(agent.loops).toHaveLength(1);
 });
 
-test('after a reset the counting begins again, over a restart too', () => {
+test('after a reset the count starts again, over a restart too', () => {
   const agent = life();
   agent.rounds(10);
   agent.store.write(() => agent.talk.reset(ANN));
@@ -168,7 +168,7 @@ test('after a reset the counting begins again, over a restart too', () => {
   expect(next.loops).toHaveLength(1);
 });
 
-test('it can be switched off, and a damaged row of the store is as none', () => {
+test('it can be switched off, and a damaged row of the store counts as missing', () => {
   const agent = life();
   agent.isOn = false;
   agent.rounds(100);
@@ -187,7 +187,7 @@ test('a text of 4 MB costs no more than a long one', () => {
   expect(performance.now() - began).toBeLessThan(1_000);
 });
 
-test('what is remembered in memory has a bound', () => {
+test('what is kept in memory is bounded', () => {
   const agent = life();
   agent.store.write(() => {
     for (let n = 0; n < 5_000; n++) agent.rounds(1, `+1310555${n}`);

@@ -99,7 +99,7 @@ function desk(atTurnEnd?: (work: () => void) => void) {
   return { clock, store, backend, replies, forwarder, arrive, expired, setAside };
 }
 
-test('what is answered in one turn of the loop is one commit, with the next posts', async () => {
+test('answers in one turn of the event loop are one commit, with the next posts', async () => {
   const commits = countCommits();
   const ends: (() => void)[] = [];
   const { backend, arrive } = desk((work) => ends.push(work));
@@ -115,7 +115,7 @@ test('what is answered in one turn of the loop is one commit, with the next post
   expect(backend.posted).toEqual(['a1', 'b1', 'a2', 'b2']);
 });
 
-test('an answer of which nothing can be made costs none beside it in its turn', async () => {
+test('an answer whose handling throws affects no other in its turn', async () => {
   const ends: (() => void)[] = [];
   const { backend, arrive, store, setAside } = desk((work) => ends.push(work));
   arrive('a1', 'a');
@@ -132,7 +132,7 @@ test('an answer of which nothing can be made costs none beside it in its turn', 
   expect(store.incoming.openConversations()).toEqual([]);
 });
 
-test('what is written behind an answer in its turn does not overtake it', async () => {
+test('a write that follows an answer in its turn does not overtake it', async () => {
   const { backend, arrive, store, replies } = desk(() => undefined);
   arrive('a1', 'a');
   await backend.answer('a1', { kind: 'answered', body: { reply_text: 'hello' } });
@@ -140,7 +140,7 @@ test('what is written behind an answer in its turn does not overtake it', async 
   store.write(() => expect(replies).toMatchObject([{ text: 'hello' }]));
 });
 
-test('nor is any of them posted again meanwhile', async () => {
+test('and none of them is posted again meanwhile', async () => {
   const ends: (() => void)[] = [];
   const { backend, arrive, store } = desk((work) => ends.push(work));
   const guids = ['a1', 'b1', 'c1'];
@@ -163,7 +163,7 @@ describe('an incoming message', () => {
     expect(backend.posted).toEqual(['m1']);
   });
 
-  test('is posted when the one before it was answered, and eight in all at a time', async () => {
+  test('is posted when the one before it was answered, and at most eight are in flight', async () => {
     const { backend, arrive } = desk();
     for (const guid of ['a1', 'a2', 'a3']) arrive(guid, 'a');
     expect(backend.posted).toEqual(['a1']);
@@ -188,14 +188,14 @@ describe('an incoming message', () => {
     expect(store.incoming.countOpen()).toBe(0);
   });
 
-  test('that the backend has already is done', async () => {
+  test('that the backend already has is done', async () => {
     const { backend, arrive, store } = desk();
     arrive('m1');
     await backend.answer('m1', { kind: 'known' });
     expect(store.incoming.countOpen()).toBe(0);
   });
 
-  test('is retried while the backend is down, and later ones of its conversation wait until it is through', async () => {
+  test('is retried while the backend is down, and later ones of its conversation wait until it gets through', async () => {
     const { clock, backend, arrive } = desk();
     backend.writesAtOnce = false;
     arrive('m1');
@@ -227,7 +227,7 @@ describe('an incoming message', () => {
     expect(backend.posted).toEqual(['m1', 'm1']);
   });
 
-  test('that is refused for good is set aside and does not block its conversation', async () => {
+  test('that is refused permanently is set aside and does not block its conversation', async () => {
     const { backend, arrive, store } = desk();
     arrive('m1');
     await backend.answer('m1', { kind: 'rejected', status: 422, detail: 'no' });
@@ -236,7 +236,7 @@ describe('an incoming message', () => {
     expect(backend.posted).toEqual(['m1', 'm2']);
   });
 
-  test('that was set aside and is then taken back is not there to be posted again', async () => {
+  test('that was set aside and is then unsent cannot be posted again', async () => {
     const { backend, arrive, store } = desk();
     arrive('m1');
     await backend.answer('m1', { kind: 'rejected', status: 422, detail: 'no' });
@@ -253,11 +253,11 @@ describe('an incoming message', () => {
     ['legal reasons (451)', { kind: 'retry', cause: 'other', status: 451, detail: 'HTTP 451' }],
     ['payment required (402)', { kind: 'retry', cause: 'other', status: 402, detail: 'HTTP 402' }],
     ['a connection cut after it was read', { kind: 'retry', cause: 'network', detail: 'ECONNRESET' }],
-    ['an answer that is none', { kind: 'answered', body: { error: 'oops' } }],
+    ['an invalid answer', { kind: 'answered', body: { error: 'oops' } }],
   ];
 
   test.each(failures)(
-    'that always fails by %s while others succeed is set aside, and its conversation goes on',
+    'that always fails by %s while others succeed is set aside, and its conversation continues',
     async (_, failure) => {
       const { clock, backend, arrive, store, setAside } = desk();
       arrive('poison');
@@ -290,7 +290,7 @@ describe('an incoming message', () => {
     expect(store.incoming.countOpen()).toBe(2);
   });
 
-  test('that the backend puts off is not set aside within ten minutes, and is after that', async () => {
+  test('that the backend defers is not set aside within ten minutes, and is after that', async () => {
     const { clock, backend, arrive, setAside } = desk();
     arrive('m1');
     const rounds: number[] = [];
@@ -305,7 +305,7 @@ describe('an incoming message', () => {
     expect(setAside).toEqual(['m1']);
   });
 
-  test('keeps what the backend said about it', async () => {
+  test('keeps the backend’s error message', async () => {
     const { backend, arrive, store } = desk();
     arrive('m1');
     await backend.answer('m1', { kind: 'rejected', status: 413, detail: 'HTTP 413', words: 'too long' });
@@ -323,14 +323,14 @@ describe('an incoming message', () => {
     expect(store.incoming.countOpen()).toBe(1);
   });
 
-  test('with a reply that is not understood is not taken as answered', async () => {
+  test('with an invalid reply does not count as answered', async () => {
     const { backend, arrive, store } = desk();
     arrive('m1');
     await backend.answer('m1', { kind: 'answered', body: { reply_text: 5 } });
     expect(store.incoming.countOpen()).toBe(1);
   });
 
-  test('past its age is expired, told, and not posted', async () => {
+  test('past its age limit is expired, reported, and not posted', async () => {
     const { clock, backend, arrive, store, expired } = desk();
     arrive('m1', 'ann', clock.now() - 7 * HOUR);
     expect(backend.posted).toEqual([]);
@@ -353,7 +353,7 @@ describe('an incoming message', () => {
     expect(backend.posted.filter((guid) => guid === 'm1').length).toBeGreaterThan(10);
   });
 
-  test('waits while what comes in is paused there, does not age in that time, and holds no other conversation up', () => {
+  test('waits while incoming messages are paused in its conversation, does not age meanwhile, and delays no other conversation', () => {
     const { clock, store, backend, arrive, expired } = desk();
     const named = (key: string) => ({ key, known: true });
     const verbs = pauseVerbs(store, (conversation) => conversation, named, new RecordingLog());
@@ -368,7 +368,7 @@ describe('an incoming message', () => {
     expect(expired).toEqual([]);
   });
 
-  test('that is changed or taken back between two posts goes out as it stands then, or no more', async () => {
+  test('that is edited or unsent between two posts is posted as edited, or not again', async () => {
     const { backend, arrive, forwarder, store } = desk();
     for (const guid of ['changed', 'gone', 'gone-meanwhile']) arrive(guid, guid);
     await backend.answer('changed', BROKEN);
@@ -387,7 +387,7 @@ describe('an incoming message', () => {
     expect(store.deadLetters.count()).toBe(0);
   });
 
-  test('that the backend cannot have read is as if it had never been posted; one that it may have read is not', async () => {
+  test('that the backend cannot have read counts as never posted; one that it may have read does not', async () => {
     const { backend, arrive, forwarder, store } = desk();
     const isUnread = (guid: string) => {
       const message = store.incoming.find(guid);
@@ -439,7 +439,7 @@ describe('the posts of one conversation', () => {
     expect(backend.posted).toEqual(['m1', 'm2']);
   });
 
-  test('wait again when a kept connection turns out to be closed and the request starts once more', () => {
+  test('wait again when a kept connection turns out to be closed and the request is repeated', () => {
     const { clock, backend, arrive } = desk();
     arrive('m1');
     arrive('m2');
@@ -468,7 +468,7 @@ describe('the posts of one conversation', () => {
     ['the backend failed it', BROKEN],
     ['it was not reached', DOWN],
     ['the request timed out', { kind: 'retry', cause: 'timeout', detail: 'no answer' } as PostResult],
-  ])('keep the repeat ahead of what was never posted when %s', async (_, failure) => {
+  ])('keep the repeat ahead of new messages when %s', async (_, failure) => {
     const { clock, backend, arrive } = desk();
     for (const guid of ['m1', 'm2', 'm3']) arrive(guid);
     clock.advance(2_000);
@@ -480,7 +480,7 @@ describe('the posts of one conversation', () => {
     expect(backend.sequences).toEqual([1, 2, 1, 2, 3]);
   });
 
-  test('go on past a message whose posts all hang', async () => {
+  test('continue past a message whose posts all hang', async () => {
     const { clock, backend, arrive } = desk();
     arrive('hangs');
     for (const guid of ['m1', 'm2', 'm3']) arrive(guid);
@@ -510,7 +510,7 @@ describe('many conversations', () => {
     expect(backend.posted.slice(8)).toEqual(['m1', 'm2']);
   });
 
-  test('are posted although eight connections do not come about', () => {
+  test('are posted although eight connections cannot be made', () => {
     const { clock, backend, arrive } = desk();
     backend.writesAtOnce = false;
     for (let number = 0; number < 8; number++) arrive(`hangs${number}`, `h${number}`);
@@ -519,7 +519,7 @@ describe('many conversations', () => {
     expect(backend.posted.slice(8)).toEqual(['m1']);
   });
 
-  test('that hang with deep backlogs leave half of the room to the others', () => {
+  test('that hang with deep backlogs leave half of the slots to the others', () => {
     const { clock, backend, arrive } = desk();
     for (let person = 0; person < 10; person++)
       for (let number = 0; number < 20; number++) arrive(`${person}-${number}`, `h${person}`);
@@ -531,7 +531,7 @@ describe('many conversations', () => {
     expect(backend.posted.slice(32).every((guid) => guid.startsWith('m'))).toBe(true);
   });
 
-  test('are more at a time while the backend answers soon, and eight again once one hangs', async () => {
+  test('are more at a time while the backend answers quickly, and eight again once one hangs', async () => {
     const { clock, backend, arrive } = desk();
     for (let person = 0; person < 200; person++) arrive(`m${person}`, `p${person}`);
     let answered = 0;
@@ -548,7 +548,7 @@ describe('many conversations', () => {
     expect(underWay()).toBe(16);
   });
 
-  test('stay eight at a time where their turns of the loop take long, for commands wait for these', async () => {
+  test('stay eight at a time where their turns of the event loop take long, because commands wait for these', async () => {
     const { clock, backend, arrive } = desk();
     for (let person = 0; person < 200; person++) arrive(`m${person}`, `p${person}`);
     backend.msEach = 13;
@@ -569,7 +569,7 @@ describe('many conversations', () => {
     expect(backend.posted.length).toBeLessThan(posted + 5);
   });
 
-  test('are no more than eight at a time for answers that nothing can be made of, however soon they come', async () => {
+  test('are no more than eight at a time while the handling of answers throws, however soon they come', async () => {
     const { backend, arrive } = desk();
     for (let person = 0; person < 200; person++) arrive(`m${person}`, `p${person}`);
     let ended = 0;
@@ -580,7 +580,7 @@ describe('many conversations', () => {
     expect(backend.posted.length).toBeLessThan(posted + 5);
   });
 
-  test('take turns: a deep backlog of eight does not hold up the ninth', async () => {
+  test('take turns: a deep backlog of eight does not delay the ninth', async () => {
     const { backend, arrive } = desk();
     for (let person = 0; person < 8; person++)
       for (let number = 0; number < 5; number++) arrive(`${person}-${number}`, `b${person}`);
@@ -591,7 +591,7 @@ describe('many conversations', () => {
 });
 
 describe('the number of a message', () => {
-  test('counts its conversation, alone, and goes on after what was posted before is forgotten', async () => {
+  test('counts its conversation alone, and continues after the earlier posts are forgotten', async () => {
     const { backend, arrive, store } = desk();
     arrive('a1', 'a');
     arrive('b1', 'b');
@@ -615,7 +615,7 @@ describe('the number of a message', () => {
     expect(backend.sequences).toEqual([1, 2]);
   });
 
-  test('is given back by a post that reached nobody, so that what is taken back then leaves no gap', async () => {
+  test('is given back by a post that reached no backend, so that a message unsent then leaves no gap', async () => {
     const { backend, arrive, store, forwarder } = desk();
     arrive('m1');
     await backend.answer('m1', DOWN);
@@ -639,7 +639,7 @@ describe('the number of a message', () => {
     expect(backend.sequences).toEqual([1, 1, 2, 1]);
   });
 
-  test('of what was posted decides over the time at which it was written', async () => {
+  test('of posted messages takes precedence over the time at which they were written', async () => {
     const { clock, backend, arrive } = desk();
     arrive('m1');
     await backend.answer('m1', BROKEN);
@@ -663,7 +663,7 @@ describe('a reply that arrives before the one to an earlier message', () => {
     return { ...made, texts };
   }
 
-  test('goes out behind it, in one commit with it', async () => {
+  test('is sent after it, in one commit with it', async () => {
     const { backend, texts } = await overtaking();
     expect(texts()).toEqual([]);
     await backend.answer('m1', REPLY('first'));
@@ -673,14 +673,14 @@ describe('a reply that arrives before the one to an earlier message', () => {
   test.each<[string, PostResult]>([
     ['needs no reply', NO_REPLY],
     ['is known', { kind: 'known' }],
-    ['is refused for good', { kind: 'rejected', status: 422, detail: 'no' }],
-  ])('goes out when the earlier message %s', async (_, result) => {
+    ['is refused permanently', { kind: 'rejected', status: 422, detail: 'no' }],
+  ])('is sent when the earlier message %s', async (_, result) => {
     const { backend, texts } = await overtaking();
     await backend.answer('m1', result);
     expect(texts()).toEqual(['second']);
   });
 
-  test('goes out after ten seconds, and the late one behind it', async () => {
+  test('is sent after ten seconds, and the late one after it', async () => {
     const { clock, backend, texts } = await overtaking();
     clock.advance(9_999);
     expect(texts()).toEqual([]);

@@ -37,20 +37,17 @@ function room(posted: boolean, tell: (event: ChatEvent) => void = () => undefine
   return { store, changes, waiting };
 }
 
-test.each([false, true])(
-  'the images of a message that is taken back stay here, posted or not (%s)',
-  (posted) => {
-    const { store, changes, waiting } = room(posted);
-    const [failed] = store.uploads.open(1);
-    store.write(() => failed && store.uploads.settle(failed, 'failed', 'HTTP 500'));
-    changes.note([{ kind: 'unsent', guid: 'm', rowId: 1, sentAt: 1, at: 1 }]);
-    expect(waiting()).toEqual(['other-0: look', 'other-1: look']);
-    expect(store.write(() => store.uploads.reopen('m-0'))).toBe(false);
-  },
-);
+test.each([false, true])('the images of an unsent message are not uploaded, posted or not (%s)', (posted) => {
+  const { store, changes, waiting } = room(posted);
+  const [failed] = store.uploads.open(1);
+  store.write(() => failed && store.uploads.settle(failed, 'failed', 'HTTP 500'));
+  changes.note([{ kind: 'unsent', guid: 'm', rowId: 1, sentAt: 1, at: 1 }]);
+  expect(waiting()).toEqual(['other-0: look', 'other-1: look']);
+  expect(store.write(() => store.uploads.reopen('m-0'))).toBe(false);
+});
 
 test.each([false, true])(
-  'the images of a message that is changed go with its new text, posted or not (%s)',
+  'the images of an edited message are uploaded with its new text, posted or not (%s)',
   (posted) => {
     const { changes, waiting } = room(posted);
     changes.note([{ kind: 'edited', guid: 'm', text: 'do “not” look', at: 1 }]);
@@ -61,7 +58,7 @@ test.each([false, true])(
 const FILE = { guid: 'f', mimeType: 'audio/x-caf', filename: 'said.caf', sizeBytes: 9 };
 
 test.each(['expired', 'parked'] as const)(
-  'nothing is told of a message that the backend never got, though it is %s by now',
+  'nothing is reported about a message that the backend never got, though it is %s by now',
   (state) => {
     const told: ChatEvent[] = [];
     const { changes, store } = room(false, (event) => void told.push(event));
@@ -73,7 +70,7 @@ test.each(['expired', 'parked'] as const)(
   },
 );
 
-test('what the backend got is told of, though it is expired by now', () => {
+test('a change of a message that the backend got is reported, though it is expired by now', () => {
   const told: ChatEvent[] = [];
   const { changes, store } = room(true, (event) => void told.push(event));
   store.write(() => store.incoming.settle(1, 'expired', 'past its age'));
@@ -100,15 +97,15 @@ const GAP: LedgerGap = {
 
 test.each([
   ['that the store forgot', 'forgotten', 900, ['message_unsent']],
-  ['that came after the restore and was never taken in', 'strange', 1_100, []],
-])('after a restore a message %s and that is taken back is told of, once', (_, guid, sentAt, expected) => {
+  ['that came after the restore and was never read', 'strange', 1_100, []],
+])('after a restore a message %s and that is unsent is reported, once', (_, guid, sentAt, expected) => {
   const { changes, store } = room(false);
   store.write(() => store.lineage.record({ id: 's', file: 'f', counter: 1 }, GAP));
   for (let look = 0; look < 2; look++) changes.note([{ kind: 'unsent', guid, rowId: 7, sentAt, at: 950 }]);
   expect(store.events.after(0, 10).map(({ eventType }) => eventType)).toEqual(expected);
 });
 
-test('after a restore a message that the store did not know to be posted is told of when it is taken back', () => {
+test('after a restore a message that the store did not know to be posted is reported when it is unsent', () => {
   const told: ChatEvent[] = [];
   const { changes, store } = room(false, (event) => void told.push(event));
   const until = Date.UTC(2100, 0);
@@ -117,7 +114,7 @@ test('after a restore a message that the store did not know to be posted is told
   expect(told.map(({ eventType }) => eventType)).toEqual(['message_unsent']);
 });
 
-test('what was said in a file that joins late is kept with it, and told after it', () => {
+test('the transcription of a file that joins late is kept with it, and reported after it', () => {
   const told: ChatEvent[] = [];
   const { changes, store } = room(true, (event) => void told.push(event));
   const said = { kind: 'transcribed', guid: 'm', said: new Map([['f', 'hello']]) } as const;
@@ -137,7 +134,7 @@ test('what was said in a file that joins late is kept with it, and told after it
 test.each([
   [true, ['message_attachments']],
   [false, []],
-] as const)('files that join a message are told once if it was posted (%s)', (posted, types) => {
+] as const)('files that join a message are reported once if it was posted (%s)', (posted, types) => {
   const told: ChatEvent[] = [];
   const { changes, store } = room(posted, (event) => void told.push(event));
   const file = { guid: 'f', mimeType: 'application/pdf', filename: 'menu.pdf', sizeBytes: 9 };
@@ -146,7 +143,7 @@ test.each([
   expect(store.incoming.find('m')?.attachments).toEqual([file]);
 });
 
-test('a change that cannot be told is set aside, the ones beside it are told, and it is not tried again', () => {
+test('a change whose report throws is set aside, those beside it are reported, and it is not retried', () => {
   const told: ChatEvent[] = [];
   const { changes, store } = room(true, (event) => {
     if (JSON.stringify(event).includes('odd')) throw new TypeError('no words for this');
@@ -164,7 +161,7 @@ test('a change that cannot be told is set aside, the ones beside it are told, an
   expect(told).toHaveLength(1);
 });
 
-test('beside a change that cannot be told, what a restored store forgot is told of when it is taken back', () => {
+test('beside a change whose report throws, what a restored store forgot is reported when it is unsent', () => {
   const { changes, store } = room(true, () => {
     throw new TypeError('no words for this');
   });

@@ -6,7 +6,7 @@ import { FakeClock } from '../support/FakeClock.js';
 const refused: PostResult = { kind: 'rejected', status: 422, detail: 'HTTP 422' };
 const answered: PostResult = { kind: 'answered', body: {} };
 
-test('failures of one person are told apart from those of several, and an answer ends them all', () => {
+test('failures of one person are distinguished from those of several, and an answer ends them all', () => {
   const clock = new FakeClock();
   const history = new PostHistory(clock);
   const began = clock.now();

@@ -16,8 +16,8 @@ test.each([
   ['a young message', 1, [], true],
   ['one past its age', 7, [], false],
   ['a years-old one from an iCloud sync', 40_000, [], false],
-  ['one from the night in which we were down', 10, [[9, 0.5]], true],
-  ['one that was old before we went down', 16, [[8, 0]], false],
+  ['one from the night in which the agent was down', 10, [[9, 0.5]], true],
+  ['one that was old before the agent went down', 16, [[8, 0]], false],
   ['one older than the catch-up limit, whatever was down', 25, [[25, 0]], false],
   [
     'overlapping outages counted once',

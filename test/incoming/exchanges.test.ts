@@ -262,7 +262,7 @@ test('random machine traces always end', () => {
   );
 });
 
-test('texts that nobody asked for are no answers: an alert an hour to a phone that confirms it at once', () => {
+test('unsolicited texts are no answers: an alert an hour to a phone that confirms it at once', () => {
   let talk = NO_TALK;
   for (let hour = 0; hour < 100; hour++) {
     const at = hour * 3_600_000;
@@ -274,7 +274,7 @@ test('texts that nobody asked for are no answers: an alert an hour to a phone th
   }
 });
 
-test('what is remembered has a bound', () => {
+test('what is remembered is bounded', () => {
   let talk = NO_TALK;
   for (let n = 0; n < 2_000; n++) {
     const sender = `p${n % 100}`;
@@ -291,7 +291,7 @@ test('what is remembered has a bound', () => {
   expect(talk.voices).toHaveLength(20);
 });
 
-describe('what falls into a reply of many texts', () => {
+describe('messages during a reply of many texts', () => {
   /** Ours go out one by one, theirs arrive meanwhile: `answersMs` after our text in the middle of each reply. */
   function within(rounds: number, bubbles: number, gapMs: number, answersMs: () => number) {
     let talk = NO_TALK;
@@ -321,11 +321,11 @@ describe('what falls into a reply of many texts', () => {
     [4, 2_000],
     [6, 1_500],
     [8, 1_200],
-  ])('of %i texts %i ms apart is a person who reads along', (bubbles, gapMs) => {
+  ])('of %i texts %i ms apart come from a person who reads along', (bubbles, gapMs) => {
     expect(within(25, bubbles, gapMs, () => between(0, gapMs - 1)).loop).toBeUndefined();
   });
 
-  test('ends all the same if it always comes at machine speed', () => {
+  test('are stopped as a loop if they always come at machine speed', () => {
     const { loop, ours } = within(200, 4, 1_500, () => 300);
     expect(loop).toBeDefined();
     expect(ours).toBeLessThan(4 * 60);

@@ -10,14 +10,14 @@ function counted() {
   return { asked, filter };
 }
 
-test('a message that is posted again and again is searched once', () => {
+test('a message that is posted repeatedly is searched once', () => {
   const filter = privacyFilter(['phone'], 'US');
   const first = filter?.('call 310-555-1234');
   expect(first?.text).toBe('call [phone]');
   expect(filter?.('call 310-555-1234')).toBe(first);
 });
 
-test('what was asked about long ago is let go, so that memory has a bound', () => {
+test('old results are dropped, so that memory is bounded', () => {
   const { asked, filter } = counted();
   for (let round = 0; round < 3; round++) filter('first secret');
   expect(asked).toHaveLength(1);
@@ -28,7 +28,7 @@ test('what was asked about long ago is let go, so that memory has a bound', () =
   expect(asked).toHaveLength(10_002);
 });
 
-test('a text larger than the memory is filtered all the same, and forgotten', () => {
+test('a text larger than the cache is still filtered, and not kept', () => {
   const { asked, filter } = counted();
   const book = 'secret '.repeat(100_000);
   for (let round = 0; round < 2; round++) expect(filter(book).text).toMatch(/^\[email\] /);

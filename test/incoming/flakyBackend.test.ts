@@ -92,7 +92,7 @@ test.each(
   60_000,
 );
 
-test('a bad day protects no message for ever: one that always fails is set aside within minutes, whatever the backend was like the day before', () => {
+test('a bad day protects no message forever: one that always fails is set aside within minutes, whatever the backend did the day before', () => {
   const day = 24 * 60 * MINUTE;
   const everyMs = 30_000;
   const first = Math.ceil(day / everyMs) + 10;

@@ -43,8 +43,8 @@ function desk() {
 
 const SOUND = JSON.stringify({ bubbles: ['sound'], delayMs: null });
 
-describe('a held reply that the disk gives back damaged', () => {
-  test.each(DAMAGED)('(%s) is reported, dropped, and holds up no other', (_, stored) => {
+describe('a held reply that is damaged on the disk', () => {
+  test.each(DAMAGED)('(%s) is reported, dropped, and delays no other', (_, stored) => {
     const { clock, store, held, sent, damaged, hold } = desk();
     hold('one', stored);
     hold('two', SOUND);

@@ -32,7 +32,7 @@ describe('a message for the backend', () => {
     });
   });
 
-  test('with one has only its filtered text, and no name of a file that tells more', () => {
+  test('with one has only its filtered text, and no name of a file that reveals more', () => {
     const sent = body(privacyFilter(['phone', 'email'], 'US'));
     expect(sent).toMatchObject({
       filtered_text: 'call me at [phone]',
@@ -55,7 +55,7 @@ describe('a message for the backend', () => {
     expect(body(privacyFilter(['phone'], 'US'))).toMatchObject({ sender, thread_id, participants });
   });
 
-  test('an audio message says what was said, to a backend that reads texts alone too, and through the filter', () => {
+  test('an audio message has its transcription, also for a backend that reads texts alone, and filtered', () => {
     const file = { guid: 'at_0', mimeType: 'audio/x-caf', filename: 'Audio Message.caf', sizeBytes: 1 };
     const audio = { ...message, text: '', attachments: [{ ...file, transcription: `call ${NUMBER}` }] };
     expect(messageBody(audio, undefined)).toMatchObject({

@@ -94,8 +94,8 @@ async function exchange() {
   };
 }
 
-describe('a merge of conversations that the disk does not take', () => {
-  test.each([1, 2])('leaves %i under way where it was: the next message is posted', async (underWay) => {
+describe('a merge of conversations that the disk does not accept', () => {
+  test.each([1, 2])('leaves %i in flight where it was: the next message is posted', async (underWay) => {
     const { arrive, answer, refuseMerge, guids, clock } = await exchange();
     arrive('a1', 'old');
     if (underWay === 2) {
@@ -123,8 +123,8 @@ describe('a merge of conversations that the disk does not take', () => {
   });
 });
 
-describe('a message that is taken back', () => {
-  test('does not hold up the next one for as long as its own retry was put off', async () => {
+describe('a message that is unsent', () => {
+  test('does not delay the next one for as long as its own retry was put off', async () => {
     const { arrive, answer, store, guids, clock } = await exchange();
     arrive('m1');
     await answer('m1', ASLEEP);
@@ -134,7 +134,7 @@ describe('a message that is taken back', () => {
     expect(guids()).toEqual(['m1', 'm2']);
   });
 
-  test('lets the reply go that waited for it', async () => {
+  test('releases the reply that waited for it', async () => {
     const { arrive, answer, store, clock, sent } = await exchange();
     arrive('m1');
     arrive('m2');
@@ -167,7 +167,7 @@ describe('a message that is taken back', () => {
   });
 });
 
-test('a reflex is not said again by a held reply that a long stop has kept', async () => {
+test('a reflex is not repeated by a held reply that was kept over a long stop', async () => {
   const { arrive, answer, reflex, restart, clock, sent } = await exchange();
   arrive('m1');
   arrive('m2');
@@ -180,7 +180,7 @@ test('a reflex is not said again by a held reply that a long stop has kept', asy
   expect(await sent()).toEqual(['on it', 'one sec']);
 });
 
-test('a number that two conversations had given is not given a third time when they become one', async () => {
+test('a number that two conversations had used is not used a third time when they become one', async () => {
   const { arrive, answer, store, posted, clock } = await exchange();
   arrive('b1', 'new');
   await answer('b1', NO_REPLY);

@@ -171,7 +171,7 @@ describe('messages of one conversation arrive and are answered in order', { conc
       { handlings: GUIDS.map(() => ({ closeAfterMs: 0 })) },
     ],
     ['when one is answered later than the next one', [], { handlings: [{ thinkMs: 3_500 }, {}, {}] }],
-    ['when a repeat is thought about for long', [], { handlings: [{ status: 503 }, { thinkMs: 3_000 }, {}] }],
+    ['when a repeat is answered slowly', [], { handlings: [{ status: 503 }, { thinkMs: 3_000 }, {}] }],
   ])('%s', async (_, treatments, options) => {
     const { arrive, arrivals, replies } = await wire(treatments, options);
     for (const guid of GUIDS) arrive(guid);
@@ -189,7 +189,7 @@ describe('messages of one conversation arrive and are answered in order', { conc
     expect(replies).toEqual(GUIDS.map((guid) => `re: ${guid}`));
   });
 
-  test('and one that is thought about holds the next one up for two seconds', {}, async () => {
+  test('and a slow answer delays the next one by two seconds', {}, async () => {
     const { arrive, arrivals } = await wire([], { handlings: [{ thinkMs: 15_000 }, { thinkMs: 15_000 }] });
     for (const guid of GUIDS.slice(0, 3)) arrive(guid);
     await until(
@@ -201,7 +201,7 @@ describe('messages of one conversation arrive and are answered in order', { conc
     for (const gap of gaps) expect(gap).toBeGreaterThan(1_000);
   });
 
-  test('and one that is large and slow to write holds the next one up until it is written', {}, async () => {
+  test('and a message that is large and slow to write delays the next one until it is written', {}, async () => {
     const { arrive, arrivals } = await wire([{ bytesPerSecond: 12_000_000 }]);
     arrive('large', 'x'.repeat(16_000_000));
     arrive('small');

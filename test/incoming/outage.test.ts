@@ -65,7 +65,7 @@ function desk(answer: (guid: string) => PostResult) {
 
 describe('a backend that', () => {
   test.each(Object.entries(FAULTS))(
-    '%s is asked by one post at a time, however many people wait',
+    '%s gets one post at a time, however many people wait',
     async (_, fault) => {
       const { clock, store, world, write } = desk(() => fault);
       write(500);
@@ -89,7 +89,7 @@ describe('a backend that', () => {
     },
   );
 
-  test('asks to be left alone for two minutes is', async () => {
+  test('asks for a pause of two minutes gets it', async () => {
     const { clock, world, write } = desk(() => ({ ...FAULTS['answers 503'], retryAfterMs: 2 * MINUTE }));
     write(500);
     await clock.advanceAsync(1_000);
@@ -100,7 +100,7 @@ describe('a backend that', () => {
     expect(world.posts.length).toBeGreaterThan(first);
   });
 
-  test('fails for one conversation alone is asked for all others without a wait', async () => {
+  test('fails for one conversation alone is sent all others without a wait', async () => {
     const { clock, store, world, write } = desk((guid) =>
       guid.startsWith('7-') ? FAULTS['answers 503'] : DONE,
     );
@@ -138,7 +138,7 @@ describe('a backend that', () => {
   });
 });
 
-test('a post that is asked for while the backend is down goes at once, as does what an operator wants now', async () => {
+test('a post that is requested while the backend is down is sent at once, as is what an operator requests now', async () => {
   const { clock, world, forwarder, write } = desk(() => FAULTS['answers 503']);
   write(500);
   await clock.advanceAsync(5 * MINUTE);

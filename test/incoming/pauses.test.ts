@@ -36,7 +36,7 @@ async function world(store: Store, clock: FakeClock) {
   return { messages, send, told };
 }
 
-test('in a paused conversation texts wait, others go on, and resuming lets them out in order', async () => {
+test('in a paused conversation texts wait, others continue, and resuming sends them in order', async () => {
   const clock = new FakeClock();
   const store = temporaryStore(clock);
   const { messages, send } = await world(store, clock);
@@ -51,7 +51,7 @@ test('in a paused conversation texts wait, others go on, and resuming lets them 
   expect(messages.texts).toEqual(['b', 'a1']);
 });
 
-test('the text on its way ends; the next one waits', async () => {
+test('the text in progress ends; the next one waits', async () => {
   const clock = new FakeClock();
   const store = temporaryStore(clock);
   const { messages, send } = await world(store, clock);
@@ -63,7 +63,7 @@ test('the text on its way ends; the next one waits', async () => {
   expect(messages.texts).toEqual(['a1']);
 });
 
-test('a pause outlives a restart', async () => {
+test('a pause survives a restart', async () => {
   const clock = new FakeClock();
   const directory = temporaryDirectory();
   const first = temporaryStore(clock, directory);
@@ -76,7 +76,7 @@ test('a pause outlives a restart', async () => {
   expect(store.pauses.list()).toMatchObject([{ conversation: ANN, reason: 'loop', since: clock.now() }]);
 });
 
-test('the first reason stays, and what was rolled back is not paused', () => {
+test('the first reason stays, and a rolled back pause does not hold', () => {
   const store = temporaryStore(new FakeClock());
   store.write(() => store.pauses.set(ANN, 'loop'));
   expect(store.write(() => store.pauses.set(ANN, 'operator'))).toBe(false);
@@ -91,7 +91,7 @@ test('the first reason stays, and what was rolled back is not paused', () => {
   expect([store.pauses.covers(ANN), store.pauses.covers(BOB)]).toEqual([true, false]);
 });
 
-test('what grew too old in a pause fails when it is lifted, each by the limit of its kind, and the rest goes out', async () => {
+test('what grew too old in a pause fails when it is lifted, each by the limit of its kind, and the rest is sent', async () => {
   const clock = new FakeClock();
   const store = temporaryStore(clock);
   const { messages, send, told } = await world(store, clock);
@@ -111,7 +111,7 @@ test('what grew too old in a pause fails when it is lifted, each by the limit of
   expect(messages.texts).toEqual(['scheduled', 'fresh']);
 });
 
-test('where everything was paused it is so in each conversation, but in one that is still paused by itself', async () => {
+test('where everything was paused it stays so in each conversation, except in one that is still paused itself', async () => {
   const clock = new FakeClock();
   const store = temporaryStore(clock);
   const { messages, send, told } = await world(store, clock);
@@ -127,7 +127,7 @@ test('where everything was paused it is so in each conversation, but in one that
   expect(told).toEqual(['too_late', 'too_late']);
 });
 
-test('a twin that waited for one which grew too old is as old, and takes no place', async () => {
+test('a duplicate that waited for one which grew too old is as old, and takes no place', async () => {
   const clock = new FakeClock();
   const store = temporaryStore(clock);
   const { messages, send } = await world(store, clock);

@@ -94,7 +94,7 @@ class Network {
   }
 }
 
-test(`whatever connections, backend and kills do, messages arrive and replies go out in order, and all do (seed ${SEED})`, async () => {
+test(`whatever connections, backend and kills do, messages arrive and replies are sent in order, and all are (seed ${SEED})`, async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(step, { minLength: 5, maxLength: 40 }),

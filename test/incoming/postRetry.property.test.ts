@@ -88,7 +88,7 @@ test(`whatever came before, no message collects a strike in an outage after its 
   );
 });
 
-test(`while nobody is answered at all, no message collects a strike, for a day (seed ${SEED})`, () => {
+test(`while no one is answered at all, no message collects a strike, for a day (seed ${SEED})`, () => {
   fc.assert(
     fc.property(fc.array(anyFailure, { minLength: 1, maxLength: 20 }), chance, (results, random) => {
       const one = message(() => random);
@@ -132,7 +132,7 @@ test(`a message that always fails while others are answered is set aside within 
   );
 });
 
-test('what never reached the backend, and what the agent cut itself, is no strike', () => {
+test('what never reached the backend, and what the agent aborted itself, is no strike', () => {
   for (const result of [
     { kind: 'retry', cause: 'network', unread: true, detail: 'ECONNREFUSED' },
     { kind: 'retry', cause: 'aborted', detail: 'the agent is stopping' },

@@ -11,7 +11,7 @@ const all = privacyFilter(PRIVATE_KINDS, 'US');
 const only = (kind: PrivateKind, text: string) => privacyFilter([kind], 'US')?.(text).text;
 const filtered = (text: string) => all?.(text);
 
-describe('what is private is taken out', () => {
+describe('what is private is removed', () => {
   test.each([
     ['ssn', 'my ssn is 123-45-6789', 'my ssn is [ssn]'],
     ['ssn', '123 45 6789', '[ssn]'],
@@ -61,7 +61,7 @@ describe('what is private is taken out', () => {
   });
 });
 
-describe('ordinary text is left alone', () => {
+describe('ordinary text is unchanged', () => {
   test.each([
     'see you at 10:30 on 12/31/2026',
     'order 20261120-0042, 3 items for $1,299.00',
@@ -82,7 +82,7 @@ describe('ordinary text is left alone', () => {
     '',
   ])('%s', (text) => expect(filtered(text)).toEqual({ text, fields: [] }));
 
-  test('words of any language, with small numbers, to the letter', () => {
+  test('texts of any language, with small numbers, unchanged', () => {
     const word = fc.stringMatching(/^[\p{L}\p{Emoji_Presentation}.,!?'’-]{0,12}$/u);
     const texts = fc
       .array(fc.oneof(word, fc.nat(9999).map(String)), { maxLength: 1 })
@@ -97,7 +97,7 @@ describe('ordinary text is left alone', () => {
   test('without a kind there is no filter', () => expect(privacyFilter([], 'US')).toBeUndefined());
 });
 
-describe('nothing that matches survives', () => {
+describe('nothing that matches remains', () => {
   const separator = fc.oneof(
     fc.constantFrom('', ' ', '-', '.', '  ', '\u00a0', '\u2011', '\u200b'),
     fc.stringMatching(/^[\s,;:/_|·•*()-]{1,3}$/),
@@ -148,7 +148,7 @@ describe('nothing that matches survives', () => {
     ['a card', cards, 'credit_card'],
     ['a social security number', ssns, 'ssn'],
     ['an address', addresses, 'email'],
-  ] as const)('%s between words is gone to the last character', (_, privates, kind) => {
+  ] as const)('%s between words is removed to the last character', (_, privates, kind) => {
     fc.assert(
       fc.property(privates, (value) => {
         expect(only(kind, `it is ${value} ok`)).toBe(`it is [${kind}] ok`);
@@ -157,7 +157,7 @@ describe('nothing that matches survives', () => {
   });
 });
 
-test('a long text without anything private costs milliseconds, however it is made', () => {
+test('a long text without anything private costs milliseconds, whatever its form', () => {
   const parts = ['a', ' ', '@', '1 ', 'a@', '.', '\u200b', '5-', '👍'];
   for (const part of parts) {
     const text = part.repeat(20_000 / part.length);

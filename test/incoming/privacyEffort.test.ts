@@ -21,7 +21,7 @@ test.each([
   '2026-01-02 12:30, ',
   '1\u200b2 ',
 ])(
-  'however a text of 100 kB is made, no more than its share is searched, and the number at its end is gone: %j',
+  'whatever the form of a text of 100 kB, no more than its share is searched, and the number at its end is removed: %j',
   (part) => {
     const { text, characters } = work(`${part.repeat(100_000 / part.length)} or call 310-555-9876`);
     expect(characters).toBeLessThanOrEqual(MOST_EFFORT);
@@ -31,7 +31,7 @@ test.each([
   },
 );
 
-test('a long text as people write them is searched with care to its end', () => {
+test('a long ordinary text is searched carefully to its end', () => {
   const lines = Array.from(
     { length: 60 },
     (_, number) =>

@@ -43,7 +43,7 @@ const posted = (parts: readonly string[], attachments?: IncomingAttachment[]) =>
 const textsOf = (body: Record<string, unknown>) =>
   (body.parts as { text?: string }[]).flatMap(({ text }) => text ?? []);
 
-describe('what goes over a seam, or lies at one, is taken out of every form of the text', () => {
+describe('what crosses a seam, or is at one, is removed from every form of the text', () => {
   test.each<[string, string[], string[], string[]]>([
     ['a number, then a word', ['310-555-1234', 'word'], ['[phone]', 'word'], ['phone']],
     ['a word, then a number', ['word', '310-555-1234'], ['word', '[phone]'], ['phone']],
@@ -108,7 +108,7 @@ describe('what goes over a seam, or lies at one, is taken out of every form of t
     expect(body.filtered_text).toBe('[phone]\n[phone]');
   });
 
-  test('also in the name of a file and in a transcription, where nothing tells what it is', () => {
+  test('also in the name of a file and in a transcription, whose kind is unknown', () => {
     const files = [
       attachment('f', { filename: 'x123456789y.png' }),
       attachment('g', { transcription: 'as said 123456789' }),
@@ -121,7 +121,7 @@ describe('what goes over a seam, or lies at one, is taken out of every form of t
     ]);
   });
 
-  test('what is said in two audio files of one message has a seam too', () => {
+  test('the transcriptions of two audio files in one message have a seam too', () => {
     const files = [
       attachment('f', { transcription: 'it is 310-555' }),
       attachment('g', { transcription: '1234' }),
@@ -139,7 +139,7 @@ describe('what goes over a seam, or lies at one, is taken out of every form of t
     ['small numbers', ['1', '2', '3']],
     ['times and dates', ['see you at 8', '30 people', '12/31']],
     ['words', ['see you at 8', 'bring the keys']],
-  ])('ordinary parts are left alone: %s', (_name, parts) => {
+  ])('ordinary parts are unchanged: %s', (_name, parts) => {
     expect(posted(parts)).toMatchObject({
       filtered_text: parts.join('\n'),
       was_redacted: false,
@@ -147,7 +147,7 @@ describe('what goes over a seam, or lies at one, is taken out of every form of t
     });
   });
 
-  test('a text that has the mark of a seam itself does not shift the others', () => {
+  test('a text that contains the mark of a seam does not shift the others', () => {
     expect(textsOf(posted(['a\ufffcb', '310-555-1234']))).toEqual(['a b', '[phone]']);
   });
 });
@@ -209,7 +209,7 @@ describe('the parts of a post', () => {
     expect(body({ ...old, text: '' })).not.toHaveProperty('parts');
   });
 
-  test('that do not say what the text says are not believed', () => {
+  test('that contradict the text are ignored', () => {
     const stored = { ...message(['a', '#f'], [attachment('f')]), text: 'changed' };
     expect(body(stored)).toMatchObject({ text: 'changed' });
     expect(body(stored)).not.toHaveProperty('parts');
@@ -255,7 +255,7 @@ describe('whatever the parts are', () => {
     ),
   });
 
-  test('nothing that was taken out is in any field of the body, and text and parts are one', () => {
+  test('nothing that was removed is in any field of the body, and text and parts agree', () => {
     fc.assert(
       fc.property(given, ({ words, placed }) => {
         const blocks = words.map((one, index) => [one === '#' ? `#f${index}` : one]);

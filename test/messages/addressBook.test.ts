@@ -33,8 +33,8 @@ describe('names from Contacts', () => {
     ['as E.164', '+13105551234'],
     ['nationally', '(310) 555-1234'],
     ['with dots and spaces', '310. 555 1234'],
-    ['with the prefix for abroad', '011 1 310 555 1234'],
-  ])('a number that is written %s is the person that messages come from', (_, written) => {
+    ['with the international prefix', '011 1 310 555 1234'],
+  ])('a number that is written %s is the person who sends messages from it', (_, written) => {
     const { homeDir, book } = contacts();
     addContacts(homeDir, [{ first: 'Jane', last: 'Doe', phones: [written] }]);
     expect(book.nameOf('+13105551234')).toBe('Jane Doe');
@@ -48,7 +48,7 @@ describe('names from Contacts', () => {
     expect(book.nameOf('+12125551234')).toBeNull();
   });
 
-  test('an address is found whatever its capitals, also in the contacts of an account', () => {
+  test('an address is found whatever its case, also in the contacts of an account', () => {
     const { homeDir, book } = contacts();
     addContacts(homeDir, [{ company: 'Acme', phones: ['72645'] }]);
     addContacts(homeDir, [{ first: ' ', nickname: 'Janie', emails: ['Jane@Example.com '] }], 'C0FFEE');
@@ -56,7 +56,7 @@ describe('names from Contacts', () => {
     expect(book.nameOf('72645')).toBe('Acme');
   });
 
-  test('a name that is changed is shown changed within a minute', () => {
+  test('a changed name is shown within a minute', () => {
     const { homeDir, clock, book } = contacts();
     addContacts(homeDir, [{ first: 'Jane', phones: ['+13105551234'] }]);
     expect(book.nameOf('+13105550199')).toBeNull();
@@ -65,7 +65,7 @@ describe('names from Contacts', () => {
     expect(book.nameOf('+13105550199')).toBe('Joe');
   });
 
-  test('nothing is read unless it is wanted, and nothing kept once it is not', () => {
+  test('nothing is read unless enabled, and nothing kept once disabled', () => {
     let isWanted = false;
     const { homeDir, book } = contacts(() => isWanted);
     addContacts(homeDir, [{ first: 'Jane', phones: ['+13105551234'] }]);
@@ -79,7 +79,7 @@ describe('names from Contacts', () => {
     );
   });
 
-  test('without Contacts nobody has a name, and nothing is logged', () => {
+  test('without Contacts no one has a name, and nothing is logged', () => {
     const { log, book } = contacts();
     expect(book.nameOf('+13105551234')).toBeNull();
     expect(log.lines).toEqual([]);
@@ -96,7 +96,7 @@ describe('names from Contacts', () => {
     expect(log.lines).toHaveLength(1);
   });
 
-  test('names that were read before stay while Contacts is locked, and each lock is told', () => {
+  test('names that were read before stay while Contacts is locked, and each lock is logged', () => {
     const { homeDir, clock, log, book } = contacts();
     addContacts(homeDir, [{ first: 'Jane', phones: ['+13105551234'] }]);
     expect(book.nameOf('+13105551234')).toBe('Jane');
@@ -112,7 +112,7 @@ describe('names from Contacts', () => {
     }
   });
 
-  test('a damaged file of one account is told once, without a path or a name, and the others are read', () => {
+  test('a damaged file of one account is logged once, without a path or a name, and the others are read', () => {
     const { homeDir, clock, log, book } = contacts();
     addContacts(homeDir, [{ first: 'Jane', phones: ['+13105551234'] }]);
     expect(book.nameOf('+13105551234')).toBe('Jane');

@@ -9,7 +9,7 @@ import { sized } from '../support/size.js';
 /** Printed with a failure; the same numbers every time. */
 const SEED = 20261129;
 
-describe('a number that lacks its plus is the person that it is with it', () => {
+describe('a number that lacks its plus is the same person as with it', () => {
   test.each([
     ['447967960994', 'US', '+447967960994'],
     ['4915112345678', 'US', '+4915112345678'],
@@ -29,7 +29,7 @@ describe('a number that lacks its plus is the person that it is with it', () => 
   });
 });
 
-describe('a number dialled with the prefix for abroad', () => {
+describe('a number dialled with an international prefix', () => {
   test.each([
     ['011 44 7967 960994', 'US'],
     ['0044 7967 960994', 'GB'],
@@ -43,7 +43,7 @@ describe('a number dialled with the prefix for abroad', () => {
   });
 });
 
-describe('a number of our own region wins over the one that it would be with a plus', () => {
+describe('a number of the user’s own region takes precedence over the one with a plus', () => {
   test.each([
     ['3105551234', 'US', '+13105551234'],
     ['4479679609', 'US', '+14479679609'],
@@ -88,7 +88,7 @@ describe('however a number is written', () => {
   });
 });
 
-describe('what is no number that could be called stays what it is', () => {
+describe('what cannot be a phone number is unchanged', () => {
   test.each([
     ['787878', '787878'],
     ['690-7290', '6907290'],
@@ -151,7 +151,7 @@ const region = fc.constantFrom<CountryCode>(
 );
 
 describe('properties', () => {
-  test('with and without plus, or with a prefix for abroad, it is one person, unless it is a number of our region', () => {
+  test('with and without plus, or with an international prefix, it is one person, unless it is a number of the user’s region', () => {
     fc.assert(
       fc.property(validNumber, region, (number, here) => {
         const digits = number.slice(1);

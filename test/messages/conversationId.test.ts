@@ -40,7 +40,7 @@ describe('every thread_id form of a direct conversation has one key', () => {
   });
 });
 
-describe('what is no phone number survives untouched', () => {
+describe('what is no phone number is unchanged', () => {
   test.each([
     ['787878', '787878'],
     ['SMS;-;12345', '12345'],
@@ -83,7 +83,7 @@ describe('groups', () => {
     expect(isGroupKey('any;-;chat123')).toBe(true);
   });
 
-  test('takes a guid apart at its first two semicolons only', () => {
+  test('splits a guid at its first two semicolons only', () => {
     expect(parseThreadId('iMessage;+;a;b')).toEqual({
       service: 'iMessage',
       kind: 'group',

@@ -38,7 +38,7 @@ const FACTS = [
   ...PARTS,
 ];
 
-test('every fact has a name of its own', () => {
+test('every fact has a unique name', () => {
   expect(new Set(FACTS.map(({ name }) => name)).size).toBe(FACTS.length);
 });
 

@@ -149,7 +149,7 @@ function play(
 }
 
 test(
-  `no row of ours is ever posted, and no person’s is swallowed; no row proves another’s text (seed ${SEED})`,
+  `no row of the agent is ever posted, and no person’s is dropped; no row proves another’s text (seed ${SEED})`,
   () => {
     fc.assert(
       fc.property(story, (steps) => {

@@ -42,8 +42,8 @@ async function sentText() {
   return { clock, store, messages, told, outcomes, row, outgoing, open };
 }
 
-describe('the later life of a sent text', () => {
-  test('delivered and read are each told once, in order, even if both are seen at one look', async () => {
+describe('the later states of a sent text', () => {
+  test('delivered and read are each reported once, in order, even if both are seen at one look', async () => {
     const { told, row, outgoing } = await sentText();
     Object.assign(row, { isDelivered: true });
     outgoing.chatChanged();
@@ -54,7 +54,7 @@ describe('the later life of a sent text', () => {
     expect(told).toEqual(['a delivered', 'a read']);
   });
 
-  test('an error that comes after the text was sent is told as a failure', async () => {
+  test('an error that comes after the text was sent is reported as a failure', async () => {
     const { told, row, outgoing } = await sentText();
     Object.assign(row, { error: 22 });
     outgoing.chatChanged();
@@ -62,7 +62,7 @@ describe('the later life of a sent text', () => {
     expect(told).toEqual(['a failed']);
   });
 
-  test('a text that failed and is then sent by SMS after all is told as that, over a restart too', async () => {
+  test('a text that failed and is then sent by SMS is reported as that, over a restart too', async () => {
     const { told, row, outgoing, open } = await sentText();
     Object.assign(row, { error: 22 });
     outgoing.chatChanged();
@@ -73,7 +73,7 @@ describe('the later life of a sent text', () => {
     expect(told).toEqual(['a failed', 'a downgraded']);
   });
 
-  test('also where the row said from the start that it failed, which is told once', async () => {
+  test('also where the row had the failure from the start, which is reported once', async () => {
     const { clock, messages, store, outgoing, told } = await sentText();
     store.write(() => outgoing.enqueue({ ...TEXT, id: 'b', text: 'b' }));
     await messages.succeed(ANN, 22);
@@ -86,7 +86,7 @@ describe('the later life of a sent text', () => {
     expect(told).toEqual(['b downgraded']);
   });
 
-  test('a text that was reported as failed and goes out after all is sent, late, once, over a restart too', async () => {
+  test('a text that was reported as failed and is sent later is reported as sent, late, once, over a restart too', async () => {
     const { clock, messages, store, outgoing, open, outcomes } = await sentText();
     store.write(() => outgoing.enqueue({ ...TEXT, id: 'b', text: 'b' }));
     await messages.succeed(ANN, 22);
@@ -104,7 +104,7 @@ describe('the later life of a sent text', () => {
     expect(store.sends.findById('b')).toMatchObject({ state: 'sent', service: 'SMS', guid: 'row-2' });
   });
 
-  test('a second failure, after the text was reported to have gone out after all, is told once', async () => {
+  test('a second failure, after the text was reported as sent late, is reported once', async () => {
     const { clock, messages, store, outgoing, told, outcomes } = await sentText();
     store.write(() => outgoing.enqueue({ ...TEXT, id: 'b', text: 'b' }));
     await messages.succeed(ANN, 22);
@@ -120,7 +120,7 @@ describe('the later life of a sent text', () => {
     expect(store.sends.findById('b')?.lifeUntil).not.toBeNull();
   });
 
-  test('a second failure of a text that failed after it was sent, and became an SMS, is told too', async () => {
+  test('a second failure of a text that failed after it was sent, and became an SMS, is reported too', async () => {
     const { told, row, outgoing } = await sentText();
     for (const change of [
       { error: 22 },
@@ -146,7 +146,7 @@ describe('the later life of a sent text', () => {
     expect(store.sends.findById('b:2')?.guid).toBeNull();
   });
 
-  test('a text that became an SMS is told', async () => {
+  test('a text that became an SMS is reported', async () => {
     const { told, row, outgoing } = await sentText();
     Object.assign(row, { wasDowngraded: true, service: 'SMS' });
     outgoing.chatChanged();
@@ -170,7 +170,7 @@ describe('the later life of a sent text', () => {
     expect(told.filter((line) => line === 'a read').length).toBeLessThanOrEqual(1);
   });
 
-  test('goes on after a restart, and nothing is told twice', async () => {
+  test('continues after a restart, and nothing is reported twice', async () => {
     const { clock, told, row, outgoing, open } = await sentText();
     Object.assign(row, { isDelivered: true });
     outgoing.chatChanged();
@@ -183,7 +183,7 @@ describe('the later life of a sent text', () => {
   });
 });
 
-test('what became of a text that cannot be told is set aside, and that of those beside it is told', async () => {
+test('a text whose later state cannot be reported is set aside, and those beside it are reported', async () => {
   const { store, messages, told, outgoing } = await sentText();
   store.write(() => outgoing.enqueue({ ...TEXT, id: 'b', text: 'b' }));
   await messages.succeed();
@@ -196,7 +196,7 @@ test('what became of a text that cannot be told is set aside, and that of those 
   expect(store.setAside.recent(9)).toMatchObject([{ kind: 'text', key: 'a' }]);
 });
 
-test('what trips as it is told, and set aside too, stops no later look', async () => {
+test('an error in the report, and in setting it aside, stops no later look', async () => {
   const { store, told, row, outgoing } = await sentText();
   let isOdd = true;
   const trip = () => {
@@ -231,7 +231,7 @@ describe('however many texts are followed', () => {
     return { ...world, rowOf };
   }
 
-  test('beyond the first 200 a receipt is told at the change too, not at the round once a minute', async () => {
+  test('beyond the first 200 a receipt is reported at the change too, not at the round once a minute', async () => {
     const { clock, told, outgoing, rowOf } = await followed(450);
     for (const text of ['text 1', 'text 250', 'text 450']) Object.assign(rowOf(text), { isDelivered: true });
     outgoing.chatChanged();
@@ -239,7 +239,7 @@ describe('however many texts are followed', () => {
     expect(told).toEqual(['t1 delivered', 't250 delivered', 't450 delivered']);
   });
 
-  test('the round once a minute finds all of them too, and those of which chat.db told nothing then', async () => {
+  test('the round once a minute finds all of them too, and those of which chat.db showed nothing then', async () => {
     const { clock, told, outgoing, messages, rowOf } = await followed(450);
     clock.advance(3600_000);
     Object.assign(rowOf('text 450'), { isRead: true });
@@ -251,7 +251,7 @@ describe('however many texts are followed', () => {
     expect(told).toEqual(['t450 delivered', 't450 read']);
   });
 
-  test('a machine that has no time for the agent puts a receipt off by no more than a second', async () => {
+  test('a machine that has no time for the agent delays a receipt by no more than a second', async () => {
     const { clock, told, outgoing, messages, rowOf } = await followed(1);
     const compare = messages.statesOf.bind(messages);
     messages.statesOf = (guids) => {

@@ -58,7 +58,7 @@ function describeOutcome(outcome: SendOutcome): string {
 const notStarted = (retry: 'fallback' | 'later' | 'never') =>
   ({ kind: 'notStarted', errorCode: 'send_refused', message: 'refused', retry }) as const;
 
-describe('a text going out', () => {
+describe('a text being sent', () => {
   test('is stored as being attempted before osascript is started, in the commit that stored it', async () => {
     const { store, messages, outgoing } = await world();
     store.write(() => {
@@ -133,7 +133,7 @@ describe('a text going out', () => {
     expect(messages.texts).toEqual(['a', 'b', 'c']);
   });
 
-  test('that is accepted without a row is unknown after 10 s, and sent late if the row comes within 180 s', async () => {
+  test('that is accepted without a row is unknown after 10 s, and reported sent late if the row comes within 180 s', async () => {
     const { clock, messages, outgoing, outcomes, send } = await world();
     send('a');
     send('b');
@@ -146,7 +146,7 @@ describe('a text going out', () => {
     expect(outcomes).toEqual(['a unknown', 'a sent late']);
   });
 
-  test('is not looked for any more after 180 s', async () => {
+  test('is no longer looked for after 180 s', async () => {
     const { clock, messages, outgoing, outcomes, send } = await world();
     send('a');
     await messages.end({ kind: 'unknown', message: 'killed' });
@@ -164,7 +164,7 @@ describe('a text going out', () => {
     expect(outcomes).toEqual(['a sent']);
   });
 
-  test('whose row carries an error is failed when that is still there after 10 s; nobody else waits for it', async () => {
+  test('whose row has an error is failed when that is still there after 10 s; no other waits for it', async () => {
     const { clock, messages, outcomes, send } = await world();
     send('a');
     await messages.succeed(ANN, 22);
@@ -179,7 +179,7 @@ describe('a text going out', () => {
     expect(messages.texts).toEqual(['a', 'other', 'b']);
   });
 
-  test('whose row carries an error that is gone within 10 s, as Messages sends it by SMS, is sent', async () => {
+  test('whose row has an error that is gone within 10 s, as Messages sends it by SMS, is sent', async () => {
     const { messages, outcomes, send, outgoing } = await world();
     send('a');
     await messages.succeed(ANN, 22);
@@ -210,7 +210,7 @@ describe('a text going out', () => {
 });
 
 describe('a text that provably did not start', () => {
-  test('is tried at once with the next form of its target', async () => {
+  test('is retried at once with the next form of its target', async () => {
     const { messages, outcomes, send } = await world();
     messages.forms = [
       { form: 'chat', address: 'guid', accountId: null },
@@ -223,7 +223,7 @@ describe('a text that provably did not start', () => {
     expect(outcomes).toEqual(['a sent']);
   });
 
-  test('but has its row in chat.db all the same is sent, and not tried again', async () => {
+  test('but has its row in chat.db is sent, and not retried', async () => {
     const { messages, outcomes, send } = await world();
     send('a');
     messages.addRow(ANN, 'a');
@@ -232,7 +232,7 @@ describe('a text that provably did not start', () => {
     expect(outcomes).toEqual(['a sent']);
   });
 
-  test('is not tried again if its row comes during the pause before the next attempt', async () => {
+  test('is not retried if its row comes during the pause before the next attempt', async () => {
     const { clock, messages, outcomes, send } = await world();
     send('a');
     await messages.end(notStarted('later'));
@@ -265,7 +265,7 @@ describe('a text that provably did not start', () => {
     expect(messages.texts).toEqual(['a', 'b']);
   });
 
-  test('fails without a start if Messages knows no such conversation', async () => {
+  test('fails without a start if Messages has no such conversation', async () => {
     const { messages, outcomes, send } = await world();
     messages.forms = [];
     send('a');
@@ -283,7 +283,7 @@ describe('a text that provably did not start', () => {
 });
 
 describe('a text with an unknown outcome', () => {
-  test('is never sent again by us', async () => {
+  test('is never sent again by the agent', async () => {
     const { clock, messages, outcomes, send } = await world();
     send('a');
     await messages.end({ kind: 'unknown', message: 'error -1712' });
@@ -293,7 +293,7 @@ describe('a text with an unknown outcome', () => {
   });
 });
 
-describe('after a death in the middle of a send', () => {
+describe('after a crash in the middle of a send', () => {
   async function diedWhileSending(dispatched: boolean) {
     const clock = new FakeClock();
     const store = temporaryStore(clock, temporaryDirectory());
@@ -333,7 +333,7 @@ describe('after a death in the middle of a send', () => {
 });
 
 describe('when the wall clock is set', () => {
-  test('a lane is not held for a day by a clock that was set back, nor a wait cut short by one set ahead', async () => {
+  test('a lane is not blocked for a day by a clock that was set back, nor a wait cut short by one set ahead', async () => {
     const { clock, messages, outcomes, send } = await world();
     send('a');
     await messages.end({ kind: 'accepted' });
@@ -347,7 +347,7 @@ describe('when the wall clock is set', () => {
     expect(outcomes).toEqual(['a unknown']);
   });
 
-  test('a retry is not put off by it', async () => {
+  test('a retry is not delayed by it', async () => {
     const { clock, messages, send } = await world();
     send('a');
     await messages.end(notStarted('later'));
@@ -386,7 +386,7 @@ describe('outgoing.on_unknown: resend', () => {
   });
 });
 
-test('a text whose end cannot be stored is unknown and set aside; its conversation and the others go on', async () => {
+test('a text whose end cannot be stored is unknown and set aside; its conversation and the others continue', async () => {
   const { store, messages, outgoing, send } = await world();
   outgoing.onOutcome(({ id }) => {
     if (id === 'odd') throw new TypeError('no words for this');
@@ -404,7 +404,7 @@ test('a text whose end cannot be stored is unknown and set aside; its conversati
   expect(store.setAside.recent(9)).toMatchObject([{ kind: 'text', key: 'odd' }]);
 });
 
-test('a text whose failure cannot be stored when its attempt ends is unknown and set aside, and the next one goes out', async () => {
+test('a text whose failure cannot be stored when its attempt ends is unknown and set aside, and the next one is sent', async () => {
   const { store, messages, outgoing, send } = await world();
   outgoing.onOutcome(({ id }) => {
     if (id === 'odd') throw new TypeError('no words for this');
@@ -416,7 +416,7 @@ test('a text whose failure cannot be stored when its attempt ends is unknown and
   expect(store.setAside.recent(9)).toMatchObject([{ kind: 'text', key: 'odd' }]);
 });
 
-test('a text that trips as its turn comes is set aside, and costs neither the write in which it came nor the end of another', async () => {
+test('a text whose processing throws as its turn comes is set aside, and affects neither the write in which it came nor the end of another', async () => {
   const { clock, store, messages, outgoing, send } = await world();
   outgoing.onOutcome(({ id }) => {
     if (id.startsWith('odd')) throw new TypeError('no words for this');
@@ -474,7 +474,7 @@ test('no timer is left of an agent that stopped while its ledger could not be re
   expect(clock.pending).toBe(0);
 });
 
-test('a text was handed over although what is told of that trips: its end is stored once, and the next one goes out', async () => {
+test('a text was handed over although its report throws: its end is stored once, and the next one is sent', async () => {
   const { store, messages, outgoing, send } = await world();
   const told: string[] = [];
   outgoing.onOutcome(({ id }, { kind }) => void told.push(`${id} ${kind}`));
@@ -488,7 +488,7 @@ test('a text was handed over although what is told of that trips: its end is sto
   expect(store.sends.attempting()).toEqual([]);
 });
 
-test('where the ledger cannot be read right after a write that failed, the texts that wait go out all the same', async () => {
+test('where the ledger cannot be read just after a failed write, the waiting texts are still sent', async () => {
   const { clock, store, messages, send } = await world();
   send('a');
   send('b');
@@ -508,7 +508,7 @@ test('where the ledger cannot be read right after a write that failed, the texts
   expect(messages.texts).toEqual(['a', 'b']);
 });
 
-test('a text that is new goes out behind those that wait, also where the ledger could not be read after a write that failed', async () => {
+test('a new text is sent after those that wait, also where the ledger could not be read after a failed write', async () => {
   const { clock, store, messages, send } = await world();
   send('elsewhere', { conversation: BOB, threadId: BOB });
   send('a');
@@ -529,7 +529,7 @@ test('a text that is new goes out behind those that wait, also where the ledger 
   expect(messages.texts).toEqual(['elsewhere', 'a', 'b']);
 });
 
-test('a text whose write failed is not sent by the next write, also if memory could not be read again', async () => {
+test('a text whose write failed is not sent by the next write, also if memory could not be reloaded', async () => {
   const { clock, store, messages, outgoing, send } = await world();
   send('elsewhere', { conversation: BOB, threadId: BOB });
   const since = store.newRecipients.since.bind(store.newRecipients);
@@ -549,7 +549,7 @@ test('a text whose write failed is not sent by the next write, also if memory co
   expect(messages.texts).toEqual(['elsewhere', 'b']);
 });
 
-test('a text that is set aside takes its duplicates along, and each of their requests hears its end', async () => {
+test('a text that is set aside takes its duplicates along, and each of their requests gets its end', async () => {
   const { store, messages, outgoing, send } = await world();
   const ended: string[] = [];
   outgoing.onEnded(({ commandId, parts }) => ended.push(`${commandId} ${parts[0]?.outcome.kind}`));

@@ -50,7 +50,7 @@ test.each([
   ['names the message that it answers', 'of-ann', 'ACCOUNT-1;-;ann'],
   ['names no message', undefined, null],
   ['names a message of another conversation', 'of-bob', null],
-  ['names a message that nobody knows', 'gone', null],
+  ['names an unknown message', 'gone', null],
   ['names a message whose chat never came', 'no-chat', null],
 ])('a text that %s is stored with its chat', (_what, answers, expected) => {
   const { store, make, enqueue } = world();
@@ -58,7 +58,7 @@ test.each([
   expect(store.sends.findById('text')).toMatchObject({ chatGuid: expected });
 });
 
-test('each part of a long answer goes by that chat, also in a later life that has forgotten the message', async () => {
+test('each part of a long answer is sent by that chat, also in a later run that has forgotten the message', async () => {
   const { store, messages, make, enqueue } = world();
   enqueue(make(), 'long', 'of-ann', 'a text of many words that is cut into several');
   store.write(() => store.prune({ ended: 9e15, commands: 9e15, limit: 100 }));

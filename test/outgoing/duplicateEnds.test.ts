@@ -59,7 +59,7 @@ describe('the end of a duplicate', () => {
     expect(c.messages.texts).toEqual(['one sec']);
   });
 
-  test('is corrected when the text of unknown outcome turns out to have failed by its row, and again when it goes by SMS', async () => {
+  test('is corrected when the text of unknown outcome turns out to have failed by its row, and again when it is sent by SMS', async () => {
     const c = await unknownReflex();
     c.messages.addRow(ANN, 'one sec', 22);
     c.look();
@@ -74,7 +74,7 @@ describe('the end of a duplicate', () => {
     expect(c.messages.texts).toEqual(['one sec']);
   });
 
-  test('stays unknown when a second attempt is refused: the first may have gone out', async () => {
+  test('stays unknown when a second attempt is refused: the first may have been sent', async () => {
     const c = await unknownReflex({ resendUnknown: true });
     c.clock.advance(ROW_WATCHED);
     expect(c.messages.texts).toEqual(['one sec', 'one sec']);
@@ -84,14 +84,14 @@ describe('the end of a duplicate', () => {
     expect(c.messages.texts).toHaveLength(2);
   });
 
-  test('is corrected when a second attempt goes out', async () => {
+  test('is corrected when a second attempt succeeds', async () => {
     const c = await unknownReflex({ resendUnknown: true });
     c.clock.advance(ROW_WATCHED);
     await c.flow();
     expect(c.outcomes).toEqual({ 'm1:0': 'sent', r1: 'deduplicated' });
   });
 
-  test('one that arrives while a text of unknown outcome goes out again waits for it', async () => {
+  test('waits, for one that arrives while a text of unknown outcome is sent again', async () => {
     const c = await pairedConversation({ resendUnknown: true });
     c.post('m1');
     c.reflex('r1', 'one sec');
@@ -106,7 +106,7 @@ describe('the end of a duplicate', () => {
     expect(c.outcomes).toMatchObject({ r1: 'unknown', 'm1:0': 'unknown' });
   });
 
-  test('an ack says which text went out in its place', async () => {
+  test('names in its ack the text that was sent in its place', async () => {
     const c = await pairedConversation();
     c.post('m1');
     c.reflex('r1', 'one sec', 'm1');
@@ -123,8 +123,8 @@ describe('the end of a duplicate', () => {
   });
 });
 
-describe('a text that failed by its row and may yet go by SMS', () => {
-  test('takes every duplicate along, waiting or later, and takes all of it back when it goes out', async () => {
+describe('a text that failed by its row and may still be sent by SMS', () => {
+  test('takes every duplicate along, waiting or later, and corrects all of it when it is sent', async () => {
     const c = await pairedConversation();
     c.post('m1');
     c.reflex('r1', 'one sec', 'm1');
@@ -148,7 +148,7 @@ describe('a text that failed by its row and may yet go by SMS', () => {
     expect(c.messages.texts).toEqual(['one sec']);
   });
 
-  test('holds back its own words only', async () => {
+  test('holds back duplicates of itself only', async () => {
     const c = await pairedConversation();
     c.post('m1');
     c.reflex('r1', 'one sec', 'm1');
@@ -177,7 +177,7 @@ describe('a text that failed by its row and may yet go by SMS', () => {
     expect(c.messages.texts).toEqual(['one sec', 'one sec', 'found it']);
   });
 
-  test('two that fail without a row one after the other let the third go out', async () => {
+  test('two that fail without a row one after the other let the third be sent', async () => {
     const c = await pairedConversation();
     c.post('m1');
     c.reflex('r1', 'one sec', 'm1');
@@ -203,7 +203,7 @@ describe('a text that failed by its row and may yet go by SMS', () => {
   });
 });
 
-test('a message is recorded as begun to be answered with its reply, also where a reflex had said its first bubble', async () => {
+test('a message is recorded as begun to be answered with its reply, also where a reflex had sent its first bubble', async () => {
   const { post, reflex, reply, flow, answered } = await pairedConversation();
   post('m1');
   post('m2');
@@ -217,7 +217,7 @@ test('a message is recorded as begun to be answered with its reply, also where a
   expect([...answered]).toEqual(['m2', 'm1']);
 });
 
-test('a reflex to a message that nobody has read yet costs nothing that is known of what was answered', async () => {
+test('a reflex to a message that is not read yet loses nothing that is known of what was answered', async () => {
   const { reflex, flow, store } = await pairedConversation();
   let told = 0;
   store.lineage.onAnswer(() => {

@@ -47,7 +47,7 @@ describe('a reflex and the first bubble of its reply', () => {
     expect(c.outcomes).toEqual({ r1: 'failed', 'm1:0': 'sent', 'm1:1': 'sent' });
   });
 
-  test('the first failed by its row, which may yet go out by SMS: the waiting one fails with it', async () => {
+  test('the first failed by its row, which may still be sent by SMS: the waiting one fails with it', async () => {
     const c = await conversation();
     c.post('m1');
     c.reflex('r1', 'one sec');
@@ -63,7 +63,7 @@ describe('a reflex and the first bubble of its reply', () => {
     expect(c.failures['m1:0']).toMatchObject({ errorCode: 'not_delivered', guid: 'row-1' });
   });
 
-  test('one that comes after such a failure fails with it too, whichever of the two it is', async () => {
+  test('one that arrives after such a failure fails with it too, whichever of the two it is', async () => {
     const c = await conversation();
     c.post('m1');
     c.reflex('r1', 'one sec');
@@ -83,7 +83,7 @@ describe('a reflex and the first bubble of its reply', () => {
     expect(c.messages.texts).toEqual(['one sec', 'ok']);
   });
 
-  test('a text that failed by its row and goes out after all takes the failure of its twin back', async () => {
+  test('a text that failed by its row and is sent later corrects the failure of its duplicate', async () => {
     const c = await conversation();
     c.post('m1');
     c.reply('m1', 'one sec');
@@ -150,7 +150,7 @@ describe('a reflex and the first bubble of its reply', () => {
     expect(c.messages.texts).toEqual(['one sec', 'found it']);
   });
 
-  test('a reflex that comes again while its message is posted again is a duplicate in the same words only', async () => {
+  test('a reflex that comes again while its message is posted again is a duplicate with the same text only', async () => {
     const c = await conversation();
     c.post('m1');
     c.reflex('r1', 'one sec');
@@ -165,7 +165,7 @@ describe('a reflex and the first bubble of its reply', () => {
     expect(c.messages.texts).toEqual(['one sec', 'gimme a moment', 'found it']);
   });
 
-  test('posts that cannot have been read bring no second reflex: the same words without a name are sent', async () => {
+  test('posts that cannot have been read cause no second reflex: the same text without a name is sent', async () => {
     const c = await conversation();
     for (const _ of [1, 2]) {
       c.post('m1');
@@ -195,7 +195,7 @@ describe('a reflex and the first bubble of its reply', () => {
     expect(c.messages.texts).toEqual(['ok', 'ok']);
   });
 
-  test('a reflex that names its message is the twin of that reply only', async () => {
+  test('a reflex that names its message is paired with that reply only', async () => {
     const c = await conversation();
     c.post('m1');
     c.post('m2');

@@ -158,7 +158,7 @@ async function judged(c: Conversation): Promise<void> {
   await c.flow();
 }
 
-describe('a reflex that named the copy of a message before that was judged is not said again', () => {
+describe('a reflex that named the copy of an already judged message is not repeated', () => {
   test.each([
     ['a reflex', (c: Conversation) => c.reflex('said', 'one sec', 'm')],
     ['the reply', (c: Conversation) => c.reply('m', 'one sec')],
@@ -170,7 +170,7 @@ describe('a reflex that named the copy of a message before that was judged is no
         c.reflex('again', 'one sec', 'm');
       },
     ],
-  ])('where %s had said it', async (_, say) => {
+  ])('where %s had sent it', async (_, say) => {
     const c = await waiting(async (conversation) => {
       await say(conversation);
       await conversation.flow();
@@ -214,7 +214,7 @@ describe('a reflex that named the copy of a message before that was judged is no
     expect(c.outcomes).toEqual({ said: 'sent', late: 'unknown' });
   });
 
-  test('nor is it too late when the pause is lifted in which it waited', async () => {
+  test('and is not too late when the pause is lifted in which it waited', async () => {
     const c = await pairedConversation({ heldAges: { text: 1000, reflex: 1000, scheduled: 1000 } });
     c.post('m');
     c.reflex('said', 'one sec', 'm');
@@ -228,7 +228,7 @@ describe('a reflex that named the copy of a message before that was judged is no
     expect(c.outcomes.late).toBe('deduplicated');
   });
 
-  test('where the text that said it failed by a row, which Messages may yet send', async () => {
+  test('where the text that contained it failed by a row, which Messages may still send', async () => {
     const c = await waiting(async (conversation) => {
       conversation.reflex('said', 'one sec', 'm');
       await conversation.endByRow(22);
@@ -272,7 +272,7 @@ test('what waits for a text that turns out to be a duplicate has the end of the 
   expect(['late', 'm:0'].map((id) => sends.findById(id)?.twin)).toEqual([1, 1]);
 });
 
-test('a message is recorded as begun to be answered where a reflex turns out to have said its reply', async () => {
+test('a message is recorded as begun to be answered where a reflex turns out to have sent its reply', async () => {
   const c = await waiting();
   c.reflex('said', 'one sec', 'copy');
   c.reply('m', 'one sec');
@@ -281,7 +281,7 @@ test('a message is recorded as begun to be answered where a reflex turns out to 
 });
 
 describe(`seed ${SEED}`, () => {
-  test('whenever a copy is judged, no text goes out whose words were said for its message, and none is dropped that was not', async () => {
+  test('whenever a copy is judged, no text is sent that was already sent for its message, and none is dropped that was not', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 40 }), async (steps) => {
         const c = await play(steps);

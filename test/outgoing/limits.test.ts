@@ -71,7 +71,7 @@ async function world(settings: Partial<OutgoingSettings>, before?: { store: Stor
 }
 
 describe('people whom chat.db does not know', () => {
-  test('are written to so many an hour; the others wait and none is dropped', async () => {
+  test('get a limited number of texts an hour; the others wait and none is dropped', async () => {
     const { clock, messages, outgoing, send, succeed } = await world({ maxNewRecipientsPerHour: 2 });
     for (const to of ['a', 'b', 'c']) send(to);
     await succeed('a');
@@ -85,7 +85,7 @@ describe('people whom chat.db does not know', () => {
     expect(outgoing.held()).toEqual({ newRecipients: 0, perMinute: 0 });
   });
 
-  test('do not hold up those whom it knows, nor a second text to one of them', async () => {
+  test('do not delay known people, nor a second text to one of them', async () => {
     const { messages, send, succeed } = await world({ maxNewRecipientsPerHour: 1 });
     messages.known.add('friend');
     send('a');
@@ -97,7 +97,7 @@ describe('people whom chat.db does not know', () => {
     expect(messages.texts).toEqual(['a', 'friend', 'again']);
   });
 
-  test('are no longer strangers once they write to us', async () => {
+  test('are no longer strangers once they write', async () => {
     const { store, messages, send, succeed } = await world({ maxNewRecipientsPerHour: 1 });
     send('a');
     send('b');
@@ -131,7 +131,7 @@ describe('people whom chat.db does not know', () => {
     expect(messages.texts).toEqual(['a', 'b']);
   });
 
-  test('and a burst of them goes no faster when chat.db becomes unreadable half-way', async () => {
+  test('and a burst of them is no faster when chat.db becomes unreadable half-way', async () => {
     const { messages, send, succeed } = await world({ maxNewRecipientsPerHour: 2 });
     send('a');
     await succeed('a');
@@ -155,7 +155,7 @@ describe('people whom chat.db does not know', () => {
     expect(messages.texts).not.toContain('b');
   });
 
-  test('whoever wrote to us, or got a proven text, is none, though chat.db cannot be read', async () => {
+  test('do not include anyone who wrote, or got a proven text, though chat.db cannot be read', async () => {
     const { clock, store, messages, send, succeed } = await world({ maxNewRecipientsPerHour: 1 });
     send('proven');
     await succeed('proven');
@@ -205,7 +205,7 @@ describe('people whom chat.db does not know', () => {
 });
 
 describe('texts of one conversation', () => {
-  test('counts no attempt that the disk kept from being begun', async () => {
+  test('count no attempt that the disk prevented', async () => {
     const { clock, store, messages, send, succeed } = await world({ maxPerMinute: 2 });
     send('x');
     send('a');
@@ -220,7 +220,7 @@ describe('texts of one conversation', () => {
     expect(messages.texts).toEqual(['x', 'a']);
   });
 
-  test('are sent so many a minute; the others wait', async () => {
+  test('are limited to a number a minute; the others wait', async () => {
     const { clock, messages, outgoing, send, succeed } = await world({ maxPerMinute: 2 });
     for (const text of ['1', '2', '3']) send('a', text);
     await succeed('a');

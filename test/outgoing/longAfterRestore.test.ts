@@ -123,7 +123,7 @@ describe('a command without a timestamp may have been sent before the restore un
     store.close();
   });
 
-  test('not counted the time in which it was away again', () => {
+  test('not counting the time in which it was away again', () => {
     const { clock, store, mark, awake } = halfOffered();
     store.lineage.pauseOffering();
     clock.advance(30 * HOUR_MS);
@@ -136,7 +136,7 @@ describe('a command without a timestamp may have been sent before the restore un
     store.close();
   });
 
-  test('not counted the time in which the Mac slept, by a clock that goes on meanwhile', () => {
+  test('not counting the time in which the Mac slept, by a clock that continues meanwhile', () => {
     const { clock, store, mark, awake } = halfOffered();
     clock.advance(8 * HOUR_MS);
     expect(store.lineage.isOfferedAgain()).toBe(true);
@@ -147,7 +147,7 @@ describe('a command without a timestamp may have been sent before the restore un
     store.close();
   });
 
-  test('nor is it for a command that may have been lost with a damaged store, within its two minutes', () => {
+  test('except for a command that may have been lost with a damaged store, within its two minutes', () => {
     const { clock, store } = restored();
     store.lineage.noteOffering();
     clock.advance(8 * HOUR_MS);
@@ -180,7 +180,7 @@ describe('a command without a timestamp may have been sent before the restore un
     store.close();
   });
 
-  test('which begin again in each life, and once the disk took what it had not taken', () => {
+  test('which begin again in each run, and once the disk accepts what it had not', () => {
     const { store, awake } = restored();
     store.lineage.noteOffering();
     awake(TEN_MINUTES_MS - 1);
@@ -191,7 +191,7 @@ describe('a command without a timestamp may have been sent before the restore un
   });
 });
 
-test('what an operator sends by hand after a restore goes out: nobody offers it again', async () => {
+test('what an operator sends by hand after a restore is sent: no backend offers it again', async () => {
   expect(await commandAfter(60_000, 'operator')).toEqual({ state: 'attempting', texts: ['ok'] });
 });
 
@@ -203,7 +203,7 @@ test('an ack says that its store was restored, though the agent was down for a w
   });
 });
 
-test('what is noted of a gap is forgotten when the disk does not take it', () => {
+test('what is recorded about a gap is forgotten when the disk does not accept it', () => {
   const { store } = world();
   store.write(() =>
     store.lineage.record(
@@ -220,7 +220,7 @@ test('what is noted of a gap is forgotten when the disk does not take it', () =>
   expect(store.lineage.gapRows()).toEqual([]);
 });
 
-test('a start that is stopped while it settles earlier attempts lets no text out', async () => {
+test('a start that is stopped while it settles earlier attempts sends no text', async () => {
   const { messages, store, outgoing, enqueue } = world();
   store.write(() => {
     enqueue('earlier');

@@ -81,7 +81,7 @@ describe.each([
   'osascript_missing',
   'automation_pending',
 ] as const)('while this machine cannot start a text (%s)', (code) => {
-  test('nothing is given up for hours, and all goes out in order within 30 s of the end of it', async () => {
+  test('nothing is given up for hours, and all is sent in order within 30 s of its end', async () => {
     let isBroken = true;
     const { clock, outcomes, send } = await world(() => (isBroken ? refused(code) : { kind: 'accepted' }));
     send('a1');
@@ -96,7 +96,7 @@ describe.each([
   });
 });
 
-test('a text that this machine alone cannot start holds up nobody else', async () => {
+test('a text that only this machine cannot start delays no other', async () => {
   const { clock, outcomes, send } = await world((text) =>
     text === 'a1' ? refused('machine_exhausted') : { kind: 'accepted' },
   );
@@ -122,7 +122,7 @@ test('attempts are some seconds apart however many conversations wait, and none 
   expect(outcomes).toHaveLength(50);
 });
 
-test('what another failure says after a fault of this machine still has its three tries', async () => {
+test('another failure after a fault of this machine still has its three tries', async () => {
   const results = [
     refused('disk_full'),
     refused('disk_full'),
@@ -135,7 +135,7 @@ test('what another failure says after a fault of this machine still has its thre
   expect(outcomes).toEqual(['a1 failed']);
 });
 
-test('a file that this machine cannot stage is fetched again, with the texts behind it in order, and said', async () => {
+test('a file that this machine cannot stage is fetched again, with the texts behind it in order, and reported', async () => {
   const fault = { code: 'disk_full', message: 'The disk is full.', remedy: 'Make room.' } as const;
   let isFull = true;
   const { clock, messages, outcomes, faults, send } = await world(

@@ -33,7 +33,7 @@ function row(messages: FakeMessages, rowId: number, sentAt: number): SentRow {
   return added as SentRow;
 }
 
-describe('a text in flight while ROWIDs are given out anew', () => {
+describe('a text in progress while ROWIDs are reassigned', () => {
   test.each([
     ['in another file', (messages: FakeMessages) => Object.assign(messages, { generation: 'h' })],
     ['in the same file', (messages: FakeMessages, now: number) => Object.assign(messages, { movedAt: now })],
@@ -41,7 +41,7 @@ describe('a text in flight while ROWIDs are given out anew', () => {
       'in the same file, later',
       (messages: FakeMessages, now: number) => Object.assign(messages, { movedAt: now + 5000 }),
     ],
-  ])('%s is proven by a row of its time, wherever that lies', (_, move) => {
+  ])('%s is proven by a row of its time, wherever that is', (_, move) => {
     const clock = new FakeClock();
     const messages = new FakeMessages();
     const send = tried(temporaryStore(clock));
@@ -50,7 +50,7 @@ describe('a text in flight while ROWIDs are given out anew', () => {
     expect(matchRows([send], messages, NOTHING_KNOWN, clock.now()).proofs.get(send.seq)).toBe(proof);
   });
 
-  test.each([-1, -1000, -22 * 3600_000])('and by none of %d ms before its attempt', (before) => {
+  test.each([-1, -1000, -22 * 3600_000])('and by none from %d ms before its attempt', (before) => {
     const clock = new FakeClock();
     const messages = Object.assign(new FakeMessages(), { generation: 'h' });
     const send = tried(temporaryStore(clock));
@@ -60,7 +60,7 @@ describe('a text in flight while ROWIDs are given out anew', () => {
   });
 });
 
-test('a text that was tried while the clock was ahead is proven by a row of the last minutes, if ROWIDs are given out anew', () => {
+test('a text that was tried while the clock was ahead is proven by a row of the last minutes, if ROWIDs are reassigned', () => {
   const clock = new FakeClock();
   const messages = Object.assign(new FakeMessages(), { generation: 'h' });
   clock.jumpWall(3600_000);
@@ -97,7 +97,7 @@ test.each([
   expect(matchRows([send], messages, NOTHING_KNOWN, clock.now()).proofs.has(send.seq)).toBe(proves);
 });
 
-describe('a copy of a row that was there before the attempt, with the same words', () => {
+describe('a copy of a row that existed before the attempt, with the same text', () => {
   test.each([
     ['k', 1_000],
     ['omw', 60_000],

@@ -27,7 +27,7 @@ test('what follows a failure is reported though forward.delivery is off', () => 
   expect(isReported(send(), { kind: 'failed', error: 22 }, false)).toBe(true);
 });
 
-test('a text to ourselves, as of the selftest, shows in the status that texts go out, and the backend hears nothing of it', async () => {
+test('a text to oneself, as in the selftest, counts in the status as evidence of sending, and the backend gets nothing about it', async () => {
   const [clock, log, messages] = [new FakeClock(), new RecordingLog(), new FakeMessages()];
   const store = temporaryStore(clock);
   const outgoing = outgoingOn(store, messages, clock, {}, { boot: 'this boot' });

@@ -103,7 +103,7 @@ function expectSound(ledger: PairingLedger): void {
 }
 
 describe(`seed ${SEED}`, () => {
-  test('whatever a backend says: equal words only, one counterpart once, no words dropped that never went out', () => {
+  test('whatever a backend sends: only equal texts are paired, one counterpart once, no text dropped that was never sent', () => {
     const free: Backend = { words: (_m, given) => given, isNamed: (given) => given, isLoose: true };
     fc.assert(
       fc.property(steps(true), (happened) => expectSound(play(free, happened, false))),
@@ -111,7 +111,7 @@ describe(`seed ${SEED}`, () => {
     );
   });
 
-  test('where every reflex names its message, each answer goes out once in each of its words, never twice', () => {
+  test('where every reflex names its message, each answer is sent once with each of its texts, never twice', () => {
     const naming: Backend = { words: (_m, given) => given, isNamed: () => true, isLoose: true };
     fc.assert(
       fc.property(steps(false), (happened) => {
@@ -131,7 +131,7 @@ describe(`seed ${SEED}`, () => {
     );
   });
 
-  test('where no reflex names its message, at least as many texts of these words go out as messages are answered so', () => {
+  test('where no reflex names its message, at least as many of these texts are sent as messages have that answer', () => {
     fc.assert(
       fc.property(
         fc.array(fc.constantFrom(...WORDS), { minLength: MESSAGES, maxLength: MESSAGES }),
@@ -150,7 +150,7 @@ describe(`seed ${SEED}`, () => {
     );
   });
 
-  test('where no reflex names its message but one message is under way at a time, each answer goes out exactly once', () => {
+  test('where no reflex names its message but one message is in progress at a time, each answer is sent exactly once', () => {
     const turn = fc.record({
       words: fc.constantFrom(...WORDS),
       // Posts, reflexes and the reply in any order that can be; `late` reflexes come after the reply.
@@ -187,7 +187,7 @@ describe(`seed ${SEED}`, () => {
     );
   });
 
-  test('where no reflex names its message and each comes before its reply, any number under way get each answer exactly once', () => {
+  test('where no reflex names its message and each comes before its reply, any number in progress get each answer exactly once', () => {
     const schedule = fc.shuffledSubarray(
       Array.from({ length: 3 * MESSAGES }, (_, index) => index % MESSAGES),
       { minLength: 3 * MESSAGES },

@@ -109,7 +109,7 @@ describe('the rules of pairing', () => {
     expect(outcomes(...happened)).toEqual(expected);
   });
 
-  test('a text that failed is nobody’s counterpart; its first duplicate takes its place', () => {
+  test('a text that failed is paired with none; its first duplicate takes its place', () => {
     const ledger = new PairingLedger();
     ledger.post('m1');
     ledger.reflex('m1', 'A', true);

@@ -35,7 +35,7 @@ async function sending() {
   return { clock, messages, outcomes, commits, enqueue, stateOf };
 }
 
-test('a text whose row is there when osascript ends has its end, its outcome and the next attempt in one commit', async () => {
+test('a text whose row exists when osascript ends has its end, its outcome and the next attempt in one commit', async () => {
   const { messages, outcomes, commits, enqueue, stateOf } = await sending();
   enqueue('a', ANN);
   enqueue('b', BOB);
@@ -46,14 +46,14 @@ test('a text whose row is there when osascript ends has its end, its outcome and
   expect([stateOf('a'), stateOf('b'), messages.texts]).toEqual(['sent', 'attempting', ['a', 'b']]);
 });
 
-test('a row that says that it failed is waited with, as Messages may yet send it by SMS', async () => {
+test('a row with a failure is waited for, as Messages may still send it by SMS', async () => {
   const { messages, outcomes, enqueue, stateOf } = await sending();
   enqueue('a', ANN);
   await messages.succeed(ANN, 22);
   expect([stateOf('a'), outcomes]).toEqual(['confirming', []]);
 });
 
-test('a row that may be an older text’s is that one’s, not that of the text that just ended', async () => {
+test('a row that may belong to an older text proves that one, not the text that just ended', async () => {
   const { clock, messages, outcomes, enqueue, stateOf } = await sending();
   enqueue('a', ANN, 'the same words');
   await messages.end({ kind: 'accepted' });

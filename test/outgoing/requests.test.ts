@@ -75,7 +75,7 @@ async function world(options: { store?: Store; settings?: Partial<OutgoingSettin
 }
 
 describe('a request of several parts', () => {
-  test('whose text fails with its twin ends once, as not sent and not safe to repeat', async () => {
+  test('whose text fails with its duplicate ends once, as not sent and not safe to repeat', async () => {
     const { clock, messages, ends, send, staged } = await world();
     send('m1:0', { text: 'ok', role: 'first', answers: 'm1' });
     await messages.succeed(ANN, 22);
@@ -90,7 +90,7 @@ describe('a request of several parts', () => {
     expect(verdicts).toMatchObject([{ kind: 'failed', result: { outcome: 'not_sent', retry_safe: false } }]);
   });
 
-  test('goes out as its text, then its files, each a send of its own; it has ended when all have', async () => {
+  test('is sent as its text, then its files, each a send of its own; it has ended when all have', async () => {
     const { messages, ends, send, staged, arrive, pause, store } = await world();
     const first = staged('a.jpg');
     const second = staged('b.pdf');
@@ -146,7 +146,7 @@ describe('a request of several parts', () => {
     expect(ends).toMatchObject([{ parts: [{ file: 'a.jpg', outcome: { kind: 'sent' } }] }]);
   });
 
-  test('that went out in part must not be sent again as a whole', async () => {
+  test('that was sent in part must not be sent again as a whole', async () => {
     const { messages, send, staged, ends, pause } = await world();
     send('cmd', { text: 'look', files: [{ name: 'a.jpg', path: staged('a.jpg') }] });
     await messages.succeed();
@@ -164,7 +164,7 @@ describe('a request of several parts', () => {
     });
   });
 
-  test('of which the first cannot be sent is not sent at all: nobody gets a text without its beginning', async () => {
+  test('of which the first cannot be sent is not sent at all: no one gets a text without its beginning', async () => {
     const { messages, send, staged, ends, store } = await world({ settings: { splitLongTexts: true } });
     send('cmd', {
       text: 'one two three four five six seven',
@@ -197,7 +197,7 @@ describe('a request of several parts', () => {
     expect(store.sends.countOpen()).toBe(0);
   });
 
-  test('goes on behind a part that failed once something of it went out', async () => {
+  test('continues after a part that failed once something of it was sent', async () => {
     const { messages, send, ends, pause } = await world({ settings: { splitLongTexts: true } });
     send('cmd', { text: 'one two three four five six seven eight nine ten' });
     await messages.succeed();
@@ -209,7 +209,7 @@ describe('a request of several parts', () => {
     expect(requestVerdict(ends[0]?.parts ?? [])).toMatchObject({ result: { outcome: 'partly_sent' } });
   });
 
-  test('is not safe to repeat if Messages has the row of a part that it failed, and corrected if it sends that after all', async () => {
+  test('is not safe to repeat if Messages has the row of a part that it failed, and corrected if it sends that later', async () => {
     const { clock, messages, outgoing, send, staged, ends } = await world();
     send('cmd', { text: 'look', files: [{ name: 'a.jpg', path: staged('a.jpg') }] });
     await messages.succeed(ANN, 22);
@@ -229,7 +229,7 @@ describe('a request of several parts', () => {
     });
   });
 
-  test('is unknown if one part is, and is told again when that part turns up', async () => {
+  test('is unknown if one part is, and is reported again when that part turns up', async () => {
     const { clock, messages, outgoing, send, staged, ends, pause, arrive } = await world();
     send('cmd', { text: 'look', files: [{ name: 'a.jpg', path: staged('a.jpg') }] });
     await messages.end({ kind: 'accepted' });
@@ -251,7 +251,7 @@ describe('a request of several parts', () => {
 });
 
 describe('the row of a file', () => {
-  test('is known by its size where Messages gave it another name, and by nothing else', async () => {
+  test('is recognised by its size where Messages gave it another name, and by nothing else', async () => {
     const { messages, send, staged, ends, clock, outgoing } = await world();
     send('cmd', { text: '', files: [{ name: 'a.heic', path: staged('a.heic', 'twelve bytes') }] });
     messages.addRow(ANN, '');
@@ -281,7 +281,7 @@ describe('the row of a file', () => {
 describe('a file that must be fetched', () => {
   const remote = { name: 'menu.pdf', url: 'https://example.com/menu.pdf' };
 
-  test('holds the place of its request: nothing of it goes out before, nor what comes after it', async () => {
+  test('holds the place of its request: nothing of it is sent before, nor what comes after it', async () => {
     const { messages, files, send, staged, store, pause, arrive } = await world();
     send('cmd', { text: 'look', files: [remote] });
     send('next');
@@ -295,7 +295,7 @@ describe('a file that must be fetched', () => {
     expect(messages.started.map(({ text, file }) => file ?? text)).toEqual(['look', path, 'next']);
   });
 
-  test('lets its request go out although its group has got another key meanwhile', async () => {
+  test('lets its request be sent although its group has got another key meanwhile', async () => {
     const { store, messages, files, send, staged } = await world();
     send('cmd', { text: 'look', files: [remote] });
     store.write(() => store.rekey(new Map([[ANN, 'one group']]), (_, text) => text));
@@ -303,14 +303,14 @@ describe('a file that must be fetched', () => {
     expect(messages.texts).toEqual(['look']);
   });
 
-  test('does not hold up other conversations', async () => {
+  test('does not delay other conversations', async () => {
     const { messages, send } = await world();
     send('cmd', { text: 'look', files: [remote] });
     send('bob', { conversation: 'b@example.com', threadId: 'b@example.com' });
     expect(messages.texts).toEqual(['bob']);
   });
 
-  test('and cannot be had fails its request, of which nothing is sent; the next one goes on', async () => {
+  test('that cannot be had fails its request, of which nothing is sent; the next one continues', async () => {
     const { messages, files, send, ends, staged } = await world();
     send('cmd', { text: 'look', files: [{ name: 'a.jpg', path: staged('a.jpg') }, remote] });
     send('next');
@@ -323,7 +323,7 @@ describe('a file that must be fetched', () => {
     });
   });
 
-  test('is fetched anew by the next life', async () => {
+  test('is fetched again by the next run', async () => {
     const { clock, store, outgoing, files, send, messages, make, staged } = await world();
     send('cmd', { text: 'look', files: [remote] });
     void outgoing.drain();
@@ -351,7 +351,7 @@ describe('a text above the limit', () => {
     expect(ends).toMatchObject([{ parts: [{ outcome: { kind: 'failed', errorCode: 'text_too_long' } }] }]);
   });
 
-  test('is sent in numbered parts where the operator wants that', async () => {
+  test('is sent in numbered parts where configured', async () => {
     const { messages, send, ends, store, pause } = await world({ settings: { splitLongTexts: true } });
     send('cmd', { text: long });
     await messages.succeed();
@@ -362,7 +362,7 @@ describe('a text above the limit', () => {
     expect(store.sends.findById('cmd:2')).toMatchObject({ state: 'sent', partOf: 'cmd' });
   });
 
-  test('is refused all the same as a reflex, which is known by its text, and above a hundred parts', async () => {
+  test('is still refused as a reflex, which is recognised by its text, and above a hundred parts', async () => {
     const { messages, send } = await world({ settings: { splitLongTexts: true } });
     send('reflex', { text: long, role: 'reflex' });
     send('novel', { text: 'x'.repeat(20 * 101) });

@@ -40,7 +40,7 @@ function room() {
   return { clock, store, scheduler, queued };
 }
 
-test('a scheduled text that cannot be handled is set aside and acked, and those beside it go out at their time', () => {
+test('a scheduled text whose handling throws is set aside and acked, and those beside it are sent at their time', () => {
   const { clock, store, scheduler, queued } = room();
   scheduler.start();
   clock.advance(1_000);
@@ -83,7 +83,7 @@ test('a text that waits a month is on time by the wall clock, although that was 
   scheduler.stop();
 });
 
-test('10 000 texts due in one second are handed on in slices, so that others get their turn in between', () => {
+test('10 000 texts due in one second are passed on in slices, so that other work runs in between', () => {
   const { clock, store, scheduler } = room();
   const queued: string[] = [];
   const slices: number[] = [];

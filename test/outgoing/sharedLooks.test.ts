@@ -40,7 +40,7 @@ test('a row that two looks find before either is stored proves its text once', a
   expect(messages.texts).toEqual(['a', 'b', 'c']);
 });
 
-test('so does one that a claim of the look found before', async () => {
+test('and so does one that a claim of the look found before', async () => {
   const { clock, store, messages, told, outgoing } = await world();
   store.write(() => outgoing.enqueue(request('a')));
   await messages.end({ kind: 'notStarted', errorCode: 'send_refused', message: '', retry: 'later' });

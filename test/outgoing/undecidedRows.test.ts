@@ -42,12 +42,12 @@ async function world(resendUnknown = false) {
   return { clock, store, messages, outgoing, outcomes, send, firstState };
 }
 
-describe('a row of which chat.db does not say yet whether it went out', () => {
+describe('a row whose sending chat.db leaves undecided', () => {
   test.each([
     ['k', 5_000],
     ['👍', 60_000],
     ['a longer text', 150_000],
-  ])('keeps the verdict on “%s” open, and proves it when it says so after %i ms', async (text, ms) => {
+  ])('keeps the verdict on “%s” open, and proves it when that is decided after %i ms', async (text, ms) => {
     const { clock, messages, outcomes, send, firstState, store } = await world();
     send('a', text);
     const row = firstState(text);
@@ -83,7 +83,7 @@ describe('a row of which chat.db does not say yet whether it went out', () => {
     expect(outcomes).toEqual(['a unknown']);
   });
 
-  test('is nobody’s trace once it was taken in as a message of a person', async () => {
+  test('is no evidence of sending once it was read as a message of a person', async () => {
     const { clock, messages, outcomes, send, firstState, store } = await world();
     send('a', 'ok');
     const { guid } = firstState('ok');
@@ -98,7 +98,7 @@ describe('a row of which chat.db does not say yet whether it went out', () => {
     expect(outcomes).toEqual(['a unknown']);
   });
 
-  test('keeps its text from being sent again, however osascript ended or the operator wants it', async () => {
+  test('prevents its text from being sent again, however osascript ended or the operator requests it', async () => {
     const { clock, messages, send, firstState } = await world(true);
     send('a', 'ok');
     firstState('ok');
@@ -107,7 +107,7 @@ describe('a row of which chat.db does not say yet whether it went out', () => {
     expect(messages.texts).toEqual(['ok']);
   });
 
-  test('keeps its place: the row of a later text of the same words proves that one', async () => {
+  test('keeps its place: the row of a later text with the same content proves that one', async () => {
     const { clock, messages, outcomes, send, firstState, store, outgoing } = await world();
     send('a', 'ok');
     await messages.end({ kind: 'accepted' });
@@ -123,7 +123,7 @@ describe('a row of which chat.db does not say yet whether it went out', () => {
     expect(store.sends.findById('a')?.guid).toBe(first.guid);
   });
 
-  test('yields its place to a row that says that it went out, where there is but one text', async () => {
+  test('yields its place to a row that is marked as sent, where there is but one text', async () => {
     const { messages, outcomes, send, firstState, outgoing } = await world();
     send('a', 'ok');
     firstState('ok');
@@ -133,7 +133,7 @@ describe('a row of which chat.db does not say yet whether it went out', () => {
   });
 });
 
-test('what answers a message that went out from here itself fails, unless Messages has it; later answers too', async () => {
+test('an answer to a message that came from the agent’s own account fails, unless Messages has it; later answers too', async () => {
   const { messages, outcomes, send, store, outgoing, clock } = await world();
   const message = {
     ...{ guid: 'm', rowId: 1, conversation: ANN, threadId: ANN, chatGuid: '', sender: ANN, text: 'hi' },

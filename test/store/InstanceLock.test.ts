@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { InstanceLock } from '../../src/store/InstanceLock.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
 
-test('a second agent on the same state directory is refused at once, and let in when the first is gone', () => {
+test('a second agent on the same state directory is refused at once, and admitted when the first is gone', () => {
   const path = join(temporaryDirectory(), 'agent.lock');
   const first = InstanceLock.acquire(path);
   expect(() => InstanceLock.acquire(path)).toThrow(expect.objectContaining({ code: 'already_running' }));
@@ -12,7 +12,7 @@ test('a second agent on the same state directory is refused at once, and let in 
   InstanceLock.acquire(path).release();
 });
 
-test('a lock whose directory was removed is taken again, unless somebody else was faster', () => {
+test('a lock whose directory was deleted is taken again, unless another process was faster', () => {
   const home = temporaryDirectory();
   const path = join(home, 'agent.lock');
   const first = InstanceLock.acquire(path);
@@ -29,12 +29,12 @@ test('a lock whose directory was removed is taken again, unless somebody else wa
   InstanceLock.acquire(path).release();
 });
 
-test('a lock that cannot be made says so', () => {
+test('a lock that cannot be created is reported', () => {
   const path = join(temporaryDirectory(), 'missing', 'agent.lock');
   expect(() => InstanceLock.acquire(path)).toThrow(expect.objectContaining({ code: 'state_unwritable' }));
 });
 
-test('whether it is held can be asked, without taking it and without making the file', () => {
+test('its state can be read, without taking it and without creating the file', () => {
   const path = join(temporaryDirectory(), 'agent.lock');
   expect(InstanceLock.isHeld(path)).toBe(false);
   expect(existsSync(path)).toBe(false);

@@ -45,7 +45,7 @@ test('a command keeps its id and last ack for 90 days, its content and undeliver
   expect(retention.prune()).toBe(0);
 });
 
-test('forgetting goes on by itself in steps and ends with no timer left', () => {
+test('pruning continues in steps and ends with no timer left', () => {
   const clock = new FakeClock();
   const store = temporaryStore(clock);
   store.write(() => {
@@ -76,11 +76,11 @@ function eventsLeft(times: readonly number[], endAt: number): number[] {
   return store.events.after(0, 1000).map(({ details }) => Number(details.at));
 }
 
-test('what a clock that was ahead has dated keeps nothing older from being forgotten', () => {
+test('a row dated by a clock that was ahead keeps nothing older from being deleted', () => {
   expect(eventsLeft([0, 365 * DAY, 1, 2, 366 * DAY], 8 * DAY)).toEqual([365 * DAY, 366 * DAY]);
 });
 
-test('whatever clocks were set, nothing is forgotten before it is seven days old by its own date', () => {
+test('whatever clocks were set, nothing is deleted before it is seven days old by its own date', () => {
   for (let seed = 0; seed < 40; seed++) {
     const random = seeded(seed);
     const times = Array.from({ length: 30 }, () => Math.floor(random() * 40 * DAY));
@@ -91,7 +91,7 @@ test('whatever clocks were set, nothing is forgotten before it is seven days old
   }
 });
 
-test('a command that ended long after it came keeps its content for seven days from its end, and no other one longer', () => {
+test('a command that ended long after it arrived keeps its content for seven days from its end, and no other one longer', () => {
   const clock = new FakeClock();
   const store = temporaryStore(clock);
   const retention = new Retention(store, clock);
@@ -117,7 +117,7 @@ test('a command that ended long after it came keeps its content for seven days f
   expect(['late', 'open'].map((id) => store.commands.madeAt(id))).toEqual([null, 5]);
 });
 
-test('rows of chat.db that were judged are forgotten after 31 days, however many there are', () => {
+test('judged rows of chat.db are forgotten after 31 days, however many there are', () => {
   const clock = new FakeClock();
   const store = temporaryStore(clock);
   const retention = new Retention(store, clock);

@@ -42,7 +42,7 @@ describe('the store', () => {
     expect(() => Store.open(path, options)).toThrow(/newer edge-agent/);
   });
 
-  test('is checked after an unclean stop only, and copied before it is brought to a new version', () => {
+  test('is checked after an unclean stop only, and copied before a migration', () => {
     const path = join(temporaryDirectory(), 'store.db');
     Store.open(path, options).close();
     const database = openDatabase(path);
@@ -52,7 +52,7 @@ describe('the store', () => {
 });
 
 describe('a damaged store', () => {
-  test('that is no database at all is set aside, loudly, and made anew', () => {
+  test('that is no database at all is set aside, with a loud report, and recreated', () => {
     const directory = temporaryDirectory();
     const path = join(directory, 'store.db');
     const nonsense = 'this is not a database, and long enough to be seen as none'.repeat(100);
@@ -66,7 +66,7 @@ describe('a damaged store', () => {
     store.close();
   });
 
-  test('is found out after a clean stop too, and never makes the agent fail at every start', () => {
+  test('is found after a clean stop too, and never makes the agent fail at every start', () => {
     const path = join(temporaryDirectory(), 'store.db');
     const before = Store.open(path, options);
     before.write(() => before.meta.set('agent', 'edge_1'));
@@ -78,7 +78,7 @@ describe('a damaged store', () => {
     after.close();
   });
 
-  test('that is found out while running is told once, takes nothing more, and is set aside by the next start', () => {
+  test('that is found while running is reported once, accepts nothing more, and is set aside by the next start', () => {
     const path = join(temporaryDirectory(), 'store.db');
     const store = Store.open(path, options);
     let told = 0;
@@ -105,7 +105,7 @@ describe('a damaged store', () => {
     raw.close();
   });
 
-  test('is found out after a crash, and what can still be read of it is kept', () => {
+  test('is found after a crash, and what can still be read of it is kept', () => {
     const path = join(temporaryDirectory(), 'store.db');
     const before = Store.open(path, options);
     before.write(() => {
@@ -180,7 +180,7 @@ describe('a write', () => {
     expect(store.meta.get('closed')).toBe('yes');
   });
 
-  test('is made although something that follows from it trips, and all else follows', () => {
+  test('is committed although a callback of it throws, and all other callbacks run', () => {
     const log = new RecordingLog();
     const store = openTestStore(join(temporaryDirectory(), 'edge-agent.db'), { clock: new FakeClock(), log });
     const order: string[] = [];
@@ -210,7 +210,7 @@ describe('a write', () => {
     expect(store.fault()).toBeUndefined();
   });
 
-  test('leaves nothing in memory for the next one, though the disk could not be read right after it', () => {
+  test('leaves nothing in memory for the next one, though the disk could not be read just after it', () => {
     const store = temporaryStore(new FakeClock());
     const fault = (code: string) => Object.assign(new Error(code), { code });
     const reload = store.pauses.reload.bind(store.pauses);
@@ -277,7 +277,7 @@ describe('the acks', () => {
   });
 });
 
-test('what only tells of a commit comes behind all that is done after it, in its order', () => {
+test('the reports of a commit are sent after all other work that follows it, in order', () => {
   const store = temporaryStore(new FakeClock());
   const done: string[] = [];
   store.write(() => {
@@ -296,7 +296,7 @@ test('what only tells of a commit comes behind all that is done after it, in its
   expect(done.at(-1)).toBe('told at once');
 });
 
-test('nothing is told of a write that is rolled back', () => {
+test('nothing is reported for a write that is rolled back', () => {
   const store = temporaryStore(new FakeClock());
   const told: string[] = [];
   const fails = () =>
@@ -309,7 +309,7 @@ test('nothing is told of a write that is rolled back', () => {
   expect(told).toEqual([]);
 });
 
-test('how far the store has come is announced once a commit, before what hands a text to Messages', () => {
+test('the progress of the store is announced once a commit, before what hands a text to Messages', () => {
   const store = temporaryStore(new FakeClock());
   const done: unknown[] = [];
   store.lineage.onAdvanced((counter) => done.push(counter));

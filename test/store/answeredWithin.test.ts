@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { FakeClock } from '../support/FakeClock.js';
 import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js';
 
-test('the messages answered within a time are counted with the posts of theirs that failed and may have been read, over a restart too', () => {
+test('the messages answered within a time are counted with their failed posts that may have been read, over a restart too', () => {
   const clock = new FakeClock();
   const directory = temporaryDirectory();
   const store = temporaryStore(clock, directory);

@@ -3,7 +3,7 @@ import { FakeClock } from '../support/FakeClock.js';
 import { queuedText } from '../support/queuedText.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
-test('what a pause holds waits for its end and not for the backend; what another one holds is not hidden by it', () => {
+test('what a pause holds waits for its end and not for the backend; another wait is not hidden by it', () => {
   const clock = new FakeClock();
   const store = temporaryStore(clock);
   const began = clock.now();
@@ -56,7 +56,7 @@ test('a message that is to be posted again has not failed yet', () => {
   expect(store.backlog.posts()).toMatchObject({ waiting: 1, failed: 0 });
 });
 
-test('the oldest text that waits is that of whichever lane has it, and one that has ended counts no more', () => {
+test('the oldest waiting text is that of whichever lane has it, and one that has ended no longer counts', () => {
   const clock = new FakeClock();
   const store = temporaryStore(clock);
   const began = clock.now();
@@ -85,7 +85,7 @@ test('the oldest text that waits is that of whichever lane has it, and one that 
   expect(store.backlog.oldest().sends_queued).toBe(began + 2_000);
 });
 
-test('the oldest text that waits is the one that was entered first, though a later one took the place of a text that failed', () => {
+test('the oldest waiting text is the one that was entered first, though a later one took the place of a text that failed', () => {
   const clock = new FakeClock();
   const store = temporaryStore(clock);
   const began = clock.now();

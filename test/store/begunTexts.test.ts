@@ -14,7 +14,7 @@ const gapOf = (until: number, words: readonly string[], earlier: ReturnType<type
     until,
   );
 
-test('of a text that a store had taken up, an older copy of it knows that it may have gone out', () => {
+test('of a text that a store had begun, an older copy of it knows that it may have been sent', () => {
   const copied = gapOf(1, ['ok']);
   const newer = takenUp(copied, [text('ok')], always);
   expect(isBegun(newer, [text('ok')], always)).toBe(false);
@@ -22,14 +22,14 @@ test('of a text that a store had taken up, an older copy of it knows that it may
   expect(isBegun(restored, [text('ok')], always)).toBe(true);
 });
 
-test('what the store and the witness both tell of is one attempt, and two attempts are two', () => {
+test('what the store and the witness both record is one attempt, and two attempts are two', () => {
   const gap = forgottenTexts(gapOf(1, ['ok']), begunTexts(gapOf(1, ['ok']), []), 2);
   expect(isBegun(takenUp(gap, [text('ok')], always), [text('ok')], always)).toBe(false);
   const twice = takenUp(gapOf(1, ['ok', 'ok']), [text('ok')], always);
   expect(isBegun(twice, [text('ok')], always)).toBe(true);
 });
 
-test('a copy knows an attempt of its own by the tag: another one in the same words stays', () => {
+test('a copy recognises an attempt of its own by the tag: another one with the same text stays', () => {
   const begun = begunTexts([], [text('ok', 'known'), text('ok', 'later')]);
   const left = forgottenTexts([], withoutKnown(begun, [text('ok', 'known'), text('ok', 'ended since')]), 1);
   expect(isBegun(left, [text('ok')], always)).toBe(true);

@@ -11,7 +11,7 @@ test.each([
   ['a number', '7'],
   ['a list', '[]'],
   ['without a sender', '{"guid":"one","conversation":"a","text":"hi","sentAt":0}'],
-])('a stored message that is damaged (%s) is set aside, and the one behind it is next', (_name, stored) => {
+])('a stored message that is damaged (%s) is set aside, and the one after it is next', (_name, stored) => {
   const directory = temporaryDirectory();
   const store = temporaryStore(new FakeClock(), directory);
   store.write(() => {

@@ -129,7 +129,7 @@ test.each(
     DAMAGE.map(([kind, value]) => ({ table, column, kind, value, read, expected })),
   ),
 )(
-  'a value of $table ($column) that the disk gives back $kind costs its row, and status tells of it',
+  'a value of $table ($column) that the disk returns $kind costs its row, and the status reports it',
   ({ table, column, value, read, expected }) => {
     const directory = temporaryDirectory();
     const store = temporaryStore(new FakeClock(), directory);
@@ -147,7 +147,7 @@ test.each(
   },
 );
 
-test('an ack that neither the outbox nor its command has whole tells the backend that the outcome is not known', () => {
+test('an ack that is damaged in both the outbox and its command reports an unknown outcome', () => {
   const directory = temporaryDirectory();
   const store = temporaryStore(new FakeClock(), directory);
   store.write(() => fill(store));
@@ -187,7 +187,7 @@ test('damaged samples of chat.db read as none', () => {
   expect(store.cursor.reading()).toMatchObject({ since: 1, samples: [] });
 });
 
-test('of a gap in the ledger that cannot be read any time up to now is one', () => {
+test('a gap in the ledger that cannot be read counts as any time up to now', () => {
   const directory = temporaryDirectory();
   const clock = new FakeClock();
   const first = temporaryStore(clock, directory);

@@ -95,7 +95,7 @@ function newest(path: string): number {
 
 describe('a log in which commits failed and were overwritten in part by shorter ones', () => {
   test.each([true, false])(
-    'is not called damaged, and nothing of them is read (its index is there: %s)',
+    'is not reported damaged, and nothing of them is read (its index is there: %s)',
     (hasIndex) => {
       const path = overwritten();
       const end = committed(path);
@@ -107,7 +107,7 @@ describe('a log in which commits failed and were overwritten in part by shorter 
     },
   );
 
-  test('hides no damage before it, of which nothing behind the last commit is read', () => {
+  test('hides no damage before it, of which nothing after the last commit is read', () => {
     const path = overwritten();
     const end = committed(path);
     const log = readFileSync(`${path}-wal`);
@@ -119,7 +119,7 @@ describe('a log in which commits failed and were overwritten in part by shorter 
     expect(start(path)).toBeDefined();
   });
 
-  test('is not read behind a last commit that cannot be read, where its index is there', () => {
+  test('is not read past a last commit that cannot be read, where its index exists', () => {
     const path = overwritten();
     const end = committed(path);
     rewrite(path, HEADER + (end - 1) * FRAME, HEADER + end * FRAME, (bytes) => bytes.fill(0x5a));
@@ -148,7 +148,7 @@ describe('a log in which commits failed and were overwritten in part by shorter 
 });
 
 test.skipIf(!SmallDisk.canMount())(
-  'a disk too full for the index of the log is called full, until there is room',
+  'a disk too full for the index of the log is reported full, until there is room',
   () => {
     const directory = join(temporaryDirectory(), 'small');
     const disk = SmallDisk.mount({ onTestFinished }, directory, 16);
@@ -228,7 +228,7 @@ describe('a power cut during the last commit, of which only some blocks are on t
     expect(keys(copy)).toEqual(['put 0', 'put 1']);
   });
 
-  test('is told from blocks that were lost of a commit before the last one', () => {
+  test('is distinguished from blocks that were lost of a commit before the last one', () => {
     const path = killedBehindWide();
     const { from, to } = middleBlocks(path);
     const other = openDatabase(path);
@@ -247,7 +247,7 @@ describe('a log whose last commit cannot be read', () => {
     { what: 'the header of its last frame', from: 0, to: 24 },
     { what: 'its last frame', from: 0, to: FRAME },
     { what: 'the checksum of its last frame', from: 16, to: 24 },
-  ])('is called damaged where its index tells of that commit: $what is overwritten', ({ from, to }) => {
+  ])('is reported damaged where its index has that commit: $what is overwritten', ({ from, to }) => {
     const { path, database } = opened();
     for (const n of [0, 1, 2]) put(database, `put ${n}`, 4);
     const copy = killed(path);
@@ -257,7 +257,7 @@ describe('a log whose last commit cannot be read', () => {
     expect(start(copy)).toBeDefined();
   });
 
-  test('is called damaged where its index tells of that commit, and it is cut off', () => {
+  test('is reported damaged where its index has that commit, and it is cut off', () => {
     const { path, database } = opened();
     for (const n of [0, 1, 2]) put(database, `put ${n}`, 4);
     const copy = killed(path);
@@ -266,7 +266,7 @@ describe('a log whose last commit cannot be read', () => {
     expect(start(copy)).toBeDefined();
   });
 
-  test('is not read by a look at the store, which would have its index forget that commit', () => {
+  test('is not read by a look at the store, which would make its index forget that commit', () => {
     const { path, database } = opened();
     for (const n of [0, 1, 2]) put(database, `put ${n}`, 4);
     const copy = killed(path);
@@ -276,7 +276,7 @@ describe('a log whose last commit cannot be read', () => {
     expect(start(copy)).toBeDefined();
   });
 
-  test('is called damaged without its index where what precedes its last frame is that of no frame', () => {
+  test('is reported damaged without its index where what precedes its last frame is no valid frame', () => {
     const { path, database } = opened();
     for (const n of [0, 1, 2]) put(database, `put ${n}`, 4);
     const before = committed(path);
@@ -291,7 +291,7 @@ describe('a log whose last commit cannot be read', () => {
   });
 
   test.each([0, 1])(
-    'is called damaged where its index tells of that commit (%i frames before its end)',
+    'is reported damaged where its index has that commit (%i frames before its end)',
     (back) => {
       const { path, database } = opened();
       for (const n of [0, 1, 2]) put(database, `put ${n}`, 4);

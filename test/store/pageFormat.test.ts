@@ -78,7 +78,7 @@ function plain(rows: readonly unknown[][]): string {
 }
 
 test.each(SIZES.flatMap((size) => [true, false].map((hasLog) => ({ size, hasLog }))))(
-  'a sound file of pages of $size bytes is read as SQLite reads it (its log beside it: $hasLog)',
+  'a sound file with pages of $size bytes is read as SQLite reads it (its log beside it: $hasLog)',
   ({ size, hasLog }) => {
     const { path, rows, keys, close } = written(size);
     if (!hasLog) close();
@@ -119,7 +119,7 @@ test.each(SIZES)(
 );
 
 test.each(SIZES)(
-  'a log with pages of %i bytes whose last commit was cut off is not called damaged',
+  'a log with pages of %i bytes whose last commit was cut off is not reported damaged',
   (size) => {
     const { log } = closedWithLog(size);
     const cut = join(temporaryDirectory(), 'cut.db');

@@ -9,7 +9,7 @@ const SEEDS = 200;
 let killed: Promise<Killed> | undefined;
 
 test.each(Object.keys(SALVAGE_RULES))(
-  `a page of %s spoiled at random, ${SEEDS} times: nothing twice, nothing lost without a word (seeds 1 to ${SEEDS})`,
+  `a page of %s damaged at random, ${SEEDS} times: nothing twice, nothing lost without a report (seeds 1 to ${SEEDS})`,
   async (table) => {
     killed ??= killedAtWork();
     const broken: string[] = [];

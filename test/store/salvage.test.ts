@@ -45,9 +45,9 @@ const SPOILED = tables().flatMap((table, index) =>
   sized([1 + (index % SEEDS.length)], SEEDS).map((seed) => ({ table, seed })),
 );
 
-describe('one spoiled page', () => {
+describe('one damaged page', () => {
   test.each(SPOILED)(
-    'of $table costs nobody a second text, an ack, a message or a silent loss (seed $seed)',
+    'of $table causes no second text, and no loss of an ack, of a message or without a report (seed $seed)',
     async ({ table, seed }) => {
       killed ??= killedAtWork();
       keepsItsPromises(await damagedLife(await killed, table, seed));
@@ -122,7 +122,7 @@ describe('a store that is damaged otherwise keeps the same promises', () => {
     keepsItsPromises(life);
   });
 
-  test('of which the indexes alone are damaged, nothing is lost', async () => {
+  test('of which only the indexes are damaged, nothing is lost', async () => {
     killed ??= killedAtWork();
     const { path, outside } = revive(await killed, true);
     for (const table of ['commands', 'sends', 'incoming', 'schedule']) {

@@ -70,7 +70,7 @@ describe('an item that ends the agent', () => {
     store.close();
   });
 
-  test('is one and the same: deaths at others do not count for it', () => {
+  test('is identified exactly: crashes at others do not count for it', () => {
     const world = lives();
     world.die(world.start());
     for (const key of ['a', 'b', 'c', 'a', 'b', 'c']) expect(dieIn(world, key)).toBe('died');
@@ -79,7 +79,7 @@ describe('an item that ends the agent', () => {
     world.die(store);
   });
 
-  test('that is got through once begins again at nothing', () => {
+  test('that succeeds once starts again at zero', () => {
     const world = lives();
     world.die(world.start());
     for (let round = 0; round < 3; round += 1) {
@@ -92,7 +92,7 @@ describe('an item that ends the agent', () => {
   });
 });
 
-test('a part of the work that goes well before the one that ends the agent does not hide it', () => {
+test('a part of the work that succeeds does not hide a later one that ends the agent', () => {
   const world = lives();
   world.die(world.start());
   const ends = [1, 2, 3, 4].map(() => {
@@ -104,7 +104,7 @@ test('a part of the work that goes well before the one that ends the agent does 
   expect(ends).toEqual(['died', 'died', 'died', 'set aside']);
 });
 
-test('after a stop in order nothing is noted before the work', () => {
+test('after a clean stop nothing is recorded before the work', () => {
   const world = lives();
   world.start().close();
   const store = world.start();
@@ -126,7 +126,7 @@ test('a look into the store while no agent runs hides no unclean stop, nor inven
   next.close();
 });
 
-test('what was set aside shows for a day', () => {
+test('what was set aside is shown for a day', () => {
   const world = lives();
   const store = world.start();
   store.write(() => store.setAside.note('message', 'guid', 'too odd'));

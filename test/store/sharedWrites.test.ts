@@ -26,7 +26,7 @@ function watched() {
   return { store, stored, told, share };
 }
 
-test('what one look shares is one commit at its end, and told then', () => {
+test('the shared writes of one look are one commit at its end, and announced then', () => {
   const { store, stored, told, share } = watched();
   const seen: unknown[] = [];
   store.together(() => {
@@ -39,13 +39,13 @@ test('what one look shares is one commit at its end, and told then', () => {
   expect(told).toEqual(['fact1 stored', 'fact2 stored']);
 });
 
-test('outside of a look it is stored at once', () => {
+test('outside of a look they are stored at once', () => {
   const { stored, told, share } = watched();
   share('fact1');
   expect([stored(), told]).toEqual([['fact1'], ['fact1 stored']]);
 });
 
-test('a write of another kind comes behind what was shared before it', () => {
+test('a write of another kind comes after the shared ones before it', () => {
   const { store, stored, share } = watched();
   store.together(() => {
     share('fact1');
@@ -55,7 +55,7 @@ test('a write of another kind comes behind what was shared before it', () => {
   expect(stored()).toEqual(['fact1', 'fact2']);
 });
 
-test('one that trips over a mistake of ours costs no other one', () => {
+test('one that throws affects no other one', () => {
   const { store, stored, told, share } = watched();
   store.together(() => {
     share('fact1');
@@ -68,7 +68,7 @@ test('one that trips over a mistake of ours costs no other one', () => {
   expect(told).toEqual(['fact1 stored', 'fact2 failed', 'fact3 stored']);
 });
 
-test('what trips after the commit does not have it made again', () => {
+test('an error after the commit does not repeat it', () => {
   const { store, stored, told, share } = watched();
   let times = 0;
   const look = () =>
@@ -86,7 +86,7 @@ test('what trips after the commit does not have it made again', () => {
   expect(told).toEqual(['fact1 stored', 'fact2 stored']);
 });
 
-test('whatever trips in a look, all others are told, and the next look shares as before', () => {
+test('whatever throws in a look, all others are announced, and the next look shares as before', () => {
   const { store, stored, told, share } = watched();
   const look = () =>
     store.together(() => {
@@ -109,7 +109,7 @@ test('whatever trips in a look, all others are told, and the next look shares as
   expect(stored()).toEqual(['fact1', 'fact2', 'fact3', 'fact4']);
 });
 
-test('one that trips over what came along in its commit is stored without that', () => {
+test('one that throws because of others in its commit is stored without them', () => {
   const { store, stored, told, share } = watched();
   let isOdd = true;
   const claim = () => {
@@ -121,7 +121,7 @@ test('one that trips over what came along in its commit is stored without that',
   expect([stored(), told]).toEqual([['fact1'], ['fact1 stored']]);
 });
 
-test('where each has its own, what follows from one comes behind the others', () => {
+test('where each has its own, the follow-up of one comes after the others', () => {
   const { store, told, share } = watched();
   store.together(() => {
     share('fact1', () => void store.afterCommit(() => share('fact4')));
@@ -133,7 +133,7 @@ test('where each has its own, what follows from one comes behind the others', ()
   expect(told).toEqual(['fact1 stored', 'fact2 failed', 'fact3 stored', 'fact4 stored']);
 });
 
-test('what comes one by one is one commit at the end that is given, and nothing overtakes it', () => {
+test('single writes are one commit at the end of their turn, and nothing overtakes them', () => {
   const { store, stored, told, share } = watched();
   const ends: (() => void)[] = [];
   const one = (key: string) => {
@@ -151,7 +151,7 @@ test('what comes one by one is one commit at the end that is given, and nothing 
   expect(told).toEqual(['fact1 stored', 'fact2 stored', 'fact3 stored', 'fact4 stored']);
 });
 
-test('in a write it belongs to that, and is told with its commit', () => {
+test('in another write they belong to that, and are announced with its commit', () => {
   const { store, stored, told, share } = watched();
   store.write(() => {
     share('fact1');
@@ -160,7 +160,7 @@ test('in a write it belongs to that, and is told with its commit', () => {
   expect([stored(), told]).toEqual([['fact1'], ['fact1 stored']]);
 });
 
-test('the disk that takes nothing refuses all of it', () => {
+test('a disk that accepts nothing refuses all of them', () => {
   const { store, told, share } = watched();
   store.close();
   store.together(() => share('fact1'));

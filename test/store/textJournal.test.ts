@@ -48,7 +48,7 @@ test('every text comes once and in order however many pages they fill, and a lon
   expect(readFrom(store.textJournal.newest())).toMatchObject({ ids: [], gaps: [] });
 });
 
-test('a write that failed leaves no hole that would be taken for a lost text', () => {
+test('a failed write leaves no hole that would be taken for a lost text', () => {
   const { store, say, readFrom } = journalWorld();
   say('a');
   const cursor = store.textJournal.newest();
@@ -62,7 +62,7 @@ test('a write that failed leaves no hole that would be taken for a lost text', (
   expect(readFrom(cursor)).toMatchObject({ ids: ['c'], gaps: [] });
 });
 
-test('a cursor from before what is kept is told, also where nothing is kept any more', () => {
+test('a cursor from before the kept texts is reported, also where nothing is kept any more', () => {
   const { store, clock, say, readFrom } = journalWorld();
   say('a');
   const old = store.textJournal.newest();
@@ -78,7 +78,7 @@ test('a cursor from before what is kept is told, also where nothing is kept any 
   expect(readFrom(atTheEnd)).toMatchObject({ ids: ['c'], gaps: [] });
 });
 
-test('a row that the disk lost is told as missing', () => {
+test('a row that the disk lost is reported as missing', () => {
   const { path, store, say, readFrom } = journalWorld();
   say('a');
   const cursor = store.textJournal.newest();
@@ -89,7 +89,7 @@ test('a row that the disk lost is told as missing', () => {
   expect(readFrom(cursor)).toMatchObject({ ids: ['b', 'd'], gaps: ['not_kept'] });
 });
 
-test('a cursor of another store, or of texts that an older copy of the store does not have, begins anew and says so', () => {
+test('a cursor of another store, or of texts that an older copy of the store does not have, starts again and says so', () => {
   const [one, other] = [journalWorld(), journalWorld()];
   for (const id of ['a', 'b', 'c']) one.say(id);
   other.say('x');

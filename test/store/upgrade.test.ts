@@ -28,7 +28,7 @@ function firstVersion(): string {
   return path;
 }
 
-test('a store of the first version is copied, brought up to date, and has all that it had', () => {
+test('a store of the first version is copied, migrated, and has all its data', () => {
   const path = firstVersion();
   const store = Store.open(path, options);
   expect(store.commandLog.find('cmd_1')).toMatchObject({ receivedAt: 7, ackReadAt: null, ackReadVia: null });
@@ -39,7 +39,7 @@ test('a store of the first version is copied, brought up to date, and has all th
   expect(statSync(`${path}.version-1`).mode & 0o777).toBe(0o600);
 });
 
-test('what a damaged store of an older version has is saved into one of today', () => {
+test('the data of a damaged store of an older version is salvaged into one of today', () => {
   const old = firstVersion();
   const path = join(temporaryDirectory(), 'store.db');
   Store.open(path, options).close();
@@ -71,7 +71,7 @@ test('reflexes of an older version that name no message are assumed to answer th
   store.close();
 });
 
-test('what an older version had judged is known, by guid and to the millisecond, and when it began to read', () => {
+test('the rows that an older version had judged are known, by guid and to the millisecond, and when it began to read', () => {
   const path = join(temporaryDirectory(), 'store.db');
   const database = openDatabase(path);
   database.exec(MIGRATIONS[0] ?? '');

@@ -11,7 +11,7 @@ import { temporaryDirectory } from '../support/temporaryStore.js';
 /** What version 0.1.0 left behind: a store that it had worked with, and the configuration that it shipped. */
 const left = (name: string) => readFileSync(join(import.meta.dirname, 'version-0.1.0', name));
 
-test('a store that version 0.1.0 worked with opens and has all that it had', () => {
+test('a store that version 0.1.0 worked with opens and has all its data', () => {
   const path = join(temporaryDirectory(), 'edge-agent.db');
   writeFileSync(path, gunzipSync(left('edge-agent.db.gz')));
   const store = Store.open(path, { clock: new FakeClock(), log: new RecordingLog() });
@@ -25,7 +25,7 @@ test('a store that version 0.1.0 worked with opens and has all that it had', () 
   store.close();
 });
 
-test('the configuration of version 0.1.0 is valid and is told of no mistake', () => {
+test('the configuration of version 0.1.0 is valid and causes no report of a mistake', () => {
   const box = new Sandbox();
   const path = box.write('config.yaml', left('config.yaml').toString());
   const loaded = box.load({ configPath: path, env: { EDGE_SECRET: 'a secret of some length' } });

@@ -115,7 +115,7 @@ function cutOff(logged: Logged, before: Buffer, from: number, to: number): Buffe
 }
 
 test.each(Array.from({ length: SEEDS }, (_, seed) => seed))(
-  'a log is called damaged where it is, and nothing of it is read that was not committed (seed %i)',
+  'a log is reported damaged where it is, and nothing of it is read that was not committed (seed %i)',
   (seed) => {
     const logged = new Logged(seeded(seed));
     for (let steps = 4 + logged.pick(25); steps > 0; steps--) {

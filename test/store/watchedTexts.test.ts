@@ -35,7 +35,7 @@ const CHANGES: Readonly<Record<string, (store: Store, seq: number) => void>> = {
   pruned: (store) => void store.prune({ ended: Number.MAX_SAFE_INTEGER, commands: 0, limit: 9 }),
 };
 
-test.each(Object.keys(CHANGES))('what is watched is as the ledger has it after: %s', (name) => {
+test.each(Object.keys(CHANGES))('the watched texts are as the ledger has them after: %s', (name) => {
   const directory = temporaryDirectory();
   const store = temporaryStore(new FakeClock(), directory);
   const watchedNow = () => store.sends.watched().map(({ seq }) => seq);
@@ -91,7 +91,7 @@ test.each(Object.keys(CHANGES))('what is watched is as the ledger has it after: 
   compare();
 });
 
-test('what is watched is not asked of the store again while nothing of it changes', () => {
+test('the watched texts are not read from the store again while nothing of them changes', () => {
   const store = temporaryStore(new FakeClock());
   store.write(() => {
     for (const id of ['a', 'b']) store.sends.add(reflex(id));

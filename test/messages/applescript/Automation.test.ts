@@ -54,7 +54,7 @@ async function world(permission: AutomationAnswer) {
   return { ...first, mac, clock, store, messages, log, send, decide, life };
 }
 
-test('a Mac that grants it is asked once, however many texts go out', async () => {
+test('a Mac that grants Automation is asked once, however many texts are sent', async () => {
   const { mac, clock, messages, send } = await world('granted');
   for (const text of ['one', 'two', 'three']) {
     send(text);
@@ -66,7 +66,7 @@ test('a Mac that grants it is asked once, however many texts go out', async () =
   expect(mac).toMatchObject({ questions: 1, dialogs: 0 });
 });
 
-test('no dialog is raised before a text is due, and the status tells of it before that', async () => {
+test('no dialog is raised before a text is due, and the status shows it before that', async () => {
   const { mac, clock, automation } = await world('undecided');
   await clock.advanceAsync(10 * MINUTE);
   expect(mac.dialogs).toBe(0);
@@ -76,7 +76,7 @@ test('no dialog is raised before a text is due, and the status tells of it befor
   });
 });
 
-test('while a dialog is unanswered for ten minutes texts wait, none of them begun, and go out in order', async () => {
+test('while a dialog is unanswered for ten minutes texts wait, none of them begun, and are sent in order', async () => {
   const { mac, clock, store, messages, automation, send, decide } = await world('undecided');
   for (const text of ['one', 'two']) send(text);
   await clock.advanceAsync(10 * MINUTE);
@@ -96,7 +96,7 @@ test('while a dialog is unanswered for ten minutes texts wait, none of them begu
   expect(messages.texts).toEqual(['one', 'two']);
 });
 
-test('a permission given in System Settings lets the texts out as well', async () => {
+test('a permission given in System Settings releases the texts as well', async () => {
   const { mac, clock, messages, send } = await world('undecided');
   send('one');
   await clock.advanceAsync(MINUTE);
@@ -105,7 +105,7 @@ test('a permission given in System Settings lets the texts out as well', async (
   expect(messages.texts).toEqual(['one']);
 });
 
-test('that it cannot be told for a while lets no text past the dialog', async () => {
+test('a permission that is unknown for a while lets no text past the dialog', async () => {
   const { mac, clock, messages, send } = await world('undecided');
   send('one');
   for (const answer of ['unknown', 'not_running'] as const) {
@@ -115,7 +115,7 @@ test('that it cannot be told for a while lets no text past the dialog', async ()
   }
 });
 
-test('a dialog that goes away unanswered is not said to be there, and is raised again when somebody asks', async () => {
+test('a dialog that goes away unanswered is no longer reported, and is raised again on request', async () => {
   const { mac, clock, automation, messages, send, decide } = await world('undecided');
   send('one');
   await clock.advanceAsync(0);
@@ -131,7 +131,7 @@ test('a dialog that goes away unanswered is not said to be there, and is raised 
   expect(messages.texts).toEqual(['one']);
 });
 
-test('an agent that ends while the dialog is there has begun nothing, and its next life raises it again', async () => {
+test('an agent that ends while the dialog is open has begun nothing, and its next run raises it again', async () => {
   const { mac, clock, automation, messages, outgoing, send, life, decide } = await world('undecided');
   send('one');
   await clock.advanceAsync(0);
@@ -150,7 +150,7 @@ test('an agent that ends while the dialog is there has begun nothing, and its ne
   expect(messages.texts).toEqual(['one']);
 });
 
-test('denied, texts are tried and refused; granted later, the status is right and the next one goes out', async () => {
+test('denied, texts are tried and refused; granted later, the status is right and the next one is sent', async () => {
   const { mac, clock, automation, messages, send } = await world('denied');
   expect(automation.fault()).toMatchObject({
     code: 'automation_denied',
@@ -171,7 +171,7 @@ test('denied, texts are tried and refused; granted later, the status is right an
 });
 
 test.each([-1743, -1744, -1712, -609])(
-  'after an attempt that ended with %i macOS is asked anew, before another one begins',
+  'after an attempt that ended with %i macOS is asked again, before another one begins',
   async (code) => {
     const { mac, clock, automation, messages, send } = await world('granted');
     send('one');
@@ -187,7 +187,7 @@ test.each([-1743, -1744, -1712, -609])(
   },
 );
 
-test('a Mac that cannot be asked keeps no text waiting', async () => {
+test('a Mac that cannot be asked blocks no text', async () => {
   const { clock, mac, automation, messages, send } = await world('unknown');
   for (const text of ['one', 'two', 'three']) {
     send(text);
@@ -199,7 +199,7 @@ test('a Mac that cannot be asked keeps no text waiting', async () => {
   expect(automation.fault()).toBeUndefined();
 });
 
-test('a Messages that does not run is asked about again before the next text', async () => {
+test('when Messages does not run, it is asked about again before the next text', async () => {
   const { clock, mac, messages, send } = await world('not_running');
   await clock.advanceAsync(MINUTE);
   mac.permission = 'undecided';

@@ -7,7 +7,7 @@ import { request, Workbench } from './Workbench.js';
 
 type At = (name: string) => string;
 
-describe.skipIf(!SmallDisk.canMount())('on a disk that is full', () => {
+describe.skipIf(!SmallDisk.canMount())('on a full disk', () => {
   /** A runner whose state lies on a small disk. `body` is given a place for files of its own. */
   function place(context: Parameters<typeof SmallDisk.mount>[0], body: (at: At) => string) {
     const bench = new Workbench();
@@ -53,13 +53,13 @@ describe.skipIf(!SmallDisk.canMount())('on a disk that is full', () => {
     },
   );
 
-  test('an osascript that said more than there was room for proves nothing', async (context) => {
+  test('an osascript that printed more than there was room for proves nothing', async (context) => {
     const { result, inspection } = await fillsUp(context, 100_000, 'exit 1');
     expect(result).toMatchObject({ kind: 'unknown' });
     expect(inspection).toMatchObject({ running: false, marker: true });
   });
 
-  test('without room for what it may say, no osascript is started; later there is', async (context) => {
+  test('without room for its output, no osascript is started; later there is', async (context) => {
     const { disk, runner, at } = place(context, (own) => `: > '${own('ran')}'`);
     disk.fill(8 * 1024);
     const asked = request();

@@ -57,7 +57,7 @@ describe('an error number after the marker', () => {
     },
   );
 
-  test('a number nobody knows proves nothing', () => {
+  test('an unknown number proves nothing', () => {
     expect(judgeExit(failing(-31337, true))).toMatchObject({ kind: 'unknown', reason: 'after_dispatch' });
   });
 });
@@ -71,7 +71,7 @@ describe.each([false, true])('whatever the marker (%s)', (marker) => {
     expect(judgeExit(failing(-609, marker))).toMatchObject({ kind: 'unknown', reason: 'connection_lost' });
   });
 
-  test('our kill at the deadline is unknown', () => {
+  test('the agent’s kill at the deadline is unknown', () => {
     const killed = exit({ status: null, killedByUs: true, marker });
     expect(judgeExit(killed)).toMatchObject({ kind: 'unknown', reason: 'timeout', code: null });
   });
@@ -81,7 +81,7 @@ describe.each([false, true])('whatever the marker (%s)', (marker) => {
   });
 });
 
-test('a signal that was not ours proves nothing after the marker and everything before it', () => {
+test('another signal proves nothing after the marker and everything before it', () => {
   expect(judgeExit(exit({ status: null, marker: true }))).toMatchObject({
     kind: 'unknown',
     reason: 'killed',
@@ -89,7 +89,7 @@ test('a signal that was not ours proves nothing after the marker and everything 
   expect(judgeExit(exit({ status: null }))).toMatchObject({ kind: 'notStarted', retry: 'later' });
 });
 
-test('a shell that could not run osascript is told apart from osascript failing', () => {
+test('a shell that could not run osascript is distinguished from osascript failing', () => {
   expect(judgeExit(exit({ status: 127 }))).toMatchObject({ kind: 'notStarted', reason: 'osascript_missing' });
 });
 
@@ -99,14 +99,14 @@ test('an error without a number follows the marker', () => {
   expect(judgeExit(exit({ output, marker: true }))).toMatchObject({ kind: 'unknown', code: null });
 });
 
-test('every error has words for a person and a code of the table of errors', () => {
+test('every error has a message and a code of the table of errors', () => {
   for (const fault of APPLESCRIPT_FAULTS.values()) {
     expect(fault.meaning).not.toBe('');
     expect(Object.keys(ERROR_CODES)).toContain(fault.reason);
   }
 });
 
-test('the message for a person never quotes what osascript printed', () => {
+test('the message never quotes what osascript printed', () => {
   const output = 'Messages got an error: Can’t get chat id "iMessage;-;+13105550100". (-1728)';
   const verdict = judgeExit(exit({ output }));
   expect(verdict).toMatchObject({ detail: output });
@@ -137,7 +137,7 @@ describe('the error number', () => {
   });
 });
 
-describe('on a Mac that has proven that the marker is written at once', () => {
+describe('on a Mac where the marker is proven to be written at once', () => {
   const proven = (code: number, marker: boolean) =>
     judgeExit({ ...failing(code, marker), isMarkerProven: true });
 

@@ -65,7 +65,7 @@ describe('a person is addressed', () => {
     expect(forms(ANN)).toEqual(expected);
   });
 
-  test('by SMS too if only a handle tells of it, however the number is written there', () => {
+  test('by SMS too if only a handle shows it, however the number is written there', () => {
     const { mac, forms } = room('known');
     mac.chatDb.directChat(ANN);
     expect(forms(ANN)).toEqual(['chat', 'participant']);
@@ -136,7 +136,7 @@ describe('a person with several chats', () => {
     { form: 'participant', address: ANN, accountId },
   ];
 
-  test('is answered by the chat of the message and from its account, else written to by the newest', () => {
+  test('is answered by the chat of the message and from its account, otherwise by the newest', () => {
     const { mac, sender } = room('known');
     const { first, second } = two(mac);
     expect(sender.targets(ANN, ANN, first.guid)).toEqual(by(first.guid, 'FIRST'));
@@ -145,7 +145,7 @@ describe('a person with several chats', () => {
     expect(sender.targets(ANN, ANN)).toEqual(by(second.guid, 'SECOND'));
   });
 
-  test('is written to by the newest where the chat of the message is gone, is not theirs, or is by SMS under never', () => {
+  test('gets the newest chat where the chat of the message is gone, is not theirs, or is by SMS under never', () => {
     const { mac, sender } = room('never');
     const { first, second } = two(mac, { service: 'SMS' });
     const stranger = mac.chatDb.directChat('+13105559876');
@@ -154,7 +154,7 @@ describe('a person with several chats', () => {
   });
 
   test.each(['13105551234', '3105551234', '(310) 555-1234'])(
-    'a chat that is named %s comes behind the person in E.164, unless the message came in it',
+    'a chat that is named %s comes after the person in E.164, unless the message came in it',
     (identifier) => {
       const { mac, sender } = room('known');
       const odd = mac.chatDb.addChat({ style: 'direct', participants: [ANN], identifier });
@@ -168,7 +168,7 @@ describe('a person with several chats', () => {
     },
   );
 
-  test('in a group the newest chat is written to, whichever the message came in', () => {
+  test('in a group the newest chat is used, whichever the message came in', () => {
     const { mac, sender } = room('known');
     const [older, newer] = ['SMS', 'iMessage'].map((service) =>
       mac.chatDb.groupChat([ANN], { identifier: 'chat7', guid: `${service};+;chat7`, service }),
@@ -180,8 +180,8 @@ describe('a person with several chats', () => {
   });
 });
 
-describe('a group that chat.db does not know', () => {
-  test('is written to only under the guid that the backend named, and never as a person', () => {
+describe('a group that is not in chat.db', () => {
+  test('is addressed only under the guid that the backend named, and never as a person', () => {
     const { sender } = room('always');
     expect(sender.targets('chatNOPE', 'iMessage;+;chatNOPE')).toEqual([
       { form: 'chat', address: 'iMessage;+;chatNOPE', accountId: null },
@@ -190,7 +190,7 @@ describe('a group that chat.db does not know', () => {
   });
 
   test.each(['chat777', 'SMS;+;chat777'])(
-    'by a bare id is not called unknown while chat.db cannot be read (%s)',
+    'by a bare id is not reported as unknown while chat.db cannot be read (%s)',
     (threadId) => {
       const { mac, sender } = room('never');
       const group = mac.chatDb.groupChat([ANN], { identifier: 'chat777' });

@@ -64,56 +64,59 @@ function finish(): void {
   writeFileSync(bench.path('go'), '');
 }
 
-describe.each([process.platform, 'darwin'] as const)('after our death, seen as on %s,', (platform) => {
-  test('a run that goes on is found, and its end is waited for', async () => {
-    const asked = request({ text: 'two\nlines of "text"' });
-    const path = patient();
-    await dieWhileSending(path, asked, bench.path('begun'));
-    const runner = bench.runner(path, { platform });
-    const seen = await runner.inspect(asked.tag);
-    expect(seen).toEqual({ running: true, pid: expect.any(Number), marker: false, exitKnown: false });
-    const end = runner.waitForEnd(asked.tag, 30_000);
-    finish();
-    expect(await end).toEqual({ running: false, marker: false, exitKnown: false, killed: false });
-  });
-
-  test('a run that came to its send is known by its marker, living and dead', async () => {
-    const asked = request();
-    const path = patient(`echo ${DISPATCH_MARKER} >&2`);
-    await dieWhileSending(path, asked, bench.path('begun'));
-    const runner = bench.runner(path, { platform });
-    expect(await runner.inspect(asked.tag)).toMatchObject({ running: true, marker: true });
-    finish();
-    expect(await runner.waitForEnd(asked.tag, 30_000)).toMatchObject({
-      running: false,
-      marker: true,
-      killed: false,
+describe.each([process.platform, 'darwin'] as const)(
+  'after a kill of the agent, seen as on %s,',
+  (platform) => {
+    test('a run that continues is found, and its end is waited for', async () => {
+      const asked = request({ text: 'two\nlines of "text"' });
+      const path = patient();
+      await dieWhileSending(path, asked, bench.path('begun'));
+      const runner = bench.runner(path, { platform });
+      const seen = await runner.inspect(asked.tag);
+      expect(seen).toEqual({ running: true, pid: expect.any(Number), marker: false, exitKnown: false });
+      const end = runner.waitForEnd(asked.tag, 30_000);
+      finish();
+      expect(await end).toEqual({ running: false, marker: false, exitKnown: false, killed: false });
     });
-  });
 
-  test('a run is killed at its deadline and never sooner', async () => {
-    const asked = request();
-    const path = patient();
-    await dieWhileSending(path, asked, bench.path('begun'));
-    const runner = bench.runner(path, { platform });
-    const began = performance.now();
-    expect(await runner.waitForEnd(asked.tag, 600)).toMatchObject({ running: false, killed: true });
-    expect(performance.now() - began).toBeGreaterThanOrEqual(600);
-    expect(await runner.inspect(asked.tag)).toMatchObject({ running: false });
-  });
+    test('a run that reached its send is recognised by its marker, running or ended', async () => {
+      const asked = request();
+      const path = patient(`echo ${DISPATCH_MARKER} >&2`);
+      await dieWhileSending(path, asked, bench.path('begun'));
+      const runner = bench.runner(path, { platform });
+      expect(await runner.inspect(asked.tag)).toMatchObject({ running: true, marker: true });
+      finish();
+      expect(await runner.waitForEnd(asked.tag, 30_000)).toMatchObject({
+        running: false,
+        marker: true,
+        killed: false,
+      });
+    });
 
-  test('a run is killed also where the machine is so busy that the first look ends long after the deadline', async () => {
-    const asked = request();
-    await dieWhileSending(patient(), asked, bench.path('begun'));
-    let calls = 0;
-    const monotonic = () => systemClock.monotonic() + (calls++ === 0 ? 0 : 60_000);
-    const runner = bench.runner('/nowhere', { platform, clock: { ...systemClock, monotonic } });
-    expect(await runner.waitForEnd(asked.tag, 600)).toMatchObject({ running: false, killed: true });
-  });
-});
+    test('a run is killed at its deadline and never sooner', async () => {
+      const asked = request();
+      const path = patient();
+      await dieWhileSending(path, asked, bench.path('begun'));
+      const runner = bench.runner(path, { platform });
+      const began = performance.now();
+      expect(await runner.waitForEnd(asked.tag, 600)).toMatchObject({ running: false, killed: true });
+      expect(performance.now() - began).toBeGreaterThanOrEqual(600);
+      expect(await runner.inspect(asked.tag)).toMatchObject({ running: false });
+    });
+
+    test('a run is killed also where the machine is so busy that the first check ends long after the deadline', async () => {
+      const asked = request();
+      await dieWhileSending(patient(), asked, bench.path('begun'));
+      let calls = 0;
+      const monotonic = () => systemClock.monotonic() + (calls++ === 0 ? 0 : 60_000);
+      const runner = bench.runner('/nowhere', { platform, clock: { ...systemClock, monotonic } });
+      expect(await runner.waitForEnd(asked.tag, 600)).toMatchObject({ running: false, killed: true });
+    });
+  },
+);
 
 describe('an attempt that was killed at its deadline', () => {
-  test('by the life that made it may have sent, also if that life ends before it can say so', async () => {
+  test('by the run of the agent that made it may have sent, also if that run ends before it can record it', async () => {
     const asked = request({ deadlineMs: 200 });
     expect(await bench.runner(bench.shell('sleep 30')).start(asked).result).toMatchObject({
       kind: 'unknown',
@@ -121,7 +124,7 @@ describe('an attempt that was killed at its deadline', () => {
     expect(await bench.runner('/nowhere').inspect(asked.tag)).toMatchObject({ running: false, marker: true });
   });
 
-  test('by a later life may have sent, also if that one ends too', async () => {
+  test('by a later run of the agent may have sent, also if that one ends too', async () => {
     const asked = request();
     await dieWhileSending(patient(), asked, bench.path('begun'));
     const end = await bench.runner('/nowhere').waitForEnd(asked.tag, 0);
@@ -130,13 +133,13 @@ describe('an attempt that was killed at its deadline', () => {
   });
 });
 
-describe('an attempt of an earlier life', () => {
-  test('that never came to spawn is proven not to have sent', async () => {
+describe('an attempt of an earlier run of the agent', () => {
+  test('that never reached spawn is proven not to have sent', async () => {
     const seen = await bench.runner('/nowhere').inspect(request().tag);
     expect(seen).toEqual({ running: false, marker: false, exitKnown: false });
   });
 
-  test('proves nothing once the machine was started anew since', async () => {
+  test('proves nothing once the machine was restarted since', async () => {
     const asked = request();
     const runner = bench.runner(bench.shell('exit 1'));
     await runner.start(asked).result;
@@ -144,7 +147,7 @@ describe('an attempt of an earlier life', () => {
     expect(await runner.inspect(asked.tag, true)).toMatchObject({ running: false, marker: false });
   });
 
-  test('is not taken for running because somebody looks for its tag', async () => {
+  test('is not taken for running because another process searches for its tag', async () => {
     const asked = request();
     const looking = spawn('sh', ['-c', 'sleep 30; exit 0', 'grep', asked.tag], { stdio: 'ignore' });
     started.push(looking);
@@ -172,7 +175,7 @@ describe('an attempt of an earlier life', () => {
 describe('private files', () => {
   const files = () => readdirSync(join(bench.state, 'sends')).sort();
 
-  test('are forgotten one by one, and twice is fine', async () => {
+  test('are deleted one by one, and twice is fine', async () => {
     const runner = bench.runner(bench.shell('exit 1'));
     const asked = request();
     await runner.start(asked).result;
@@ -230,7 +233,7 @@ describe('private files', () => {
     expect(inode(`${tag}.log`)).not.toBe(inode('taken'));
   });
 
-  test('are swept but for those kept, those of living runs, and what is not ours', async () => {
+  test('are deleted except those kept, those of running attempts, and others’ files', async () => {
     const runner = bench.runner(patient());
     const living = request();
     const run = runner.start(living);
@@ -244,7 +247,7 @@ describe('private files', () => {
     await run.result;
   });
 
-  test('that cannot be removed are a warning and no more', () => {
+  test('that cannot be deleted are a warning and no more', () => {
     const { tag } = request();
     mkdirSync(join(bench.state, 'sends', `${tag}.log`), { recursive: true });
     const runner = bench.runner('/nowhere');

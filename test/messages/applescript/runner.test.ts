@@ -38,13 +38,13 @@ describe('a text', () => {
   const keepArguments = () => bench.shell(`printf '%s\\0' "$@" > '${bench.path('argv')}'`);
   const received = () => readFileSync(bench.path('argv'), 'utf8').split('\0').slice(0, -1);
 
-  test.each(AWKWARD)('arrives to the letter: %j', async (text) => {
+  test.each(AWKWARD)('arrives unchanged: %j', async (text) => {
     const asked = request({ text });
     expect(await bench.runner(keepArguments()).start(asked).result).toEqual({ kind: 'accepted' });
     expect(received()).toEqual(['-l', 'AppleScript', '-', text, asked.target, '10', '', asked.tag]);
   });
 
-  test('arrives to the letter whatever it is, and so do target and account', async () => {
+  test('arrives unchanged whatever it contains, and so do target and account', async () => {
     const words = anyText({ minLength: 1 }).map((word) => word.replaceAll('\0', '.'));
     const runner = bench.runner(keepArguments());
     await fc.assert(
@@ -62,7 +62,7 @@ describe('a text', () => {
     expect(received()[3]).toBe('ab\n');
   });
 
-  test('of the longest length goes out; one byte more is refused before anything is spawned', async () => {
+  test('of the longest length is sent; one byte more is refused before anything is spawned', async () => {
     const runner = bench.runner(keepArguments());
     const longest = 'é'.repeat(LONGEST_TEXT_BYTES / 2);
     expect(await runner.start(request({ text: longest })).result).toEqual({ kind: 'accepted' });
@@ -78,7 +78,7 @@ describe('a text', () => {
     expect(() => received()).toThrow('ENOENT');
   });
 
-  test('gives way to the file that is to be sent', async () => {
+  test('is replaced by the file that is to be sent', async () => {
     await bench.runner(keepArguments()).start(request({ file: '/a "b".jpg', tag: 'attempt_file' })).result;
     expect(received().slice(3)).toEqual([
       '',
@@ -91,7 +91,7 @@ describe('a text', () => {
   });
 });
 
-test.each(['', 'a\0b'])('the target %j is refused for good before anything is spawned', async (target) => {
+test.each(['', 'a\0b'])('the target %j is refused permanently before anything is spawned', async (target) => {
   const run = bench.runner(bench.shell('exit 0')).start(request({ target }));
   expect(run.pid).toBeUndefined();
   expect(await run.result).toMatchObject({ kind: 'notStarted', retry: 'never' });
@@ -102,7 +102,7 @@ test.each([
   ['participant', undefined, 'participant-text'],
   ['sms', undefined, 'sms-text'],
   ['chat', '/tmp/a', 'chat-file'],
-] as const)('the script for %s (file: %s) is on stdin, whole, on every run', async (form, file, name) => {
+] as const)('the script for %s (file: %s) is on stdin, complete, on every run', async (form, file, name) => {
   const runner = bench.runner(bench.shell(`cat > '${bench.path('stdin')}'`));
   for (let run = 0; run < 2; run++) {
     await runner.start(request({ form, ...(file === undefined ? {} : { file }) })).result;
@@ -110,7 +110,7 @@ test.each([
   }
 });
 
-test('osascript sees nothing of ours and no secret in its environment', async () => {
+test('osascript gets nothing of the agent’s environment and no secret', async () => {
   const env = { PATH: '/tmp', LANG: 'C', EDGE_SECRET: 's1', USER_PHONE: 's2', MY_PASSPHRASE: 's3' };
   await bench.runner(bench.shell(`env > '${bench.path('env')}'`), { env }).start(request()).result;
   const seen = readFileSync(bench.path('env'), 'utf8');
@@ -119,7 +119,7 @@ test('osascript sees nothing of ours and no secret in its environment', async ()
 });
 
 describe('the private file', () => {
-  test('takes stdout and stderr, and like the scripts is for this user alone', async () => {
+  test('takes stdout and stderr, and like the scripts is private to this user', async () => {
     const asked = request();
     await bench.runner(bench.shell('echo out; echo err >&2')).start(asked).result;
     const path = join(bench.state, 'sends', `${asked.tag}.log`);
@@ -136,19 +136,19 @@ describe('the private file', () => {
     expect(readFileSync(bench.path('runs'), 'utf8')).toBe('run\n');
   });
 
-  test('cannot be led elsewhere by a tag', async () => {
+  test('cannot be placed elsewhere by a tag', async () => {
     const run = bench.runner(bench.shell('exit 0')).start(request({ tag: '../../../etc/evil' }));
     expect(await run.result).toMatchObject({ kind: 'notStarted', reason: 'internal', retry: 'never' });
   });
 
-  test('that cannot be made means that nothing was sent, to be tried again', async () => {
+  test('that cannot be created means that nothing was sent, to be retried', async () => {
     writeFileSync(bench.state, 'a file where the state directory should be');
     const run = bench.runner(bench.shell('exit 0')).start(request());
     expect(await run.result).toMatchObject({ reason: 'state_unwritable', retry: 'later' });
     expect(() => bench.runner('x').prepare()).toThrow('The files for osascript cannot be written');
   });
 
-  test('is made anew after somebody removed its directory', async () => {
+  test('is recreated after its directory was deleted', async () => {
     const runner = bench.runner(bench.shell('exit 0'));
     await runner.start(request()).result;
     rmSync(bench.state, { recursive: true });
@@ -170,7 +170,7 @@ describe('the private file', () => {
 });
 
 describe('an osascript that cannot be spawned', () => {
-  test('because it is not there: nothing sent, later', async () => {
+  test('because it does not exist: nothing sent, retry', async () => {
     const run = bench.runner(bench.path('nowhere')).start(request());
     expect(await run.result).toMatchObject({
       kind: 'notStarted',
@@ -179,7 +179,7 @@ describe('an osascript that cannot be spawned', () => {
     });
   });
 
-  test('because it may not be executed: nothing sent, later', async () => {
+  test('because it is not executable: nothing sent, retry', async () => {
     writeFileSync(bench.path('plain'), 'not a program', { mode: 0o600 });
     const run = bench.runner(bench.path('plain')).start(request());
     expect(await run.result).toMatchObject({
@@ -189,7 +189,7 @@ describe('an osascript that cannot be spawned', () => {
     });
   });
 
-  test('because its arguments are too long: nothing sent, never', async () => {
+  test('because its arguments are too long: nothing sent, no retry', async () => {
     const target = 'x'.repeat(300_000);
     const run = bench.runner(bench.shell('exit 0')).start(request({ target }));
     expect(await run.result).toMatchObject({ kind: 'notStarted', reason: 'text_too_long', retry: 'never' });
@@ -197,7 +197,7 @@ describe('an osascript that cannot be spawned', () => {
 });
 
 describe('the deadline', () => {
-  test('kills osascript and whatever it started', async () => {
+  test('kills osascript and everything it started', async () => {
     const body = `sleep 60 & echo $! > '${bench.path('child')}'; wait`;
     const run = bench.runner(bench.shell(body)).start(request({ deadlineMs: 400 }));
     expect(await run.result).toMatchObject({ kind: 'unknown', reason: 'timeout' });
@@ -220,7 +220,7 @@ describe('the deadline', () => {
     expect(readFileSync(bench.path('seconds'), 'utf8')).toBe('1 60 400 ');
   });
 
-  test('does not reach a run that was let go', async () => {
+  test('does not reach a run that was released', async () => {
     const run = bench
       .runner(bench.shell(`sleep 0.6; echo done > '${bench.path('done')}'`))
       .start(request({ deadlineMs: 200 }));

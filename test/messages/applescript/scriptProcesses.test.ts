@@ -4,7 +4,7 @@ import { findScriptProcesses, scriptsInPs } from '../../../src/messages/applescr
 const TAG = 'att_0123456789abcdef';
 const OSASCRIPT = '/usr/bin/osascript -l AppleScript -';
 
-test('a run is known in the list of processes by its last argument', () => {
+test('a run is recognised in the process list by its last argument', () => {
   const listing = `
     1 /sbin/launchd
   311 ${OSASCRIPT} hello iMessage;-;+13105550100 60  att_another
@@ -26,6 +26,6 @@ test('nothing is a candidate when the tag ends no line', () => {
   expect(scriptsInPs(`312 ${OSASCRIPT} ${TAG} iMessage;-;a 60  att_other`, TAG)).toEqual([]);
 });
 
-test.each(['linux', 'darwin'] as const)('on %s a tag that nobody carries is gone', async (platform) => {
+test.each(['linux', 'darwin'] as const)('on %s a tag that no process carries is gone', async (platform) => {
   expect(await findScriptProcesses(TAG, platform)).toEqual({ kind: 'gone' });
 });

@@ -27,7 +27,7 @@ describe.each(Object.entries(SCRIPTS))('the script %s', (_name, source) => {
     expect(lines.indexOf('end timeout')).toBeGreaterThan(marker);
   });
 
-  test('takes everything from outside out of argv', () => {
+  test('takes all input from argv', () => {
     const literals = [...source.matchAll(/"([^"]*)"/g)].map((match) => match[1]);
     expect(new Set(literals)).toEqual(
       new Set(['Messages', DISPATCH_MARKER, ...(source.includes('theAccountId') ? [''] : [])]),

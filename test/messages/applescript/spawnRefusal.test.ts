@@ -33,7 +33,7 @@ test.each([
   expect(fileRefusal(systemError(code))).toMatchObject({ kind: 'notStarted', code: null, reason, retry });
 });
 
-test('the cause within our own error counts', () => {
+test('the cause inside an EdgeError counts', () => {
   const error = new EdgeError('state_unwritable', 'no', '', { cause: systemError('ENOSPC') });
   expect(fileRefusal(error)).toMatchObject({ reason: 'disk_full' });
 });

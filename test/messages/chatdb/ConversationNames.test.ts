@@ -131,8 +131,8 @@ const NOTHING = {
   ...{ isNewRecipient: false, scheduled: 0 },
 };
 
-describe('a store of a version that read addresses otherwise', () => {
-  test('everything that it kept under the old key is found under the new one, at the first start', () => {
+describe('a store of a version that parsed addresses differently', () => {
+  test('everything under the old key is found under the new one, at the first start', () => {
     const { agent } = world();
     fill(agent.store, OLD, 'a');
     agent.names.moveOldKeys();
@@ -149,7 +149,7 @@ describe('a store of a version that read addresses otherwise', () => {
     expect(agent.store.sends.findById('s-a')?.twinKey).toBe(wordsKey(NEW, 'yes'));
   });
 
-  test('what was kept under both keys is one: the longer pause, the newer context', () => {
+  test('the data under both keys is merged: the longer pause, the newer context', () => {
     const { agent, clock } = world();
     fill(agent.store, OLD, 'a');
     clock.advance(1000);
@@ -173,7 +173,7 @@ describe('a store of a version that read addresses otherwise', () => {
     expect(agent.store.incoming.find('m-a')).toMatchObject({ threadId: OLD, conversation: NEW });
   });
 
-  test('it is done once, and again where numbers are read by another region', () => {
+  test('it is converted once, and again where numbers are read by another region', () => {
     const { agent, log } = world();
     fill(agent.store, OLD, 'a');
     agent.names.moveOldKeys();
@@ -195,7 +195,7 @@ describe('a store of a version that read addresses otherwise', () => {
     },
   );
 
-  test('a disk that takes no write leaves everything where it is, for the next start', () => {
+  test('a disk that accepts no write leaves everything where it is, for the next start', () => {
     const { agent, restart } = world();
     fill(agent.store, OLD, 'a');
     const { store } = agent;
@@ -215,7 +215,7 @@ describe('a store of a version that read addresses otherwise', () => {
 });
 
 describe('a group whose identifier changes', () => {
-  test('keeps the key by which it was known, through restarts, and every name leads to it', () => {
+  test('keeps the key under which it was known, through restarts, and every name leads to it', () => {
     const { agent, writer, restart } = world();
     const before = writer.groupChat(['+13105551234'], { identifier: 'chat100', service: 'SMS' });
     fill(agent.store, 'chat100', 'a');
@@ -256,7 +256,7 @@ describe('a group whose identifier changes', () => {
     expect(agent.names.keyOf('chat100')).toBe('chat200');
   });
 
-  test('tied late, after both were used: what was kept under either is one, under the first', () => {
+  test('merged late, after both were used: the data of either is one, under the first', () => {
     const { agent, writer, clock } = world();
     const one = writer.groupChat(['+13105551234'], { identifier: 'chat100' });
     const two = writer.groupChat(['+13105551234'], { identifier: 'chat200' });
@@ -296,7 +296,7 @@ describe('a group whose identifier changes', () => {
     expect(agent.chatDb.findChat('chat100')).toHaveLength(5);
   });
 
-  test('its texts go to the chat that lives, and rows of any of its chats are its own', () => {
+  test('gets its texts in the active chat, and rows of any of its chats are its own', () => {
     const { agent, writer } = world();
     const before = writer.groupChat(['+13105551234'], { identifier: 'chat100', service: 'SMS' });
     writer.receive({ from: '+13105551234', chat: before, text: 'before', date: 1_700_000_000_000 });
@@ -309,7 +309,7 @@ describe('a group whose identifier changes', () => {
     expect(agent.chatDb.rowsOfSendsSince(0, 10).map((row) => row.conversationKey)).toEqual(['chat100']);
   });
 
-  test('what a write that failed had tied is tied again', () => {
+  test('what a failed write had merged is merged again', () => {
     const { agent, writer } = world();
     const before = writer.groupChat(['+13105551234'], { identifier: 'chat100' });
     writer.chats.regroup(before, { identifier: 'chat200' });
@@ -326,7 +326,7 @@ describe('a group whose identifier changes', () => {
   });
 });
 
-test('every table that has one row a conversation says what becomes of two that are one', () => {
+test('every table with one row per conversation defines how two are merged', () => {
   const directory = temporaryDirectory();
   const path = join(directory, 'store.db');
   Store.open(path, { clock: new FakeClock(), log: new RecordingLog() }).close();

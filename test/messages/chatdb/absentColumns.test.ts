@@ -82,7 +82,7 @@ function readAll(path: string): string {
   return messages.value === 4 && found.join() === '1,1' ? 'read' : `${messages.value} rows, ${found.join()}`;
 }
 
-test('a chat.db may lack any column but those that say what a row is: all of it is read', () => {
+test('a chat.db may lack any column except those that identify a row: all of it is read', () => {
   const { path, columns } = whole();
   const optional = columns.filter(({ table, name }) => !ESSENTIAL[table]?.includes(name));
   expect(optional.length).toBeGreaterThan(100);

@@ -46,7 +46,7 @@ test('the message of several parts of a real Mac keeps its seams', () => {
   expect(readableText(body)).toBe('test 1\ntest 2\ntest 3');
 });
 
-describe('a seam lies where the part number changes, or a file has its place', () => {
+describe('a seam is where the part number changes, or a file has its place', () => {
   test.each<[string, AttributedRun[], unknown[]]>([
     [
       'two texts, nothing between',
@@ -126,7 +126,7 @@ describe('there is no seam within a part', () => {
   });
 });
 
-describe('where the runs tell nothing', () => {
+describe('where the runs contain no part numbers', () => {
   const column = (written: string) => bodyOf({ text: written, attributedBody: null });
 
   test.each([
@@ -140,14 +140,14 @@ describe('where the runs tell nothing', () => {
     ['nothing', '', []],
   ])('%s', (_name, written, expected) => expect(bodyParts(column(written))).toEqual(expected));
 
-  test('a damaged body has the parts of the marks alone', () => {
+  test('a damaged body has the parts of its marks alone', () => {
     const whole = encodeAttributedBody(['one', '\ufffc', 'two']);
     const cut = bodyOf({ text: 'one\ufffctwo', attributedBody: whole.subarray(0, whole.length - 40) });
     expect(cut).toMatchObject({ fallback: true, runs: [] });
     expect(bodyParts(cut)).toEqual([text('one'), attachment(null), text('two')]);
   });
 
-  test('runs of an empty body say nothing of the text in the column', () => {
+  test('runs of an empty body are ignored for the text in the column', () => {
     expect(bodyParts(bodyOf({ text: 'a\ufffcb', attributedBody: blob('blank') }))).toEqual([
       text('a'),
       attachment(null),
@@ -166,7 +166,7 @@ test('a subject is the first text', () => {
   expect(underSubject('  ', bodyParts(body))).toEqual([attachment('f'), text('body')]);
 });
 
-test('whatever the runs are, no word is lost or joined to that of another part', () => {
+test('whatever the runs are, no text is lost or joined to that of another part', () => {
   const word = fc.stringMatching(/^[a-z]{1,6}$/);
   const runs = fc.array(
     fc.record({
@@ -213,7 +213,7 @@ test('a body of 800 KB in 40 000 runs takes milliseconds', () => {
   expect(process.cpuUsage(start).user / 1_000).toBeLessThan(1_000);
 });
 
-test('a text that is nothing but marks makes no part of each, and is counted as if it did', () => {
+test('a text that is nothing but marks does not become a part for each, and is counted as if it did', () => {
   const marks = bodyParts({ text: `a\ufffcb${'\ufffc'.repeat(40_000)}`, runs: [], fallback: false });
   expect(marks.length).toBeLessThan(400);
   const files = Array.from({ length: 300 }, () => attachment(null));

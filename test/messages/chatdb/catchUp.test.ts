@@ -31,7 +31,7 @@ function batches(msEach: number): number[] {
   return sizes;
 }
 
-test('a catch-up on a busy machine goes on in batches that let other work in between', () => {
+test('a catch-up on a busy machine continues in batches that let other work in between', () => {
   const sizes = batches(2);
   expect(sizes[0]).toBe(200);
   expect(Math.max(...sizes.slice(1))).toBe(25);

@@ -30,7 +30,7 @@ describe('access', () => {
     expect(accessProblem('/x', 'EPERM').remedy).toContain('Privacy & Security → Full Disk Access');
   });
 
-  test('a missing file is told, and found by itself within a second once it is there', () => {
+  test('a missing file is reported, and found on its own within a second once it exists', () => {
     const world = new MessagesWorld();
     expect(world.chatDb.access()).toMatchObject({ ok: false, code: 'chatdb_missing' });
     expect(world.chatDb.highestRowId()).toBeNull();
@@ -60,7 +60,7 @@ describe('access', () => {
     expect(world.chatDb.ownAddresses()).toEqual([]);
   });
 
-  test('a database that Messages has made, but not filled yet, is read once it is', () => {
+  test('a database that Messages has created, but not filled yet, is read once it is', () => {
     const world = new MessagesWorld();
     writeFileSync(world.path, '');
     expect(world.chatDb.access()).toMatchObject({ ok: false });
@@ -69,7 +69,7 @@ describe('access', () => {
     expect(world.chatDb.access()).toEqual({ ok: true });
   });
 
-  test('a file that is removed while open becomes missing, and comes back', () => {
+  test('a file that is deleted while open becomes missing, and comes back', () => {
     const world = new MessagesWorld();
     world.receive({ from: PERSON, text: 'hi' });
     expect(world.chatDb.access()).toEqual({ ok: true });
@@ -82,7 +82,7 @@ describe('access', () => {
     expect(world.chatDb.changed()).toBe(true);
   });
 
-  test('nothing is opened again after close', () => {
+  test('nothing is reopened after close', () => {
     const world = new MessagesWorld();
     world.receive({ from: PERSON, text: 'hi' });
     expect(world.chatDb.access()).toEqual({ ok: true });
@@ -92,7 +92,7 @@ describe('access', () => {
     world.chatDb.close();
   });
 
-  test('a mistake of ours is not taken for a fault of the file', () => {
+  test('an internal error is not taken for a fault of the file', () => {
     const world = new MessagesWorld();
     world.receive({ from: PERSON, text: 'hi' });
     expect(() =>
@@ -104,7 +104,7 @@ describe('access', () => {
   });
 });
 
-test('a look sees one state of chat.db: ROWIDs given out anew meanwhile mix no row with the files of another', () => {
+test('a look sees one state of chat.db: ROWIDs reassigned meanwhile mix no row with the files of another', () => {
   const world = new MessagesWorld();
   world.receive({ from: PERSON, text: 'words' });
   const photo = world.receive({ from: PERSON, text: 'a photo', attachments: [{ name: 'a.jpeg' }] });
@@ -117,7 +117,7 @@ test('a look sees one state of chat.db: ROWIDs given out anew meanwhile mix no r
   expect(world.chatDb.readMessages((messages) => messages.rowIdOf(photo.guid))).toMatchObject({ value: 1 });
 });
 
-test('so does a look of several reads, as that for the row of a file that was sent', () => {
+test('and so does a look of several reads, as that for the row of a file that was sent', () => {
   const world = new MessagesWorld();
   const [words, photo] = ['words', 'a photo'].map((text, n) =>
     world.receive({ from: PERSON, text, attachments: n === 0 ? [] : [{ name: 'a.jpeg' }] }),
@@ -133,7 +133,7 @@ test('so does a look of several reads, as that for the row of a file that was se
   expect([rowIdOf(photo?.guid), rowIdOf(words?.guid)]).toMatchObject([{ value: 1 }, { value: 2 }]);
 });
 
-test('a look in which a read fails leaves nothing open, and what comes later is seen', () => {
+test('a look in which a read fails leaves nothing open, and later rows are seen', () => {
   const world = new MessagesWorld();
   world.receive({ from: PERSON, text: 'before' });
   const { chatDb } = world;
@@ -166,7 +166,7 @@ describe('the name of a group', () => {
 });
 
 describe('changed', () => {
-  test('tells commits of another connection, once each, and nothing else', () => {
+  test('reports commits of another connection, once each, and nothing else', () => {
     const world = new MessagesWorld();
     world.receive({ from: PERSON, text: 'hi' });
     expect(world.chatDb.changed()).toBe(true);
@@ -203,7 +203,7 @@ describe('changed', () => {
     bare.close();
   });
 
-  test('a file that takes the place of another is opened anew, under another generation', () => {
+  test('a file that replaces another is reopened, under another generation', () => {
     const world = new MessagesWorld();
     world.receive({ from: PERSON, text: 'old' });
     world.chatDb.changed();
@@ -221,7 +221,7 @@ describe('changed', () => {
     expect(world.chatDb.highestRowId()).toBe(2);
   });
 
-  test('the generation outlives the process', () => {
+  test('the generation survives the process', () => {
     const world = new MessagesWorld();
     world.receive({ from: PERSON, text: 'hi' });
     const again = new ChatDb({ path: world.path, clock: world.clock, log: world.log, region: 'US' });
@@ -289,7 +289,7 @@ describe.each(VERSIONS)('rows of %o', (options) => {
     });
   });
 
-  test('only those of the asked rows that are still there', () => {
+  test('only those of the requested rows that still exist', () => {
     const world = new MessagesWorld(options);
     const [a, b] = [world.receive({ from: PERSON, text: 'a' }), world.receive({ from: PERSON, text: 'b' })];
     world.writer.deleteMessage(a.rowId);
@@ -299,7 +299,7 @@ describe.each(VERSIONS)('rows of %o', (options) => {
     expect(read).toMatchObject({ value: [b.guid] });
   });
 
-  test('a deleted newest message does not lower the highest ROWID that was given out', () => {
+  test('a deleted newest message does not lower the highest ROWID ever assigned', () => {
     const world = new MessagesWorld(options);
     const { rowId } = world.receive({ from: PERSON, text: 'a' });
     world.writer.deleteMessage(rowId);

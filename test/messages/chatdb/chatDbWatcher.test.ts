@@ -63,7 +63,7 @@ describe('by file events', () => {
     expect(watcher.hasEvents()).toBe(true);
   });
 
-  test('those of -wal alone are enough, also once it is another file: macOS tells the directory of no write to it', async () => {
+  test('those of -wal alone are enough, also once it is another file: macOS reports no write to it on the directory', async () => {
     const { path, writer, chatDb, watcher } = real({
       tickMs: 600_000,
       forcedMs: 600_000,
@@ -83,7 +83,7 @@ describe('by file events', () => {
     clearInterval(writing);
   });
 
-  test('survives that chat.db, -wal and -shm are unlinked and made again', async () => {
+  test('survive that chat.db, -wal and -shm are deleted and created again', async () => {
     const { path, writer, chatDb, watcher } = real({ tickMs: 600_000, forcedMs: 600_000 });
     watcher.start();
     writer.close();
@@ -100,7 +100,7 @@ describe('by file events', () => {
 });
 
 describe('without file events', () => {
-  test('a directory that is replaced is watched anew at the next forced look', async () => {
+  test('a directory that is replaced is watched again at the next forced look', async () => {
     const { directory, path, writer, watcher } = real({ tickMs: 5, forcedMs: 20 });
     watcher.start();
     writer.receive({ from: PERSON, text: 'seen' });
@@ -116,7 +116,7 @@ describe('without file events', () => {
   });
 });
 
-describe('by the clock', () => {
+describe('by the timer', () => {
   function faked(changed: () => boolean) {
     const clock = new FakeClock();
     const log = new RecordingLog();
@@ -130,7 +130,7 @@ describe('by the clock', () => {
     return { clock, log, watcher, looks: () => looks };
   }
 
-  test('each tick looks, but listeners are called for a change only, and every 5 s in any case', () => {
+  test('each tick checks, but listeners are called for a change only, and every 5 s in any case', () => {
     let asked = 0;
     let change = false;
     const { clock, watcher, looks } = faked(() => {
@@ -149,7 +149,7 @@ describe('by the clock', () => {
     expect(looks()).toBe(3);
   });
 
-  test('a listener that fails does not keep the others from looking, nor the next look', () => {
+  test('a listener that throws does not keep the others from looking, nor the next look', () => {
     const { clock, log, watcher, looks } = faked(() => true);
     watcher.onLook(() => {
       throw new Error('mine');
@@ -164,7 +164,7 @@ describe('by the clock', () => {
     expect(log.lines.every((line) => line.startsWith('ERROR'))).toBe(true);
   });
 
-  test('a chat.db that cannot even be looked at does not stop the ticking', () => {
+  test('a chat.db that cannot be accessed does not stop the ticking', () => {
     let broken = true;
     const { clock, watcher, looks } = faked(() => {
       if (broken) throw new Error('broken');
@@ -241,7 +241,7 @@ describe('the tick', () => {
     return { clock, world, change, looksIn };
   }
 
-  test('is quick until an event has told of a change, and slow from then on', () => {
+  test('is fast until an event has reported a change, and slow from then on', () => {
     const { change, looksIn } = calm();
     expect(looksIn(10_000)).toBe(50);
     change(true);
@@ -249,7 +249,7 @@ describe('the tick', () => {
     expect(looksIn(20_000)).toBeLessThanOrEqual(11);
   });
 
-  test('is quick again once a change came without an event, and the change after it waits for one quick tick at most', () => {
+  test('is fast again once a change came without an event, and the change after it waits for one fast tick at most', () => {
     const { world, change, looksIn } = calm();
     change(true);
     looksIn(5_000);
@@ -269,7 +269,7 @@ describe('the tick', () => {
     expect(looksIn(20_000)).toBeLessThanOrEqual(11);
   });
 
-  test('is not made quick by a change that is found just before its event comes', () => {
+  test('is not made fast by a change that is found just before its event comes', () => {
     const { world, change, looksIn } = calm();
     change(true);
     looksIn(5_000);

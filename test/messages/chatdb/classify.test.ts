@@ -93,7 +93,7 @@ const NO_CHAT: Partial<ChatRow> = {
   chatIsFiltered: null,
 };
 
-test('a direct message is itself', () => {
+test('a direct message is recognised', () => {
   expect(classify(row({ threadOriginatorGuid: 'G-1' }), facts())).toEqual({
     kind: 'message',
     bodyDamaged: false,
@@ -118,7 +118,7 @@ test('a direct message is itself', () => {
   });
 });
 
-test('a group message names the group and its people', () => {
+test('a group message names the group and its members', () => {
   const group = { chatGuid: 'any;+;chat9', chatIdentifier: 'chat9', chatStyle: 43 };
   expect(classify(row(group), facts({ participants: [PERSON, OTHER, '(310) 555-9876'] }))).toMatchObject({
     message: {
@@ -133,11 +133,11 @@ test('a group message names the group and its people', () => {
 
 describe('what is left out, and why', () => {
   test.each([
-    ['own', 'sent by ourselves', { isFromMe: 1 }],
-    ['own', 'our reaction', { isFromMe: 1, associatedType: 2000 }],
-    ['own', 'our number as the sender', { handle: '(310) 555-0100' }],
-    ['own', 'our address as the sender', { handle: 'Me@Example.com' }],
-    ['own', 'a note to ourselves without handle', { handle: null, chatIdentifier: OWN }],
+    ['own', 'sent from this account', { isFromMe: 1 }],
+    ['own', 'reaction from this account', { isFromMe: 1, associatedType: 2000 }],
+    ['own', 'own number as the sender', { handle: '(310) 555-0100' }],
+    ['own', 'own address as the sender', { handle: 'Me@Example.com' }],
+    ['own', 'a note to oneself without handle', { handle: null, chatIdentifier: OWN }],
     ['stale', 'years old, with a new ROWID (iCloud)', { sentAt: Date.UTC(2019, 1, 1) }],
     ['reaction', 'sticker', { associatedType: 1000 }],
     ['reaction', 'love', { associatedType: 2000 }],
@@ -165,7 +165,7 @@ describe('what is left out, and why', () => {
     expect(classify(row(changes), facts())).toEqual({ kind: 'left_out', reason });
   });
 
-  test('taken back in part is not taken back: what has text or a file left', () => {
+  test('a message unsent in part is not unsent: it keeps a text or a file', () => {
     expect(classify(row({ retractedAt: NOW }), facts())).toMatchObject({ message: { text: 'hello' } });
     const photo = row({ retractedAt: NOW, text: '\ufffc', hasAttachments: 1 });
     expect(classify(photo, facts({ attachments: [file()] }))).toMatchObject({
@@ -204,7 +204,7 @@ describe('what is left out, and why', () => {
   });
 });
 
-describe('what has not arrived yet is waited for, and not longer', () => {
+describe('what has not arrived yet is waited for, and no longer than needed', () => {
   const gaveUp = facts({ waitedFor: () => true });
 
   test('the chat: then it is a direct message from its handle', () => {
@@ -215,7 +215,7 @@ describe('what has not arrived yet is waited for, and not longer', () => {
     });
   });
 
-  test('the chat of what may be of a group: then nobody is answered', () => {
+  test('the chat of what may be from a group: then no one is answered', () => {
     const neighbours = { ...facts().neighbours, mayBeOfGroup: true };
     const waited = facts({ neighbours, waitedFor: (awaited) => awaited === 'chat' });
     expect(classify(row(NO_CHAT), waited)).toEqual({ kind: 'incomplete', waitingFor: 'group' });
@@ -225,12 +225,12 @@ describe('what has not arrived yet is waited for, and not longer', () => {
     });
   });
 
-  test('a group without an identifier goes by its guid, and never by who wrote in it', () => {
+  test('a group without an identifier is identified by its guid, and never by the sender', () => {
     const nameless = row({ chatGuid: 'any;+;chat9', chatIdentifier: null, chatStyle: 43 });
     expect(classify(nameless, facts())).toMatchObject({ message: { conversation: 'chat9', isGroup: true } });
   });
 
-  test('no chat and no handle: nobody to answer', () => {
+  test('no chat and no handle: no one to answer', () => {
     expect(classify(row({ ...NO_CHAT, handle: null }), gaveUp)).toEqual({
       kind: 'left_out',
       reason: 'senderless',
@@ -271,7 +271,7 @@ describe('what has not arrived yet is waited for, and not longer', () => {
     expect(classify(waiting, facts({ attachments, waitedFor: () => true })).kind).toBe('message');
   });
 
-  test('a file alone that is never joined: a message without it, as it may yet be', () => {
+  test('a file alone that is never joined: a message without it, as it may still be', () => {
     const photo = row({ text: '\ufffc', hasAttachments: 1 });
     expect(classify(photo, facts())).toEqual({ kind: 'incomplete', waitingFor: 'attachments' });
     expect(classify(photo, gaveUp)).toMatchObject({ message: { text: '', attachments: [] } });
@@ -308,7 +308,7 @@ describe('text', () => {
     expect(classify(only, facts())).toMatchObject({ message: { text: 'only here' } });
   });
 
-  test('a damaged body gives way to the text, and to the fallback where there is none', () => {
+  test('a damaged body is replaced by the text, and by the fallback where there is none', () => {
     const whole = encodeAttributedBody('saved text');
     const damaged = whole.subarray(0, whole.indexOf('saved text') + 10);
     expect(classify(row({ attributedBody: damaged }), facts())).toMatchObject({

@@ -49,29 +49,26 @@ function replaceFile(world: MessagesWorld, change: (writer: ChatDbWriter) => voi
   world.chatDb.changed();
 }
 
-describe('after ROWIDs were given out anew', () => {
+describe('after ROWIDs were reassigned', () => {
   test.each([
     ['in place', (world: MessagesWorld) => world.writer.rewrites.rebuild(reversed)],
     [
       'in another file',
       (world: MessagesWorld) => replaceFile(world, (copy) => copy.rewrites.rebuild(reversed)),
     ],
-  ])(
-    '%s, what lies below the last known row and above it is read, in the order of its dates',
-    (_, rebuild) => {
-      const { world, reader, say } = started();
-      say('third');
-      say('fourth');
-      say('fifth', OTHER);
-      rebuild(world);
-      reader.scan();
-      reader.scan();
-      expect(world.texts).toEqual(['first', 'second', 'third', 'fourth', 'fifth']);
-      say('sixth');
-      reader.scan();
-      expect(world.texts.at(-1)).toBe('sixth');
-    },
-  );
+  ])('%s, what is below the last known row and above it is read, in the order of its dates', (_, rebuild) => {
+    const { world, reader, say } = started();
+    say('third');
+    say('fourth');
+    say('fifth', OTHER);
+    rebuild(world);
+    reader.scan();
+    reader.scan();
+    expect(world.texts).toEqual(['first', 'second', 'third', 'fourth', 'fifth']);
+    say('sixth');
+    reader.scan();
+    expect(world.texts.at(-1)).toBe('sixth');
+  });
 
   test('twice in a row, nothing is lost or repeated', () => {
     const { world, reader, say } = started();
@@ -85,7 +82,7 @@ describe('after ROWIDs were given out anew', () => {
     expect(world.texts).toEqual(['first', 'second', 'third', 'fourth']);
   });
 
-  test('with the last known row deleted by its reader, all the same', () => {
+  test('and with the last known row deleted by its reader', () => {
     const { world, reader, say, second } = started();
     say('third');
     world.writer.deleteMessage(second.rowId);
@@ -136,7 +133,7 @@ describe('after ROWIDs were given out anew', () => {
     expect(store.cursor.reading()?.lookUntil).toBeNull();
   });
 
-  test('a message that waits for its text when the file changes is taken when it comes', () => {
+  test('a message that waits for its text when the file changes is read when it comes', () => {
     const { world, reader } = started();
     const late = world.receive({ from: PERSON, text: 'slow', stages: ['row', 'chat'] });
     reader.scan();
@@ -151,8 +148,8 @@ describe('after ROWIDs were given out anew', () => {
   });
 });
 
-describe('what the look by date leaves alone', () => {
-  test('all that is older than the first start ever', () => {
+describe('what the look by date ignores', () => {
+  test('everything older than the first start ever', () => {
     const world = new MessagesWorld();
     const store = world.newStore();
     world.receive({ from: PERSON, text: 'before' });
@@ -170,7 +167,7 @@ describe('what the look by date leaves alone', () => {
     expect(world.texts).toEqual(['after']);
   });
 
-  test('what was there before the first start, though a clock that was behind would date new messages so too', () => {
+  test('what existed before the first start, though a clock that was behind would date new messages so too', () => {
     const world = new MessagesWorld();
     const store = world.newStore();
     world.receive({ from: PERSON, text: 'before' });
@@ -225,7 +222,7 @@ describe('what the look by date leaves alone', () => {
   });
 });
 
-describe('a database that is another one altogether', () => {
+describe('a database that is an entirely different one', () => {
   test('is read by date from the first start on', () => {
     const { world, reader } = started();
     const path = join(world.directory, 'other.db');
@@ -241,7 +238,7 @@ describe('a database that is another one altogether', () => {
     expect(world.texts).toEqual(['first', 'second', 'new to us']);
   });
 
-  test('where iCloud wrote all messages under new guids, none of them is a message again', () => {
+  test('where iCloud wrote all messages under new guids, none of them is a new message', () => {
     const { world, reader, say, first, second } = started();
     say('third');
     for (const { guid } of [first, second]) world.writer.rewrites.rewrite(guid);

@@ -73,10 +73,10 @@ test('while chat.db does not change there are no looks at all', () => {
 test.each([
   ['chat.db is locked', { busy: true }],
   [
-    'the disk does not take them',
+    'the disk does not accept them',
     { takes: false, found: [{ kind: 'unsent', guid: 'G', rowId: 1, sentAt: 1, at: null }] },
   ],
-])('what could not be done because %s is done a minute later', (_why, trouble) => {
+])('what failed because %s is done a minute later', (_why, trouble) => {
   const { clock, state, watch, asked } = watching();
   Object.assign(state, trouble);
   watch.start();
@@ -97,7 +97,7 @@ test('no timer is left when it is stopped', () => {
   expect(clock.pending).toBe(0);
 });
 
-test('a message at which we make a mistake has no change, and those beside it have theirs', () => {
+test('a message whose processing throws has no change, and those beside it have theirs', () => {
   const world = new MessagesWorld();
   const now = world.clock.now();
   const edited = (text: string) =>

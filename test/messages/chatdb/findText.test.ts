@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { findText } from '../../../src/messages/chatdb/ChatDb.js';
 import { MessagesWorld, OWN, PERSON, VERSIONS } from './messagesWorld.js';
 
-test.each(VERSIONS)('a text to ourselves is found as what went out and as what came back: %o', (options) => {
+test.each(VERSIONS)('a text to oneself is found as the sent and as the received row: %o', (options) => {
   const { writer, chatDb } = new MessagesWorld(options);
   const self = writer.directChat(OWN);
   writer.writeSent({ text: 'a canary', chat: self });

@@ -38,7 +38,7 @@ function restored() {
   return { world, store, messages, sent };
 }
 
-test('a gap is noted at the next look where chat.db is busy for the look at its rows alone', () => {
+test('a gap is noted at the next look where chat.db is busy only for the look at its rows', () => {
   const { world, store, sent } = restored();
   const { chatDb, clock } = world;
   const busy = {

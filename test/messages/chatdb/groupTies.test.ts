@@ -47,7 +47,7 @@ describe('groups of several identifiers that are one', () => {
     expect(ties()).toEqual({ ties: [[before, after]], tooMany: 0 });
   });
 
-  test('tied in a chain and in a ring, each is named once, the oldest first', () => {
+  test('merged in a chain and in a ring, each is named once, the oldest first', () => {
     const { writer, group, ties } = world();
     const [one, two, three] = [group('chat1'), group('chat2'), group('chat3')];
     writer.chats.lookUp('a', [two, one]);
@@ -64,7 +64,7 @@ describe('groups of several identifiers that are one', () => {
   });
 });
 
-describe('a row of a text to a group that goes by another identifier now', () => {
+describe('a row of a text to a group that has another identifier now', () => {
   const groups = {
     nameOf: (key: string) => (key === 'chat2' ? 'chat1' : key),
     identifiersOf: (key: string) => (key === 'chat1' ? ['chat1', 'chat2'] : [key]),
@@ -79,7 +79,7 @@ describe('a row of a text to a group that goes by another identifier now', () =>
     expect(read(chatDb, guid)).toMatchObject([{ guid, conversationKey: 'chat1' }]);
   });
 
-  test('is found by date before chat.db says that it went out, so that its text is not called lost', () => {
+  test('is found by date before chat.db shows that it was sent, so that its text is not reported lost', () => {
     const { writer, group, chatDb } = world();
     const sent = writer.writeSent({ chat: group('chat1'), text: 'hi', upTo: 'first' });
     expect(chatDb.rowsOfSendsSince(0, 10)).toMatchObject([{ guid: sent.guid, isUndecided: true }]);
@@ -97,7 +97,7 @@ describe('what stays apart', () => {
     expect(ties()?.ties).toEqual([]);
   });
 
-  test('a group and a person, and two groups that only a person ties', () => {
+  test('a group and a person, and two groups linked only by a person', () => {
     const { writer, group, ties } = world();
     const person = writer.directChat(ANN);
     writer.chats.lookUp('x', [group('chat1'), person]);
@@ -105,7 +105,7 @@ describe('what stays apart', () => {
     expect(ties()?.ties).toEqual([]);
   });
 
-  test('groups of the same id with other people: what one heard is not for the other', () => {
+  test('groups of the same id with other members: messages of one are not for the other', () => {
     const { group, ties } = world(14);
     group('chat1', { groupId: GROUP_ID });
     group('chat2', { groupId: GROUP_ID }, [ANN, BOB, CAT]);
@@ -115,7 +115,7 @@ describe('what stays apart', () => {
     expect(ties()?.ties).toEqual([]);
   });
 
-  test('groups that a damaged table ties by the dozen', () => {
+  test('groups that a damaged table links by the dozen', () => {
     const { writer, group, ties } = world();
     const groups = Array.from({ length: 12 }, (_, index) => group(`chat${100 + index}`));
     writer.chats.lookUp('all', groups);
@@ -126,7 +126,7 @@ describe('what stays apart', () => {
     ['an empty identifier', "UPDATE chat_lookup SET identifier = ''"],
     ['bytes for an identifier', "UPDATE chat_lookup SET identifier = x'00ff'"],
     ['chats that are gone', 'UPDATE chat_lookup SET chat = chat + 1000'],
-  ])('what a damaged table ties by %s', (_what, damage) => {
+  ])('what a damaged table links by %s', (_what, damage) => {
     const { group, ties, path } = world();
     const [one, two] = [group('chat1'), group('chat2')];
     const database = openDatabase(path);
@@ -138,7 +138,7 @@ describe('what stays apart', () => {
   });
 
   test.each(['CREATE TABLE chat_lookup (other TEXT)', 'SELECT 1'])(
-    'a chat.db with another table of that name, or with none, is read all the same: %s',
+    'a chat.db with another table of that name, or with none, is still read: %s',
     (made) => {
       const { group, ties, path } = world();
       group('chat1');
@@ -150,7 +150,7 @@ describe('what stays apart', () => {
   );
 });
 
-test('they are read again only when chats were added or tied', () => {
+test('they are read again only when chats were added or linked', () => {
   const { writer, group, ties } = world();
   const one = group('chat1');
   expect(ties()).toBeDefined();

@@ -20,7 +20,7 @@ function receive(world: FactWorld, from: string, text: string, more: { ns?: bigi
 const NOTHING = { texts: [], types: [] };
 
 describe('a message that iCloud writes again under another guid', () => {
-  test.each([1, 1000, 22 * HOUR, 24 * HOUR - 1])('is not a message once more, %d ms later', (later) => {
+  test.each([1, 1000, 22 * HOUR, 24 * HOUR - 1])('is not a second message, %d ms later', (later) => {
     const world = open();
     const { guid } = receive(world, world.person(), 'see you at 8');
     expect(world.news().texts).toEqual(['see you at 8']);
@@ -40,19 +40,22 @@ describe('a message that iCloud writes again under another guid', () => {
     expect(world.news()).toMatchObject({ texts: ['once'], skipped: { copy: 2 } });
   });
 
-  test.each(['open', 'answered', 'parked', 'expired'] as const)('is none while the first is %s', (state) => {
-    const world = open();
-    const from = world.person();
-    const { guid } = receive(world, from, 'hello');
-    world.news();
-    const [record] = world.store.incoming.open(from, 1);
-    if (state !== 'open') world.store.write(() => world.store.incoming.settle(record?.seq ?? 0, state));
-    world.clock.advance(22 * HOUR);
-    world.writer.rewrites.rewrite(guid);
-    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { copy: 1 } });
-  });
+  test.each(['open', 'answered', 'parked', 'expired'] as const)(
+    'is not a message while the first is %s',
+    (state) => {
+      const world = open();
+      const from = world.person();
+      const { guid } = receive(world, from, 'hello');
+      world.news();
+      const [record] = world.store.incoming.open(from, 1);
+      if (state !== 'open') world.store.write(() => world.store.incoming.settle(record?.seq ?? 0, state));
+      world.clock.advance(22 * HOUR);
+      world.writer.rewrites.rewrite(guid);
+      expect(world.news()).toMatchObject({ ...NOTHING, skipped: { copy: 1 } });
+    },
+  );
 
-  test('is none in another chat of the same conversation', () => {
+  test('is not a message in another chat of the same conversation', () => {
     const world = open();
     const from = world.person();
     const { guid } = receive(world, from, 'by iMessage');
@@ -62,7 +65,7 @@ describe('a message that iCloud writes again under another guid', () => {
     expect(world.news()).toMatchObject(NOTHING);
   });
 
-  test('is no message where the first was kept back, and that is told once', () => {
+  test('is no message where the first was filtered, and that is reported once', () => {
     const world = open();
     const { guid } = receive(world, '73003', 'Your code is 123456');
     expect(world.news()).toMatchObject({ types: ['message_filtered'] });
@@ -71,7 +74,7 @@ describe('a message that iCloud writes again under another guid', () => {
     expect(world.news()).toMatchObject(NOTHING);
   });
 
-  test('is a copy also where it comes with an edit, which is told for the guid that the backend has', () => {
+  test('is a copy also where it comes with an edit, which is reported for the guid that the backend has', () => {
     const world = open();
     const from = world.person();
     const { guid } = receive(world, from, 'at 8');
@@ -88,7 +91,7 @@ describe('a message that iCloud writes again under another guid', () => {
     expect(world.after(120_000)).toMatchObject(NOTHING);
   });
 
-  test('taken back as the copy, it is taken back for the guid that the backend has', () => {
+  test('unsent as the copy, it is unsent for the guid that the backend has', () => {
     const world = open();
     const from = world.person();
     const { guid } = receive(world, from, 'oops');
@@ -105,7 +108,7 @@ describe('a message that iCloud writes again under another guid', () => {
     ]);
   });
 
-  test.each(['renamed', 'shared'] as const)('is none of a photo alone, its files %s', (files) => {
+  test.each(['renamed', 'shared'] as const)('is not a message with a photo alone, its files %s', (files) => {
     const world = open();
     const from = world.person();
     const columns = { date: appleDate(world.clock.now()) + 77n };
@@ -137,7 +140,7 @@ describe('a message that iCloud writes again under another guid', () => {
     });
   });
 
-  test('is none where the message was there before the agent', () => {
+  test('is not a message where the first existed before the agent', () => {
     const world = open();
     const { guid } = receive(world, world.person(), 'before the agent');
     world.news();
@@ -157,7 +160,7 @@ describe('what is no copy', () => {
     expect(world.news().texts).toEqual(['ok', 'ok', 'ok']);
   });
 
-  test('the same words at the same moment of another person, or in another conversation', () => {
+  test('the same text at the same moment from another person, or in another conversation', () => {
     const world = open();
     const [ann, ben] = [world.person(), world.person()];
     const chat = world.writer.groupChat([ann, ben]);
@@ -169,7 +172,7 @@ describe('what is no copy', () => {
     expect(world.news().texts).toHaveLength(4);
   });
 
-  test('other words, or other files, with the same date', () => {
+  test('another text, or other files, with the same date', () => {
     const world = open();
     const from = world.person();
     const columns = { date: appleDate(world.clock.now()) + 5n };
@@ -206,8 +209,8 @@ describe('what is no copy', () => {
   });
 });
 
-describe('what goes out and what happens beside messages', () => {
-  test('a copy of a text of ours is no answer of a person', () => {
+describe('outgoing messages and events', () => {
+  test('a copy of a text of the agent is no answer of an operator', () => {
     const world = open();
     world.settings.pause_on_operator_reply = true;
     const from = world.acquaintance();
@@ -222,7 +225,7 @@ describe('what goes out and what happens beside messages', () => {
   });
 
   test.each(['sent', 'failed'] as const)(
-    'nor one whose first row the reader never saw, of a text that was %s',
+    'and neither is one whose first row the reader never saw, of a text that was %s',
     (state) => {
       const world = open();
       const from = world.acquaintance();
@@ -239,7 +242,7 @@ describe('what goes out and what happens beside messages', () => {
     },
   );
 
-  test('an answer of the operator, a reaction and a change of a group are told once', () => {
+  test('an answer of the operator, a reaction and a change of a group are reported once', () => {
     const world = open();
     const from = world.acquaintance();
     const chat = world.writer.groupChat([from, world.person()]);

@@ -39,7 +39,7 @@ describe.each(VERSIONS)('chat.db of %o', (options) => {
     expect(store.cursor.pending()).toEqual([]);
   });
 
-  test('written in stages, it is taken whole, when it is whole', () => {
+  test('written in stages, it is read completely, once it is complete', () => {
     const { world, reader } = started(options);
     const message = world.receive({ from: PERSON, text: 'look', attachments: [{}], stages: ['row'] });
     for (const stage of ['text', 'chat', 'attachments'] as const) {
@@ -66,7 +66,7 @@ describe('the first start ever', () => {
     expect(world.texts).toEqual(['after']);
   });
 
-  test('on an unreadable chat.db: the cursor is set when it is readable, behind all that is there', () => {
+  test('on an unreadable chat.db: the cursor is set when it is readable, behind all existing rows', () => {
     const world = new MessagesWorld();
     const store = world.newStore();
     const reader = world.reader(store);
@@ -89,8 +89,8 @@ describe('the first start ever', () => {
   });
 });
 
-describe('a row that is not complete', () => {
-  test('without a chat holds back later rows of its handle, and nobody else, for 3 s at most', () => {
+describe('an incomplete row', () => {
+  test('without a chat holds back later rows of its handle, and of no one else, for 3 s at most', () => {
     const { world, reader } = started();
     world.receive({ from: PERSON, text: 'one', stages: ['row', 'text'] });
     world.receive({ from: PERSON, text: 'two' });
@@ -109,7 +109,7 @@ describe('a row that is not complete', () => {
     expect(world.clock.pending).toBe(0);
   });
 
-  test('holds back, with a later message of its handle in a group, what others say behind that in the group', () => {
+  test('holds back, with a later message of its handle in a group, what others write after that in the group', () => {
     const { world, reader } = started();
     const chat = world.writer.groupChat([PERSON, OTHER], { identifier: 'chat1' });
     world.receive({ from: PERSON, text: 'one', stages: ['row', 'text'] });
@@ -122,7 +122,7 @@ describe('a row that is not complete', () => {
     expect(world.texts).toEqual(['alone', 'two', 'three']);
   });
 
-  test('whose group arrives late is never a private message, and goes to the group, however late', () => {
+  test('whose group arrives late is never a private message, and is stored in the group, however late', () => {
     const { world, store, reader } = started();
     const chat = world.writer.groupChat([PERSON, OTHER], { identifier: 'chat1' });
     const late = world.receive({ from: PERSON, text: 'to all', chat, stages: ['row', 'text'] });
@@ -138,7 +138,7 @@ describe('a row that is not complete', () => {
     expect(world.received).toMatchObject([{ text: 'to all', conversation: 'chat1', isGroup: true }]);
   });
 
-  test('whose group never arrives is left out after an hour, and waits for nothing any more', () => {
+  test('whose group never arrives is left out after an hour, and is no longer waited for', () => {
     const { world, store, reader } = started();
     world.writer.groupChat([PERSON, OTHER]);
     world.receive({ from: PERSON, text: 'to all', chat: null });
@@ -157,7 +157,7 @@ describe('a row that is not complete', () => {
       'it is a reaction to a message in one',
       (world) => ({ associated_message_type: 2000, associated_message_guid: `p:0/${inGroup(world)}` }),
     ],
-  ])('may be of a group, whoever wrote it, if %s', (_, columns) => {
+  ])('may be from a group, whoever wrote it, if %s', (_, columns) => {
     const { world, reader } = started();
     world.receive({ from: PERSON, text: 'hm', chat: null, columns: columns(world) });
     reader.scan();
@@ -190,7 +190,7 @@ describe('a row that is not complete', () => {
     expect(world.received).toMatchObject([{ text: 'to all', conversation: 'chat77', isGroup: true }]);
   });
 
-  test('whose room is noted after its direct chat was joined, in time, is not answered alone', () => {
+  test('whose room is stored after its direct chat was joined, in time, is not answered alone', () => {
     const { world, reader } = started();
     world.writer.groupChat([PERSON, OTHER], { identifier: 'chat77' });
     const row = world.receive({
@@ -206,7 +206,7 @@ describe('a row that is not complete', () => {
     expect(reader.skipped()).toEqual({ chatless: 1 });
   });
 
-  test('of a direct chat and of a group at once is of the group, whichever chat is older', () => {
+  test('of a direct chat and of a group at once is from the group, whichever chat is older', () => {
     const { world, reader } = started();
     const direct = world.writer.directChat(PERSON);
     const group = world.writer.groupChat([PERSON, OTHER], { identifier: 'chat77', service: 'SMS' });
@@ -219,7 +219,7 @@ describe('a row that is not complete', () => {
     expect(world.received).toMatchObject([{ text: 'to all', conversation: 'chat77', isGroup: true }]);
   });
 
-  test('that answers a message of which nobody knows where it is may be of a group; in a direct chat it is direct', () => {
+  test('that answers a message whose chat is unknown may be from a group; in a direct chat it is direct', () => {
     const { world, reader } = started();
     const known = world.receive({ from: PERSON, text: 'a question' });
     const answer = (guid: string) =>
@@ -233,7 +233,7 @@ describe('a row that is not complete', () => {
     expect(reader.skipped()).toEqual({ chatless: 1 });
   });
 
-  test('of somebody who is in a group by another service may be of that group', () => {
+  test('of someone who is in a group by another service may be from that group', () => {
     const { world, reader } = started();
     world.writer.groupChat([PERSON, OTHER], { service: 'SMS' });
     world.receive({ from: PERSON, text: 'to all', chat: null, service: 'iMessage' });
@@ -242,7 +242,7 @@ describe('a row that is not complete', () => {
     expect(world.texts).toEqual([]);
   });
 
-  test('whose chat arrives in time goes to that chat, in order', () => {
+  test('whose chat arrives in time is stored in that chat, in order', () => {
     const { world, reader } = started();
     const chat = world.writer.groupChat([PERSON, OTHER], { identifier: 'chat1' });
     const one = world.receive({ from: PERSON, text: 'one', chat, stages: ['row', 'text'] });
@@ -274,7 +274,7 @@ describe('a row that is not complete', () => {
     expect(world.clock.pending).toBe(0);
   });
 
-  test('whose file is on its way is taken as it is after 10 s, and holds back nobody', () => {
+  test('whose file is on its way is read as it is after 10 s, and holds back no one', () => {
     const { world, reader } = started();
     world.receive({
       from: PERSON,
@@ -312,7 +312,7 @@ describe('a row that is not complete', () => {
     expect(store.cursor.pending()).toEqual([]);
   });
 
-  test('a clock set back a day makes it wait anew, and not for a day', () => {
+  test('a clock set back a day makes it wait again, and not for a day', () => {
     const { world, reader } = started();
     world.receive({ from: PERSON, text: 'one', stages: ['row', 'text'] });
     reader.scan();
@@ -381,8 +381,8 @@ describe('catching up', () => {
   });
 });
 
-describe('a store that does not take a batch', () => {
-  test('moves nothing; the batch is tried again and arrives once', () => {
+describe('a store that does not accept a batch', () => {
+  test('moves nothing; the batch is retried and stored once', () => {
     const { world, store, reader } = started();
     reader.stop();
     let full = true;
@@ -408,7 +408,7 @@ describe('a store that does not take a batch', () => {
     expect(world.texts).toEqual(['kept']);
   });
 
-  test('a listener that fails does not stop the reading', () => {
+  test('a listener that throws does not stop the reading', () => {
     const { world, reader } = started();
     world.received.push = () => {
       throw new Error('listener');
@@ -424,7 +424,7 @@ describe('a store that does not take a batch', () => {
 });
 
 describe('another database in the same place', () => {
-  test('is read on behind the last known row, wherever that is now', () => {
+  test('is read from behind the last known row, wherever that is now', () => {
     const { world, reader } = started();
     const last = world.receive({ from: PERSON, text: 'known' });
     reader.scan();
@@ -474,7 +474,7 @@ describe('another database in the same place', () => {
     expect(world.log.lines.filter((line) => line.startsWith('WARN'))).toEqual([]);
   });
 
-  test('of the same file, with ROWIDs given out anew, is noticed by the ROWIDs', () => {
+  test('of the same file, with reassigned ROWIDs, is noticed by the ROWIDs', () => {
     const { world, store, reader } = started();
     world.writer.bulkReceive(20, { from: PERSON, endDate: world.clock.now() });
     reader.scan();

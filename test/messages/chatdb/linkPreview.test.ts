@@ -51,7 +51,7 @@ test.each([
   expect(isPreviewOf(link, 2, [text(1, said)])).toBe(false);
 });
 
-test('one text accounts for one preview: the link sent once more at once is a message', () => {
+test('one text accounts for one preview: the link sent again at once is a message', () => {
   const near = [text(1, 'see https://e.com'), preview(2, 'https://e.com')];
   expect(isPreviewOf('https://e.com', 2, [text(1, 'see https://e.com'), preview(3, 'https://e.com')])).toBe(
     true,
@@ -66,7 +66,7 @@ test.each([
   ['https://e.com/x?id=7&fbclid=abc', 'HTTPS://E.COM/x?id=7 please'],
   ['https://e.com/x?si=Zz', 'this (https://e.com/x?si=Yy), ok?'],
   ['https://e.com:443/x', 'https://e.com/x'],
-])('%s is the link in "%s", spelt otherwise', (link, said) => {
+])('%s is the link in "%s", spelled differently', (link, said) => {
   expect(mentionsLink(said, link)).toBe(true);
   expect(isPreviewOf(link, 2, [text(1, said)])).toBe(true);
 });
@@ -131,14 +131,14 @@ test('a preview without text is that of the text it names, and a message where i
   expect(roleOfLink({ ...at, replyToGuid: null }, [text(1, LINK)]).kind).toBe('message');
 });
 
-test('the link of an archived preview is what was sent, else any web address in it; damage is none', () => {
+test('the link of an archived preview is the one sent, else any web address in it; damage is none', () => {
   const archived = encodeBinaryPlist({ $objects: ['$null', 'title', 'https://e.com/from-anywhere'] });
   expect(linkInPayload(archived)).toBe('https://e.com/from-anywhere');
   expect(linkInPayload(archived.subarray(0, 40))).toBeNull();
   expect(linkInPayload(encodeBinaryPlist({ $objects: ['javascript:alert(1)'] }))).toBeNull();
 });
 
-test('a text of punctuation is looked through in no time', () => {
+test('a text of punctuation is searched in no time', () => {
   const began = performance.now();
   expect(isPreviewOf(')', 2, [text(1, ')'.repeat(200_000))])).toBe(true);
   expect(isPreviewOf('))', 2, [text(1, `${')'.repeat(200_000)}x`)])).toBe(true);

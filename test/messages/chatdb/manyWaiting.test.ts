@@ -50,7 +50,7 @@ function flooded({ count = WAITING, columns = {} }: { count?: number; columns?: 
   return { world, reader, waiting, judgedBy };
 }
 
-test('of hundreds of rows that wait none is judged again for each message that comes in', () => {
+test('of hundreds of rows that wait none is judged again for each message that arrives', () => {
   const { world, reader, judgedBy } = flooded();
   const judged = judgedBy(() => {
     for (let number = 0; number < 50; number += 1) {
@@ -63,7 +63,7 @@ test('of hundreds of rows that wait none is judged again for each message that c
   expect(judged).toBe(0);
 });
 
-test('one of hundreds that is complete after a minute is taken within a tenth of that, unasked', () => {
+test('one of hundreds that is complete after a minute is read within a tenth of that, without a change', () => {
   const { world, reader, waiting } = flooded();
   waiting[100]?.write('text');
   reader.scan();
@@ -81,7 +81,7 @@ test('hundreds that never get a text are given up when their time is over, howev
 /** A damaged body of which nothing can be read. */
 const DAMAGED = Buffer.alloc(70_000, 0x84);
 
-test('a large row is not read again for each message that comes in, though few wait; small ones are', () => {
+test('a large row is not read again for each message that arrives, though few wait; small ones are', () => {
   const judgedBeside = (attributedBody: Buffer) => {
     const { world, reader, judgedBy } = flooded({ count: 3, columns: { attributedBody } });
     return judgedBy(() => {
@@ -96,7 +96,7 @@ test('a large row is not read again for each message that comes in, though few w
   expect(judgedBeside(DAMAGED)).toBe(0);
 });
 
-test('a large one that is complete after a minute is taken within a tenth of that, unasked', () => {
+test('a large one that is complete after a minute is read within a tenth of that, without a change', () => {
   const { world, reader, waiting } = flooded({ count: 3, columns: { attributedBody: DAMAGED } });
   waiting[1]?.write('text');
   reader.scan();

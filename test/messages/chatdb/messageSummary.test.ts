@@ -36,7 +36,7 @@ function plist(objects: readonly (readonly number[])[], root = 0): Buffer {
   ]);
 }
 
-describe('what a summary says', () => {
+describe('what a summary contains', () => {
   test('of a message edited five times: the versions of each part in order, and when the last was written', () => {
     const versions = [0, 1, 2, 3, 4, 5].map((n) => ({ text: `version ${n}`, at: AT + n * 60_000 }));
     const summary = readMessageSummary(encodeSummary({ original: 1, versions: { 0: versions } }));
@@ -45,7 +45,7 @@ describe('what a summary says', () => {
     expect(bodyFromHistory(summary)?.text).toBe('version 5');
   });
 
-  test('a part that was edited and then taken back is not in the text of the history', () => {
+  test('a part that was edited and then unsent is not in the text of the history', () => {
     const versions = { 0: [{ text: 'first', at: AT }], 1: [{ text: 'second', at: AT }] };
     const summary = readMessageSummary(encodeSummary({ original: 2, versions, retracted: [1] }));
     expect(bodyFromHistory(summary)?.text).toBe('first');

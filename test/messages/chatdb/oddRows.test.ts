@@ -22,14 +22,14 @@ describe.each(VERSIONS)('in chat.db of %o, where SQLite takes anything in any co
     ['a text of bytes', { text: BYTES }],
     ['a body of letters', { text: null, attributedBody: 'no bytes' }],
     ['a body that is a number', { text: null, attributedBody: 7 }],
-    ['a message of ours with a text of bytes', { text: BYTES, is_from_me: 1 }],
+    ['a sent message with a text of bytes', { text: BYTES, is_from_me: 1 }],
     ['bytes in every other column of letters', { text: 'x', account: BYTES, destination_caller_id: BYTES }],
     ['a service of bytes', { text: 'x', service: BYTES }],
     ['a balloon of bytes', { text: 'x', balloon_bundle_id: BYTES }],
     ['letters in the place of dates and flags', { text: 'x', date: 'today', item_type: 'none' }],
     ['a group name of bytes', { item_type: 2, group_title: BYTES }],
     ['a reaction to bytes', { associated_message_type: 2000, associated_message_guid: BYTES }],
-  ])('%s does not keep the next message from being read', (_name, columns) => {
+  ])('%s does not block the next message', (_name, columns) => {
     const { world, store, reader } = started(options);
     const handle = world.writer.handle(PERSON);
     const odd = { handle_id: handle, is_from_me: 0, ...columns };
@@ -42,15 +42,15 @@ describe.each(VERSIONS)('in chat.db of %o, where SQLite takes anything in any co
   });
 });
 
-describe('a row that is like none we know', () => {
-  test('a body of letters gives way to the text', () => {
+describe('a row of an unknown form', () => {
+  test('a body of letters is replaced by the text', () => {
     const { world, reader } = started();
     world.receive({ from: PERSON, text: 'the text', textIn: 'text', columns: { attributedBody: 'letters' } });
     reader.scan();
     expect(world.texts).toEqual(['the text']);
   });
 
-  test('at which we make a mistake is left out as damaged, said loudly, and passed', () => {
+  test('whose processing throws is left out as damaged, logged as an error, and passed', () => {
     const { world, store, reader: first } = started();
     first.stop();
     const reader = new IncomingReader({
@@ -82,8 +82,8 @@ describe('a row that is like none we know', () => {
   });
 });
 
-describe('a message that the store cannot take', () => {
-  test('is set aside after three tries, and those around it in its batch are taken once each, in order', () => {
+describe('a message that the store cannot accept', () => {
+  test('is set aside after three tries, and those around it in its batch are stored once each, in order', () => {
     const { world, store, reader: first } = started();
     first.stop();
     let tries = 0;
@@ -120,7 +120,7 @@ describe('a message that the store cannot take', () => {
   });
 });
 
-describe('what keeps everything from being read', () => {
+describe('what blocks all reading', () => {
   test('is a fault from the third time on, and none any more when it is over', () => {
     const { world, store, reader: first } = started();
     first.stop();

@@ -6,7 +6,7 @@ import { FakeClock } from '../../support/FakeClock.js';
 import { RecordingLog } from '../../support/RecordingLog.js';
 import { temporaryDirectory } from '../../support/temporaryStore.js';
 
-test('a chat.db without the tables for files and members is read, and read anew when it gets them', () => {
+test('a chat.db without the tables for files and members is read, and read again when it gets them', () => {
   const path = join(temporaryDirectory(), 'chat.db');
   const writer = openDatabase(path);
   writer.exec(`

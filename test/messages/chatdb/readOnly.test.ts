@@ -2,7 +2,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { openDatabase } from '../../../src/store/sqlite.js';
 import { MessagesWorld, PERSON } from './messagesWorld.js';
 
-test('reading never gets in the way of Messages: it writes nothing, and pins nothing of the log between two looks', () => {
+test('reading never interferes with Messages: it writes nothing, and pins nothing of the log between two looks', () => {
   const world = new MessagesWorld({ version: 26 });
   world.writer.directChat(PERSON);
   const reader = world.reader(world.newStore());

@@ -3,7 +3,7 @@ import { OwnAddresses } from '../../../src/messages/chatdb/ownership.js';
 import { MessagesWorld, OTHER, PERSON, VERSIONS } from './messagesWorld.js';
 
 describe.each(VERSIONS)('sent rows of %o', (options) => {
-  test('a sent text is found behind the ROWID that was highest before, with its text and chat', () => {
+  test('a sent text is found behind the previously highest ROWID, with its text and chat', () => {
     const world = new MessagesWorld(options);
     world.receive({ from: PERSON, text: 'hi' });
     const before = world.chatDb.highestRowId() ?? Number.NaN;
@@ -33,7 +33,7 @@ describe.each(VERSIONS)('sent rows of %o', (options) => {
     expect(world.chatDb.sentRowsAfter(sent.rowId, 10)).toEqual([]);
   });
 
-  test('its later life shows by its guid', () => {
+  test('its later states are found by its guid', () => {
     const world = new MessagesWorld(options);
     const sent = world.writer.writeSent({ handle: PERSON, text: 'yo' });
     const at = Date.UTC(2026, 0, 2);
@@ -51,7 +51,7 @@ describe.each(VERSIONS)('sent rows of %o', (options) => {
     expect(world.chatDb.sentRow('nobody')).toBeUndefined();
   });
 
-  test('a group text is the group’s; a ghost is nobody’s, and names what it was meant for', () => {
+  test('a group text belongs to the group; a ghost belongs to no chat, and names its intended one', () => {
     const world = new MessagesWorld(options);
     const chat = world.writer.groupChat([PERSON, OTHER], { identifier: 'chat5' });
     world.writer.writeSent({ chat, text: 'all' });
@@ -62,13 +62,13 @@ describe.each(VERSIONS)('sent rows of %o', (options) => {
     ]);
   });
 
-  test('at most as many as asked for, ascending', () => {
+  test('at most as many as requested, ascending', () => {
     const world = new MessagesWorld(options);
     for (const text of ['a', 'b', 'c']) world.writer.writeSent({ handle: PERSON, text });
     expect(world.chatDb.sentRowsAfter(0, 2).map((row) => row.text)).toEqual(['a', 'b']);
   });
 
-  test('of rows behind a place, or since a date, only those are read that are dated up to then or lie up to a place', () => {
+  test('of rows behind a place, or since a date, only those are read that are dated up to then or are up to a place', () => {
     const world = new MessagesWorld(options);
     const at = Date.UTC(2026, 0, 2);
     const sentAt = (text: string, ms: number, part = 0) => {
@@ -89,7 +89,7 @@ describe.each(VERSIONS)('sent rows of %o', (options) => {
     expect(words(world.chatDb.rowsOfSendsDatedAt([at + 9, at + 5, at + 2]))).toEqual(['last of it', 'ahead']);
   });
 
-  test('rows are found by their guids, with those of which it is not known yet whether they went out', () => {
+  test('rows are found by their guids, with those whose sending is still undecided', () => {
     const world = new MessagesWorld(options);
     const sent = world.writer.writeSent({ handle: PERSON, text: 'yo' });
     const open = world.writer.writeSent({ handle: PERSON, text: 'yo too', upTo: 'first' });
@@ -141,7 +141,7 @@ describe.each(VERSIONS)('sent rows of %o', (options) => {
   });
 });
 
-describe('chats whose identifier is written in another way', () => {
+describe('chats whose identifier is written differently', () => {
   test.each([
     ['+13105551234', '3105551234'],
     ['+13105551234', '(310) 555-1234'],

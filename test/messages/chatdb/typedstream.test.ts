@@ -11,7 +11,7 @@ const textOf = (bytes: Buffer) => {
   return parsed.kind === 'text' ? parsed.text : parsed;
 };
 
-describe('blobs of real Macs', () => {
+describe('blobs from real Macs', () => {
   test.each([
     ['textOnlyImmutable', 'Test 3'],
     ['textOnlyMutable', 'Noter test'],
@@ -85,7 +85,7 @@ describe('lengths', () => {
 });
 
 describe('what the parser refuses, and the fallback saves', () => {
-  test('a declared length beyond the blob is damaged; the text that is there is saved', () => {
+  test('a declared length beyond the blob is damaged; the text that exists is saved', () => {
     const whole = encodeAttributedBody('This is parsing a message');
     const cut = whole.subarray(0, whole.indexOf('message'));
     expect(parseTypedStream(cut)).toEqual({ kind: 'damaged', reason: 'cut short' });
@@ -115,7 +115,7 @@ describe('what the parser refuses, and the fallback saves', () => {
     expect(decodeAttributedBody(bytes)).toEqual({ text: null, runs: [], fallback: true });
   });
 
-  test('nesting without end is refused', () => {
+  test('endless nesting is refused', () => {
     const header = '\x04\x0bstreamtyped\x81\xe8\x03\x84\x01@';
     const nested = Buffer.from(`${header}${'\x84\x84\x84\x01A\x00\x85\x92'.repeat(20_000)}`, 'latin1');
     expect(parseTypedStream(nested)).toMatchObject({ kind: 'damaged' });
@@ -163,7 +163,7 @@ describe('types that attributes may hold', () => {
 });
 
 describe('properties', () => {
-  test('any text of any parts survives the way through', () => {
+  test('any text of any parts survives the round trip', () => {
     const text = fc.string({ unit: 'grapheme', maxLength: 400 });
     fc.assert(
       fc.property(fc.array(text, { maxLength: 140 }), fc.boolean(), (stretches, immutable) => {
@@ -182,7 +182,7 @@ describe('properties', () => {
     );
   });
 
-  test('truncated at every byte: never throws, never invents, and saves what the whole text began with', () => {
+  test('truncated at every byte: never throws, never invents, and saves the beginning of the whole text', () => {
     for (const name of Object.keys(BLOBS) as (keyof typeof BLOBS)[]) {
       const whole = blob(name);
       const text = decodeAttributedBody(whole).text ?? '';

@@ -37,19 +37,19 @@ describe('attributes of a run', () => {
     expect(attributes).toMatchObject({ link: 'https://a.example/?q=1', messagePart: 0 });
   });
 
-  test('a code for signing in, whatever the attribute holds', () => {
+  test('a sign-in code, whatever the attribute contains', () => {
     for (const value of ['123456', 1, { url: 'x:1' }, Buffer.from('bplist00')] satisfies AttributeValue[])
       expect(attributesOf(['__kIMOneTimeCodeAttributeName', value])?.oneTimeCode).toBe(true);
     expect(attributesOf(part(0))?.oneTimeCode).toBe(false);
   });
 
-  test('what was said in an audio file, each time its own', () => {
+  test('the transcription of an audio file, each with its own', () => {
     for (const said of ['see you at five', 'see you at nine', 'see you at five'])
       expect(attributesOf(['IMAudioTranscription', said], part(0))?.transcription).toBe(said);
     expect(attributesOf(part(0))?.transcription).toBeNull();
   });
 
-  test('effects, formats, sizes and detected data are read and left', () => {
+  test('effects, formats, sizes and detected data are read and ignored', () => {
     const attributes: Attributes = [
       ['__kIMTextEffectAttributeName', 12],
       ['__kIMTextBoldAttributeName', 1],
@@ -107,7 +107,7 @@ describe.each(TRAPS)('%s, whose bytes look like the end of a text', (trap) => {
   });
 });
 
-test('a text that was archived with half a surrogate pair is saved, and told as damaged', () => {
+test('a text that was archived with half a surrogate pair is saved, and reported as damaged', () => {
   // What a lone U+D83D would be in UTF-8, where no such thing exists.
   const whole = encodeAttributedBody('before ??? after');
   whole.set([0xed, 0xa0, 0xbd], whole.indexOf('???'));

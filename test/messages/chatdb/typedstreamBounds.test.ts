@@ -103,7 +103,7 @@ function damagedBody(bytes: Uint8Array, declared: number): Buffer {
 }
 
 describe('of a damaged body', () => {
-  test('no more is decoded than some times what is kept, however long it is', () => {
+  test('no more is decoded than a multiple of what is kept, however long it is', () => {
     const text = 'あ'.repeat(3_000);
     const blob = damagedBody(
       Buffer.concat([Buffer.from(text), Buffer.alloc(1_000_000, Buffer.from([0xe3, 0x81, 0x00]))]),
@@ -119,7 +119,7 @@ describe('of a damaged body', () => {
     expect(decoded).toBeLessThan(60_000);
   });
 
-  test('the text is what it is when all of it is decoded at once', () => {
+  test('the text is the same as when all of it is decoded at once', () => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they end the text.
     const binary = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\ufffd{2}/;
     const pieces = ['a', '\n', 'あ', '😀', '\ufffd', '\u0080', 'é'].map((piece) => Buffer.from(piece));
