@@ -105,12 +105,12 @@ function loadedFrom(...files: readonly string[]): ReadonlySet<string> {
 }
 
 describe('the direction of imports', () => {
-  test('there is something to look at', () => {
+  test('some files are found at all', () => {
     expect(sourceFiles.length).toBeGreaterThan(50);
     expect(imports.length).toBeGreaterThan(100);
   });
 
-  test('no room reaches into one that it must not know', () => {
+  test('no folder imports what it must not know', () => {
     const forbidden = imports
       .flatMap(({ from, file }) => (file === undefined ? [] : [{ from, to: file }]))
       .filter(({ from, to }) => roomOf(from) !== roomOf(to))
@@ -119,7 +119,7 @@ describe('the direction of imports', () => {
     expect(forbidden).toEqual([]);
   });
 
-  test('storage and ledger of the gateway know nothing of what is built on them', () => {
+  test('storage and ledger of the gateway import nothing of what is built on them', () => {
     const within = (file = '') => (file.startsWith('gateway/') ? file.split('/')[1] : undefined);
     const forbidden = imports.filter(({ from, file }) => {
       const [room = '', other = ''] = [within(from), within(file)];
@@ -128,7 +128,7 @@ describe('the direction of imports', () => {
     expect(forbidden.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
   });
 
-  test('every relative import means a file of the source', () => {
+  test('every relative import names a file of the source', () => {
     const nowhere = imports.filter(({ to, file }) => to.startsWith('.') && file === undefined);
     expect(nowhere.map(({ from, to }) => `${from} → ${to}`).sort()).toEqual([
       'gateway-page/main.tsx → ./style/console.css',
@@ -136,11 +136,11 @@ describe('the direction of imports', () => {
     ]);
   });
 
-  test('no file imports itself by way of others', () => {
+  test('no file imports itself through others', () => {
     expect(importCycles()).toEqual([]);
   });
 
-  test('a type has a name of its own', () => {
+  test('a type has a unique name', () => {
     const places = new Map<string, string[]>();
     for (const { name, file, kind } of exported) {
       if (/^(class|interface|type|enum)$/.test(kind)) places.set(name, [...(places.get(name) ?? []), file]);
@@ -149,7 +149,7 @@ describe('the direction of imports', () => {
     expect(shared.map(([name, files]) => `${name}: ${files.join(', ')}`)).toEqual([]);
   });
 
-  test('nothing is exported that nobody imports', () => {
+  test('nothing is exported that no file imports', () => {
     expect(unusedExports().map(({ file, name }) => `${file}: ${name}`)).toEqual([]);
   });
 
@@ -186,7 +186,7 @@ describe('the direction of imports', () => {
     expect(loaded).toEqual([]);
   });
 
-  test('clock, chance and environment are asked for in one place', () => {
+  test('clock, chance and environment are read in one place', () => {
     const strays = sourceFiles.flatMap((file) =>
       GROUNDED.filter(([name, home]) => name.test(codeOf(file)) && !home.test(file)).map(
         ([name]) => `${file}: ${name}`,
@@ -202,7 +202,7 @@ describe('the direction of imports', () => {
     expect(imports.filter(({ from, to }) => ofServers.has(to) && loaded.has(from))).toEqual([]);
   });
 
-  test('what `status` starts with is no schema, no YAML parser, no SQLite and no commander', () => {
+  test('what `status` starts with contains no schema, no YAML parser, no SQLite and no commander', () => {
     const loaded = loadedFrom('cli/main.ts', 'cli/quickStatus.ts');
     expect(loaded.size).toBeGreaterThan(25);
     const packages = imports.filter(
@@ -224,7 +224,7 @@ describe('the direction of imports', () => {
     expect(sourceFiles.filter((file) => spread.test(codeOf(file)))).toEqual([]);
   });
 
-  test('no folder or file has a name that says nothing', () => {
+  test('no folder or file has a meaningless name', () => {
     const empty = /(^|\/)(utils?|helpers?|common|core|shared|misc|lib)(\/|\.ts$)/i;
     expect(sourceFiles.filter((file) => empty.test(file))).toEqual([]);
   });

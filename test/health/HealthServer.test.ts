@@ -59,7 +59,7 @@ function ask(port: number, path: string, more: { method?: string; host?: string 
 }
 
 describe('health by HTTP', () => {
-  test('lives, is ready or says by codes why not', async () => {
+  test('is live, is ready or says by codes why not', async () => {
     const port = await open();
     expect(await ask(port, '/health')).toMatchObject({
       status: 200,
@@ -83,7 +83,7 @@ describe('health by HTTP', () => {
     });
   });
 
-  test('is ready with a notice, and tells it', async () => {
+  test('is ready with a notice, and reports it', async () => {
     const port = await open();
     notices = [{ code: 'config_needs_restart', since: '2026-01-01T00:00:00.000Z' }];
     const { status, body } = await ask(port, '/ready');
@@ -96,7 +96,7 @@ describe('health by HTTP', () => {
     '192.168.0.5',
     '127.0.0.1.evil.example.com',
     'localhost.evil.example.com:80',
-  ])('answers no page that goes by the name %s', async (host) => {
+  ])('answers no page that uses the name %s', async (host) => {
     const port = await open();
     expect(await ask(port, '/metrics', { host })).toMatchObject({ status: 403 });
   });
@@ -108,14 +108,14 @@ describe('health by HTTP', () => {
     }
   });
 
-  test('takes nothing but questions, and knows nothing else', async () => {
+  test('accepts only GET and HEAD, and has no other paths', async () => {
     const port = await open();
     expect((await ask(port, '/health', { method: 'POST' })).status).toBe(405);
     expect((await ask(port, '/')).status).toBe(404);
     expect(await ask(port, '/health', { method: 'HEAD' })).toMatchObject({ status: 200, body: '' });
   });
 
-  test('cannot be served on a port in use, which is said', async () => {
+  test('cannot be served on a port in use, which is reported', async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const { port } = other.address() as AddressInfo;

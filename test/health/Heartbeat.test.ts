@@ -59,7 +59,7 @@ const came = (count: number) =>
     () => `${count} beats; there were ${beats.length}`,
   );
 
-test('the URL is fetched again and again while the agent is healthy, and not while it is not', async () => {
+test('the URL is fetched repeatedly while the agent is healthy, and not while it is not', async () => {
   let healthy = true;
   let asked = 0;
   begin({
@@ -82,7 +82,7 @@ test('the URL is fetched again and again while the agent is healthy, and not whi
   await came(length + 3);
 });
 
-test('a failure is told once and its end once, and the secret path never', async () => {
+test('a failure and its end are logged once each, without the secret path', async () => {
   const { log } = begin();
   await came(1);
   status = 500;
@@ -95,7 +95,7 @@ test('a failure is told once and its end once, and the secret path never', async
   expect(log.lines).toEqual(['WARN The heartbeat fails', 'INFO The heartbeat works again']);
 });
 
-test('a redirect is not followed: it could lead out of https', async () => {
+test('a redirect is not followed: it could lead away from https', async () => {
   const { log } = begin();
   status = 302;
   await came(2);
@@ -103,7 +103,7 @@ test('a redirect is not followed: it could lead out of https', async () => {
   expect(log.lines).toEqual(['WARN The heartbeat fails']);
 });
 
-test('nothing is fetched without a URL, and a URL that is set later counts', async () => {
+test('nothing is fetched without a URL, and a URL that is set later takes effect', async () => {
   const { settings, heartbeat, reads } = begin();
   const { url } = settings;
   settings.url = undefined;
@@ -119,7 +119,7 @@ test('nothing is fetched without a URL, and a URL that is set later counts', asy
   await came(length + 1);
 });
 
-test('stopping ends a request that is not answered, without a line', async () => {
+test('stopping ends a request that is not answered, without a log line', async () => {
   status = 0;
   const { log, heartbeat, clock } = begin();
   await came(1);
@@ -132,7 +132,7 @@ test('stopping ends a request that is not answered, without a line', async () =>
   expect(log.lines).toEqual([]);
 });
 
-test('a state that cannot be read is no beat and no end of the agent: the next ones follow', async () => {
+test('a status that cannot be read skips one beat and ends nothing: the next ones follow', async () => {
   let isReadable = false;
   const { log } = begin({
     healthy: () => {

@@ -19,7 +19,7 @@ const READING: MetricsReading = {
   rttMs: 12,
 };
 
-test('what is over leaves no value behind, and what is counted only grows', async () => {
+test('what has ended leaves no value behind, and counters only grow', async () => {
   let reading = READING;
   const metrics = new Metrics(() => reading, ['send_message']);
   try {
@@ -94,7 +94,7 @@ test('the library is not loaded unless metrics are served', () => {
   expect(eager.filter((name) => !name.startsWith('gateway/'))).toEqual(['health/Metrics.ts']);
 });
 
-test('every metric is documented, and no other', async () => {
+test('every existing metric is documented, and no other', async () => {
   const metrics = new Metrics(() => READING, ['send_message']);
   const text = await metrics.text();
   metrics.stop();

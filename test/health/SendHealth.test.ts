@@ -6,7 +6,7 @@ const HOUR = 3_600_000;
 const why = { message: 'no', remedy: 'mend it' };
 
 test.each(['messages_unavailable', 'disk_full'] as const)(
-  '%s is not told for days because nothing was tried since: an hour later nobody knows',
+  '%s is not reported for days because nothing was tried since: after an hour it is unknown',
   (reason) => {
     const clock = new FakeClock();
     const health = new SendHealth(clock);
@@ -23,7 +23,7 @@ test.each(['messages_unavailable', 'disk_full'] as const)(
   },
 );
 
-test('a permission that macOS denied is told until a text gets through: only a person gives it', () => {
+test('a permission that macOS denied is reported until a text gets through: only a user grants it', () => {
   const clock = new FakeClock();
   const health = new SendHealth(clock);
   health.note({ kind: 'notStarted', reason: 'automation_denied', ...why });

@@ -68,7 +68,7 @@ function begin({
   return { check, clock, store, log, settings, logged };
 }
 
-test('a newer version is told once a day, over restarts, and the registry hears nothing of who asks', async () => {
+test('a newer version is reported once a day, over restarts, and the registry learns nothing about the agent', async () => {
   const { asked, url } = await registry();
   const env = { NPM_CONFIG_REGISTRY: url };
   const { check, clock, store, logged } = begin({ env });
@@ -102,7 +102,7 @@ test('the registry is the one of .npmrc, where the environment names none', asyn
   expect(JSON.stringify(asked)).not.toContain(secret);
 });
 
-test('while it is off nobody is asked and nothing is told; once it is on, at once', async () => {
+test('while it is off nothing is requested or reported; once it is on, at once', async () => {
   const { asked, url } = await registry();
   const { check, clock, settings, logged } = begin({ env: { npm_config_registry: url } });
   settings.check = false;
@@ -119,7 +119,7 @@ test('while it is off nobody is asked and nothing is told; once it is on, at onc
 test.each([
   ['an older version', 200, JSON.stringify(manifest('0.0.9'))],
   ['the version that runs', 200, JSON.stringify(manifest('0.1.0'))],
-])('%s is no news', async (_, status, body) => {
+])('%s is no newer version', async (_, status, body) => {
   const { asked, says, url } = await registry();
   Object.assign(says, { status, body });
   const { check, clock, store } = begin({ env: { npm_config_registry: url } });
@@ -134,7 +134,7 @@ test.each([
 
 test.each([
   ['a program of another author by that name', 200, '{"name":"edge-agent","version":"9.0.0"}'],
-  ['a version that is none', 200, JSON.stringify(manifest('9.0.0\u001b[2J'))],
+  ['an invalid version', 200, JSON.stringify(manifest('9.0.0\u001b[2J'))],
   ['no JSON', 200, '<html>'],
   ['too much', 200, 'x'.repeat(2_000_000)],
   ['a redirect', 302, ''],

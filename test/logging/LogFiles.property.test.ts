@@ -64,7 +64,7 @@ function filterOf(options: Parameters<typeof logWish>[0]): LogFilter {
   return new LogFilter(parsed, TERMINAL);
 }
 
-test('blocks from either end, searched as bytes, give what reading every line gives', () => {
+test('blocks from either end, searched as bytes, find what reading every line finds', () => {
   const law = fc.property(files, wish, (contents, options) => {
     const path = write(contents);
     const whole = filterOf(options)
@@ -90,9 +90,9 @@ test('blocks from either end, searched as bytes, give what reading every line gi
 });
 
 test.each([
-  ['copied and cut to nothing', (path: string) => [copyFileSync(path, `${path}.new`), truncateSync(path)]],
-  ['renamed and made anew', (path: string) => [renameSync(path, `${path}.new`), writeFileSync(path, '')]],
-])('a log that is %s while it is read is shown whole, and nothing twice', (_, rotate) => {
+  ['copied and truncated', (path: string) => [copyFileSync(path, `${path}.new`), truncateSync(path)]],
+  ['renamed and recreated', (path: string) => [renameSync(path, `${path}.new`), writeFileSync(path, '')]],
+])('a log that is %s while it is read is shown completely, and nothing twice', (_, rotate) => {
   const lines = (from: number) =>
     Array.from(
       { length: 9_000 },

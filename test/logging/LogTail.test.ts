@@ -18,7 +18,7 @@ function copyAndCut(path: string): void {
   truncateSync(path);
 }
 
-test('lines come once, and a line only when it is whole', () => {
+test('lines come once, and only when complete', () => {
   const { path, tail } = log();
   expect(tail.read()).toEqual(['first']);
   appendFileSync(path, 'sec');
@@ -28,14 +28,14 @@ test('lines come once, and a line only when it is whole', () => {
   expect(tail.read()).toEqual([]);
 });
 
-test('from the end on, what stands there already is left out', () => {
+test('from the end on, existing lines are left out', () => {
   const { path, tail } = log('end');
   expect(tail.read()).toEqual([]);
   appendFileSync(path, 'new\n');
   expect(tail.read()).toEqual(['new']);
 });
 
-test('what was written right before the log was copied and cut is not lost', () => {
+test('what was written just before the log was copied and truncated is not lost', () => {
   const { path, tail } = log();
   tail.read();
   appendFileSync(path, 'unseen ü');
@@ -46,7 +46,7 @@ test('what was written right before the log was copied and cut is not lost', () 
   expect(tail.read()).toEqual(['unseen ü and its end', 'last', 'after']);
 });
 
-test('a log that was cut and has grown beyond its old length is noticed', () => {
+test('a log that was truncated and has grown beyond its old length is noticed', () => {
   const { path, tail } = log();
   tail.read();
   copyAndCut(path);
@@ -54,7 +54,7 @@ test('a log that was cut and has grown beyond its old length is noticed', () => 
   expect(tail.read()).toEqual(['a line that is longer than all that was there']);
 });
 
-test('a log that was cut without a copy begins anew', () => {
+test('a log that was truncated without a copy is read from its start', () => {
   const { path, tail } = log();
   tail.read();
   truncateSync(path);
@@ -63,7 +63,7 @@ test('a log that was cut without a copy begins anew', () => {
   expect(tail.read()).toEqual(['x']);
 });
 
-test('a log that was renamed and made anew is followed, with the last lines of the old one', () => {
+test('a log that was renamed and recreated is followed, with the last lines of the old one', () => {
   const { path, tail } = log();
   tail.read();
   appendFileSync(path, 'unseen\n');
@@ -74,7 +74,7 @@ test('a log that was renamed and made anew is followed, with the last lines of t
   expect(tail.read()).toEqual(['still the old one', 'new']);
 });
 
-test('a log that is not there yet is waited for', () => {
+test('a log that does not exist yet is waited for', () => {
   const path = join(temporaryDirectory(), 'edge-agent.log');
   const tail = new LogTail(path, 'end');
   onTestFinished(() => tail.close());
@@ -87,7 +87,7 @@ test('a log that is not there yet is waited for', () => {
   expect(tail.read()).toEqual(['again']);
 });
 
-test('the files of a log are listed from the oldest on, and nothing else with them', () => {
+test('the files of a log are listed from the oldest on, without any others', () => {
   const { path } = log();
   for (const ending of ['1', '2', '10', 'rotating', '0', '01', '1.gz'])
     writeFileSync(`${path}.${ending}`, '');

@@ -24,7 +24,7 @@ test('the newest lines are read from the end, and debug lines and stacks are not
   expect(new NewestEvents('/nowhere/a.log').read('info', 3)).toEqual([]);
 });
 
-test('no line is lost or broken where a block of the file begins, be it within a character', () => {
+test('no line is lost or broken where a block of the file begins, even within a character', () => {
   const lines = Array.from({ length: 3_000 }, (_, index) =>
     line('INFO', `${'é👗'.repeat(index % 40)} ${index}`),
   );
@@ -34,13 +34,13 @@ test('no line is lost or broken where a block of the file begins, be it within a
   expect(read.map(({ message }) => message)).toEqual(lines.map((text) => parseLine(text)?.message));
 });
 
-test('of a large file only the end is read, and half a line is not taken for one', () => {
+test('of a large file only the end is read, and a partial line is not shown', () => {
   const long = line('INFO', 'x'.repeat(100_000));
   const { newest } = log(Array(20).fill(long));
   expect(newest.read('info', 500)).toHaveLength(5);
 });
 
-test('a file that is as it was is not read again, one that grew or was replaced is', () => {
+test('an unchanged file is not read again, one that grew or was replaced is', () => {
   const { path, newest } = log([line('ERROR', 'first')]);
   const first = newest.read('error', 10);
   expect(newest.read('error', 10)).toBe(first);
@@ -52,7 +52,7 @@ test('a file that is as it was is not read again, one that grew or was replaced 
   expect(newest.read('error', 10).map(({ message }) => message)).toEqual(['other']);
 });
 
-test('a line of a level that nobody wants is not taken apart', () => {
+test('a line of an unwanted level is not parsed', () => {
   expect(parseLine(line('DEBUG', 'a text id=7'), new Set(['error']))).toBeUndefined();
   expect(parseLine('{"time":"2026-01-01T00:00:00Z","level":"debug","msg":"m"}', new Set(['error']))).toBe(
     undefined,

@@ -25,7 +25,7 @@ function open() {
 }
 
 describe('a fault that repeats', () => {
-  test('is told five times, then once a minute by its number, until it is over', () => {
+  test('is logged five times, then once a minute with its count, until it is over', () => {
     const { logger, clock, words } = open();
     const fault = (id: number) => logger.warn('No answer', { cause: 'timeout', message: `m${id}` });
     for (let id = 0; id < 46; id += 1) fault(id);
@@ -57,7 +57,7 @@ describe('a fault that repeats', () => {
     expect(words()).toHaveLength(58);
   });
 
-  test('is told to its end when the log is closed, and leaves no timer', () => {
+  test('is logged to its end when the log is closed, and leaves no timer', () => {
     const { logger, clock, words, close } = open();
     for (let id = 0; id < 7; id += 1) logger.warn('No answer');
     close();

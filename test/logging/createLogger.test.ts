@@ -134,7 +134,7 @@ test('whatever is logged, one event is one line without control characters', () 
   }
 });
 
-test('the level is obeyed and can be changed while running', () => {
+test('the level is respected and can be changed while running', () => {
   const { logger, lines, configure } = open({ level: 'warn' });
   logger.info('no');
   configure({ level: 'debug', format: 'text' });
@@ -162,7 +162,7 @@ test('a process that is killed leaves every line it logged', () => {
   expect(readFileSync(file, 'utf8').trimEnd().split('\n')).toHaveLength(500);
 });
 
-test('file and directories are for their owner only, an existing file becomes so', () => {
+test('file and directories are private to the owner, an existing file becomes so', () => {
   const { file } = open();
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(statSync(join(file, '..')).mode & 0o777).toBe(0o700);
@@ -174,7 +174,7 @@ test('file and directories are for their owner only, an existing file becomes so
   expect(lines()[0]).toBe('before');
 });
 
-describe('a log that cannot be opened says so with a remedy', () => {
+describe('a log that cannot be opened is reported with a remedy', () => {
   const blocked = place();
   mkdirSync(blocked, { recursive: true });
   test.each([
@@ -212,7 +212,7 @@ describe('secrets never reach a line', () => {
     expect(text().split('\n')).toHaveLength(3);
   });
 
-  test('nor half of one at the end of a cut text', () => {
+  test('nor does half of one at the end of a cut text', () => {
     const { logger, text } = open({ redact: ['sesame-open'] });
     logger.info(`${'x'.repeat(16_380)}sesame-open${'y'.repeat(1000)}`);
     expect(text()).not.toContain('sesame');
@@ -227,7 +227,7 @@ describe('secrets never reach a line', () => {
 });
 
 describe('a failing write never reaches the program', () => {
-  test.skipIf(!existsSync('/dev/full'))('a full disk neither throws nor holds the program up', () => {
+  test.skipIf(!existsSync('/dev/full'))('a full disk neither throws nor blocks the program', () => {
     const script = `for (let i = 0; i < 5000; i += 1) logger.info('x'.repeat(100), { i });
       close();
       close();
@@ -236,7 +236,7 @@ describe('a failing write never reaches the program', () => {
     expect(runChild('/dev/full', script)).toBe('alive\n');
   });
 
-  test('lines kept while the disk was full come in order, then how many were lost', () => {
+  test('lines kept while the disk was full are written in order, then how many were lost', () => {
     // A limit on the file's size stands for the full disk: writing beyond it fails until the file is shortened.
     const file = place();
     const script = `process.on('SIGXFSZ', () => {});
@@ -257,7 +257,7 @@ describe('a failing write never reaches the program', () => {
     expect((kept.at(-1) ?? 0) + Number(/(\d+) log lines/.exec(lines.at(-2) ?? '')?.[1])).toBe(5999);
   });
 
-  test('a console that goes away, then the file goes on alone', async () => {
+  test('a console that goes away: the file continues alone', async () => {
     const console = new Console();
     const { logger, lines, close } = open({ console });
     console.failing = true;
@@ -288,13 +288,13 @@ test('after close nothing is written', () => {
   expect(text()).toMatch(/before\n$/);
 });
 
-describe('a log that somebody takes away', () => {
+describe('a log that is removed', () => {
   test.for([
     ['removed', (file: string) => rmSync(file)],
     ['removed with its folder', (file: string) => rmSync(dirname(file), { recursive: true })],
     ['renamed', (file: string) => renameSync(file, `${file}.elsewhere`)],
     ['replaced', replaceByAnother],
-  ] as const)('and is %s is begun anew at its place, private, within a second', ([, takeAway]) => {
+  ] as const)('and is %s is recreated in its place, private, within a second', ([, takeAway]) => {
     const own = new FakeClock();
     const { logger, file, text, close } = open({
       clock: own,
@@ -312,7 +312,7 @@ describe('a log that somebody takes away', () => {
     close();
   });
 
-  test('that cannot be begun anew yet is begun as soon as it can', () => {
+  test('that cannot be recreated yet is recreated as soon as it can', () => {
     const own = new FakeClock();
     const { logger, file, text, close } = open({ clock: own });
     rmSync(dirname(file), { recursive: true });
@@ -327,8 +327,8 @@ describe('a log that somebody takes away', () => {
   });
 });
 
-describe('lines that are made together', () => {
-  test('are in the file at the end of it, in their order and none lost to a mistake', () => {
+describe('lines that are grouped', () => {
+  test('are in the file at the end of the group, in order and none lost to an error', () => {
     const { logger, lines } = open();
     expect(() =>
       logger.together?.(() => {
@@ -346,7 +346,7 @@ describe('lines that are made together', () => {
     expect(lines()[1_001]).toContain('Behind');
   });
 
-  test('are there with a warning among them, which may tell of the end', () => {
+  test('are written with a warning among them, which may announce the end', () => {
     const { logger, lines } = open();
     logger.together?.(() => {
       logger.info('First');
@@ -355,7 +355,7 @@ describe('lines that are made together', () => {
     });
   });
 
-  test('keep to the size of the file as others do', () => {
+  test('keep to the size of the file like others', () => {
     const rotate = { maxBytes: 64 * 1024, maxAgeMs: 0, keep: 9 };
     const { logger, file } = open({ rotate });
     logger.together?.(() => {

@@ -32,7 +32,7 @@ test.each([
 
 const digitsOf = (text: string) => (text.match(/\p{Nd}/gu) ?? []).join('');
 
-test('no full number survives, however it is written', () => {
+test('no full number remains, however it is written', () => {
   const digit = fc.constantFrom(...'0123456789٠١٢٣٤٥٦٧٨٩');
   const separator = fc.constantFrom('', '', '', ' ', '-', '.', '(', ')', '\u00a0');
   const number = fc
@@ -61,7 +61,7 @@ test('no full number survives, however it is written', () => {
   );
 });
 
-test('no address survives, and masking is total', () => {
+test('no address remains, and masking is total', () => {
   fc.assert(
     fc.property(fc.emailAddress(), (address) => {
       expect(maskHandle(address)).not.toContain(address);

@@ -88,7 +88,7 @@ describe('a log that grows', () => {
     expect(files(file)).toHaveLength(3);
   });
 
-  test('is rotated by the age of its oldest line, of whichever life', () => {
+  test('is rotated by the age of its oldest line, of whichever run', () => {
     const clock = new FakeClock();
     const first = open({ maxAgeMs: 7 * DAY_MS }, place(), clock);
     first.logger.info('line 0 !');
@@ -115,7 +115,7 @@ describe('a log that grows', () => {
     expect(files(log.file)).toHaveLength(1);
   });
 
-  test('grows on where there is no room for the copy, and says so once a minute', () => {
+  test('grows on where there is no room for the copy, and reports that once a minute', () => {
     const clock = new FakeClock();
     const log = open({}, place(), clock);
     mkdirSync(`${log.file}.rotating`);
@@ -188,7 +188,7 @@ describe('log rotation under kill', () => {
     expect(existsSync(`${file}.rotating`)).toBe(false);
   }
 
-  test('at each step no line is lost, and the next life mends what was half done', () => {
+  test('at each step no line is lost, and the next run completes the rotation', () => {
     const file = place();
     const note = join(dirname(file), 'killed-at');
     const acknowledged: number[] = [];
@@ -241,7 +241,7 @@ describe('log rotation under kill', () => {
     expectNothingLost(file, acknowledged);
   });
 
-  test('a crash between the new name and the emptying is ended at the next start', () => {
+  test('a crash between renaming and truncation is completed at the next start', () => {
     const file = place();
     writeFileSync(file, '[2026-01-01T00:00:00.000Z] [INFO] line 0 !\n');
     writeFileSync(`${file}.1`, '[2026-01-01T00:00:00.000Z] [INFO] line 0 !\n');

@@ -54,7 +54,7 @@ const waiting = (states: readonly ConnectionState[]) =>
   states.flatMap((state) => (state.name === 'waiting' ? [state] : []));
 
 describe('connecting', () => {
-  test('who is let in says what they want to hear and that they are there', async (cleanup) => {
+  test('a client that is admitted sends its subscriptions and its presence', async (cleanup) => {
     const { client, is, hears, said, stage } = await play(cleanup, { topics: ['link'], presence: 'busy' });
     client.connect();
     await is('online');
@@ -83,7 +83,7 @@ describe('connecting', () => {
     expect(stage.tokens).toEqual(['forged']);
   });
 
-  test('who can get another token is tried again with it', async (cleanup) => {
+  test('a client that can get another token retries with it', async (cleanup) => {
     const tokens = ['stale', TOKEN];
     const { client, is, time, stage } = await play(cleanup, { token: async () => tokens.shift() ?? '' });
     client.connect();
@@ -93,7 +93,7 @@ describe('connecting', () => {
     expect(stage.tokens).toEqual(['stale', TOKEN]);
   });
 
-  test('where no token can be had, that is why, and it is tried again', async (cleanup) => {
+  test('where no token can be had, that is the reason given, and it is retried', async (cleanup) => {
     let calls = 0;
     const token = () => {
       calls += 1;
@@ -108,13 +108,13 @@ describe('connecting', () => {
     await is('online');
   });
 
-  test('a URL that is none is told at once', () => {
+  test('an invalid URL is reported at once', () => {
     expect(() => new MonitorClient({ url: 'somewhere', token: '' })).toThrow(TypeError);
   });
 });
 
 describe('losing the connection', () => {
-  test('it is made again, with the presence and the topics of last', async (cleanup) => {
+  test('it is restored, with the last presence and topics', async (cleanup) => {
     const { client, is, time, hears, said, stage } = await play(cleanup, { topics: ['link'] });
     client.connect();
     await is('online');
@@ -130,7 +130,7 @@ describe('losing the connection', () => {
     expect(said('user_presence').at(-1)?.data).toBe('away');
   });
 
-  test('each failed attempt is waited for longer, up to a limit; a connection that held begins anew', async (cleanup) => {
+  test('each failed attempt is followed by a longer wait, up to a limit; a connection that held resets it', async (cleanup) => {
     const { client, is, time, states, stage } = await play(cleanup);
     const { port } = stage;
     client.connect();
@@ -157,7 +157,7 @@ describe('losing the connection', () => {
     expect(client.state).toMatchObject({ attempt: 1, retryMs: 250, why: 'The agent stops' });
   });
 
-  test('an agent that is asked too much is left alone for 10 s at least', async (cleanup) => {
+  test('an agent that has too many requests is left alone for at least 10 s', async (cleanup) => {
     const { client, is, stage } = await play(cleanup);
     client.connect();
     await is('online');
@@ -174,7 +174,7 @@ describe('losing the connection', () => {
     await is('refused');
   });
 
-  test('an agent that takes connections and says nothing is given up after 10 s', async (cleanup) => {
+  test('an agent that accepts connections and sends nothing is given up after 10 s', async (cleanup) => {
     const { client, time, stage } = await play(cleanup);
     stage.speaks = false;
     client.connect();
@@ -186,7 +186,7 @@ describe('losing the connection', () => {
     expect(client.state).toMatchObject({ name: 'waiting', why: 'The agent does not answer' });
   });
 
-  test('an agent that falls silent is asked, and given up when it says nothing', async (cleanup) => {
+  test('an agent that falls silent is pinged, and given up when it does not respond', async (cleanup) => {
     const { client, is, time, hears, states } = await play(cleanup);
     client.connect();
     await is('online');
@@ -197,7 +197,7 @@ describe('losing the connection', () => {
     expect(waiting(states)).toMatchObject([{ why: 'The agent does not answer' }]);
   });
 
-  test('an agent that speaks now and then is kept', async (cleanup) => {
+  test('an agent that sends something now and then is kept', async (cleanup) => {
     const { client, is, time, stage, hears } = await play(cleanup);
     client.connect();
     await is('online');
@@ -221,7 +221,7 @@ describe('losing the connection', () => {
 });
 
 describe('closing', () => {
-  test('nothing is tried any more, and no timer is left', async (cleanup) => {
+  test('nothing is retried any more, and no timer is left', async (cleanup) => {
     const { client, is, time, stage } = await play(cleanup);
     client.connect();
     await is('online');
@@ -236,7 +236,7 @@ describe('closing', () => {
     await is('online');
   });
 
-  test('closed while a token is on its way, it stays closed', async (cleanup) => {
+  test('closed while a token is being fetched, it stays closed', async (cleanup) => {
     let give: (token: string) => void = () => undefined;
     const token = () => new Promise<string>((resolve) => (give = resolve));
     const { client, time, stage } = await play(cleanup, { token });
@@ -253,8 +253,8 @@ describe('closing', () => {
   });
 });
 
-describe('hearing', () => {
-  test('each frame reaches who listens to its type, with its data', async (cleanup) => {
+describe('receiving', () => {
+  test('each frame reaches the listeners for its type, with its data', async (cleanup) => {
     const { client, is, stage } = await play(cleanup);
     const heard: unknown[] = [];
     client.on('agent_status', (data) => heard.push(data));
@@ -275,7 +275,7 @@ describe('hearing', () => {
     expect(heard).toEqual([status, notification]);
   });
 
-  test('what is no frame, of a newer kind or without what it needs is passed over', async (cleanup) => {
+  test('what is no frame, of a newer type or without required fields is skipped', async (cleanup) => {
     const { client, is, stage } = await play(cleanup);
     const heard: unknown[] = [];
     client.on('agent_status', (data) => heard.push(data));
@@ -302,8 +302,8 @@ describe('hearing', () => {
   });
 });
 
-describe('asking', () => {
-  test('the answer is the one to the question, whatever comes first', async (cleanup) => {
+describe('requests', () => {
+  test('the answer is the one to the request, whatever arrives first', async (cleanup) => {
     const plays = { 'commands.list': ({ limit }: Record<string, unknown>) => [limit] };
     const { client, is } = await play(cleanup, {}, { plays });
     client.connect();
@@ -312,7 +312,7 @@ describe('asking', () => {
     expect(await Promise.all(answers)).toEqual([[1], [2], [3]]);
   });
 
-  test('a fault comes with its code and what to do', async (cleanup) => {
+  test('an error has its code and a remedy', async (cleanup) => {
     const plays = {
       status: () => {
         throw new Error('the disk is full');
@@ -326,7 +326,7 @@ describe('asking', () => {
     await expect(fault).rejects.toMatchObject({ code: 'internal', remedy: 'Try again.' });
   });
 
-  test('no question stays open: not unasked, not unanswered, not over a lost connection', async (cleanup) => {
+  test('no request stays open: not unsent, not unanswered, not over a lost connection', async (cleanup) => {
     const { client, is, time, stage, hears } = await play(cleanup);
     await expect(client.request('status', {})).rejects.toMatchObject({ code: 'disconnected' });
     client.connect();

@@ -11,9 +11,7 @@ import { FakeClock } from '../support/FakeClock.js';
 import { MonitorStage, TOKEN } from '../support/MonitorStage.js';
 import { until } from '../support/until.js';
 
-test('an agent that has other work is asked again, and what was known before stays', async ({
-  onTestFinished,
-}) => {
+test('an agent that is busy is asked again, and the previous answer stays', async ({ onTestFinished }) => {
   let asked = 0;
   const stage = await MonitorStage.open({
     plays: {
@@ -47,7 +45,7 @@ test('an agent that has other work is asked again, and what was known before sta
   expect(answers.map(({ state }) => state)).toEqual(['failed', 'ready', 'ready']);
 });
 
-test('one that was stopped does not ask again when its last answer is that the agent has other work', async ({
+test('one that was stopped does not ask again when its last answer is that the agent is busy', async ({
   onTestFinished,
 }) => {
   const stage = await MonitorStage.open();

@@ -3,7 +3,7 @@ import type { Report } from '../../src/diagnostics/checks/runChecks.js';
 import type { DoctorReport } from '../../src/model/operatorApi.js';
 
 /** It is kept as a file and read again as what the operator API says. */
-test('the report that doctor leaves is what the monitor answers', () => {
+test('the report type of doctor is what the monitor answers', () => {
   expectTypeOf<
     Pick<Report, 'at' | 'summary'> & { checks: Report['checks'][number][] }
   >().toExtend<DoctorReport>();

@@ -18,7 +18,7 @@ function go(page: Page, name: string) {
   return page.getByRole('navigation').getByRole('link', { name }).click();
 }
 
-describe.skipIf(path === undefined)('what an operator is told', () => {
+describe.skipIf(path === undefined)('what the page shows an operator', () => {
   test('a text that failed and a message that was set aside say why', async (cleanup) => {
     const { world, open } = await served(browser, cleanup);
     world.behave({ kind: 'error', number: -1743, when: 'before' }, { times: 'always' });
@@ -33,7 +33,7 @@ describe.skipIf(path === undefined)('what an operator is told', () => {
     expect(faults).toEqual([]);
   });
 
-  test('"Show texts" shows numbers whole on every view, and hides them on every view', async (cleanup) => {
+  test('"Show texts" shows full numbers in every view, and hides them in every view', async (cleanup) => {
     const { world, open } = await served(browser, cleanup);
     const send_at = new Date(Date.now() + 3_600_000).toISOString();
     const payload = { thread_id: PERSON, message_text: 'happy birthday', send_at };
@@ -72,7 +72,7 @@ describe.skipIf(path === undefined)('what an operator is told', () => {
     expect(faults).toEqual([]);
   });
 
-  test('people and groups have their names in place of numbers, on every view', async (cleanup) => {
+  test('people and groups have their names in place of numbers, in every view', async (cleanup) => {
     const { world, open } = await served(browser, cleanup);
     addContacts(world.directory, [{ first: 'Jane', last: 'Quimby', phones: ['(310) 555-1234'] }]);
     world.writeConfig({ 'contacts.enabled': true });
@@ -103,7 +103,7 @@ describe.skipIf(path === undefined)('what an operator is told', () => {
     expect(faults).toEqual([]);
   });
 
-  test('notifications of before the page was opened are there, after a restart too, and own acts are told once', async (cleanup) => {
+  test('notifications from before the page was opened are there, after a restart too, and the operator’s own actions appear once', async (cleanup) => {
     const { world, daemon, open } = await served(browser, cleanup);
     world.behave({ kind: 'error', number: -1743, when: 'before' }, { times: 'always' });
     const command = world.command('never sent');
@@ -124,7 +124,7 @@ describe.skipIf(path === undefined)('what an operator is told', () => {
   });
 });
 
-describe.skipIf(path === undefined)('what an operator is told of an agent that is new', () => {
+describe.skipIf(path === undefined)('what the page shows of a new agent', () => {
   const cleanups: (() => void | Promise<void>)[] = [];
   /** One agent and one tab for these: they follow one another in its life. */
   let agent: Awaited<ReturnType<typeof served>>;
@@ -156,7 +156,7 @@ describe.skipIf(path === undefined)('what an operator is told of an agent that i
     expect(faults).toEqual([]);
   });
 
-  test('"Look again" makes the doctor look, and its report appears by itself', async () => {
+  test('"Look again" runs the doctor, and its report appears without a reload', async () => {
     const { page, faults } = tab;
     await go(page, 'Doctor');
     await page.getByText('No results yet.').waitFor();

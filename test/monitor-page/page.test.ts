@@ -32,7 +32,7 @@ async function shared() {
 }
 
 describe.skipIf(path === undefined)('the page of a running agent', () => {
-  test('a conversation appears as it happens, hidden and masked until it is to be shown', async () => {
+  test('a conversation appears as it happens, hidden and masked until requested', async () => {
     const { world, page, faults } = await shared();
     await page.getByRole('link', { name: 'Conversations' }).click();
     await page.getByText('No conversation yet.').waitFor();
@@ -53,7 +53,7 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
     expect(faults).toEqual([]);
   });
 
-  test('a scheduled text is cancelled by keyboard, after the question whether it is meant', async () => {
+  test('a scheduled text is cancelled by keyboard, after a confirmation', async () => {
     const { world, page, faults } = await shared();
     const send_at = new Date(Date.now() + 3_600_000).toISOString();
     const payload = { thread_id: PERSON, message_text: 'happy birthday', send_at };
@@ -83,7 +83,7 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
     expect(faults).toEqual([]);
   });
 
-  test('a command shows its life, and the log its lines', async () => {
+  test('a command shows its history, and the log its lines', async () => {
     const { world, page, faults } = await shared();
     const command = world.command('hello');
     await world.acked(command);
@@ -99,7 +99,7 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
     expect(faults).toEqual([]);
   });
 
-  test('a resumed conversation is not said to be sent to while everything is paused', async () => {
+  test('a resumed conversation is not reported as sending while everything is paused', async () => {
     const { world, page, faults } = await shared();
     const before = world.texts.length;
     world.mac.chatDb.receive({ from: PERSON, text: 'hello' });
@@ -133,7 +133,7 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
     await page.getByText('Nothing is paused.').waitFor();
   });
 
-  test('no view asks for anything beyond loopback, or makes the console complain', async () => {
+  test('no view requests anything beyond loopback, or logs an error in the console', async () => {
     const { page, faults } = await shared();
     for (const view of await page.getByRole('navigation').getByRole('link').all()) {
       await view.click();
@@ -189,7 +189,7 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
     await again.page.getByRole('heading', { name: 'The token was refused' }).waitFor();
   });
 
-  test('whoever watches is seen by the others, also when they go away', async () => {
+  test('a viewer is seen by the others, also when they leave', async () => {
     const first = await shared();
     const second = await first.open();
     await second.page.getByLabel('I am').selectOption('busy');
@@ -219,7 +219,7 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
     await shows(/^Disconnected · Overview/, 'icon-away.svg');
   });
 
-  test('a lost agent is shown as lost, and all is live again once it is back', async () => {
+  test('a lost agent is shown as lost, and everything is live again once it is back', async () => {
     const { world, daemon, page } = { ...agent, ...tab };
     await daemon.kill('SIGTERM');
     await page.getByRole('status').filter({ hasText: 'Disconnected.' }).waitFor();
@@ -243,7 +243,7 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
     await page.getByRole('heading', { name: 'This page needs a token' }).waitFor();
   });
 
-  test('a wrong token is refused, and a good one let in', async () => {
+  test('a wrong token is refused, and a valid one accepted', async () => {
     const { token, page } = { ...agent, ...tab };
     await page.getByLabel('Token').fill('not.a.token');
     await page.getByRole('button', { name: 'Open', exact: true }).click();

@@ -51,7 +51,7 @@ describe('the people in a text of the agent', () => {
     );
   });
 
-  test('of whom there are two with the same mask are not guessed', () => {
+  test('are not guessed where two have the same mask', () => {
     const twins = [...known, { conversation: '+14155551234', name: 'Other Jane' }];
     expect(peopleOf(twins, true).named('to +1•••1234.')).toBe('to +1•••1234.');
   });
@@ -81,7 +81,7 @@ describe('the strip of the link', () => {
     expect(linkShares(half)).toEqual([{ state: 'realtime', share: 1 }]);
   });
 
-  test('only the whole is called 100 %', () => {
+  test('only a full day is called 100 %', () => {
     expect([1, 0.9999, 0.942, 0.5, 0.0001].map(percent)).toEqual([
       '100 %',
       '99.9 %',
@@ -100,7 +100,7 @@ test('numbers and addresses in settings are masked, and nothing else is', () => 
   }
 });
 
-test('settings that name nobody stay as they are, and there are no others that name somebody', () => {
+test('settings without a person stay as they are, and there are no others with one', () => {
   expect(maskSetting('backend.url', 'http://127.0.0.1:8799')).toBe('http://127.0.0.1:8799');
   expect(maskSetting('logging.max_bytes', '10485760')).toBe('10485760');
   expect(maskSetting('edge.agent_id', 'edge_13105550100')).toBe('edge_•••0100');
@@ -109,12 +109,12 @@ test('settings that name nobody stay as they are, and there are no others that n
   for (const key of HANDLE_SETTINGS) expect(SETTINGS.map((setting) => setting.key)).toContain(key);
 });
 
-test('half an escape in the address is a name that nothing has, not a fault', () => {
+test('half an escape in the address is an unknown name, not an error', () => {
   expect(routeOf('#/commands/%')).toEqual({ view: 'commands', at: '%' });
   expect(routeOf('#/commands/a%20b')).toEqual({ view: 'commands', at: 'a b' });
 });
 
-test('a line of the same millisecond as the end of the log is not lost, and one that came both ways is shown once', () => {
+test('a line of the same millisecond as the end of the log is not lost, and one that arrived both ways is shown once', () => {
   const line = (at: number, message: string, fields = {}) => ({
     at: ago(at),
     level: 'info',
@@ -127,14 +127,14 @@ test('a line of the same millisecond as the end of the log is not lost, and one 
   expect(joined([], live)).toHaveLength(4);
 });
 
-test('a line of the log fits by its level and by all of the words', () => {
+test('a line of the log matches by its level and by all of the search terms', () => {
   const line = { at: ago(0), level: 'warn', message: 'Real-time link lost', fields: { cause: '1006' } };
   expect(fits(line, 'warn', 'LOST 1006')).toBe(true);
   expect(fits(line, 'warn', 'lost 1000')).toBe(false);
   expect(fits(line, 'error', '')).toBe(false);
 });
 
-test('times are told in the units that a person reads', () => {
+test('times are shown in the units that a person reads', () => {
   expect([850, 4_200, 42_000, 300_000, 7_800_000, 273_600_000].map(duration)).toEqual([
     ...['850 ms', '4.2 s', '42 s', '5 min', '2 h 10 min', '3 d 4 h'],
   ]);

@@ -69,7 +69,7 @@ describe.skipIf(path === undefined)('the page in every state', () => {
     });
   }
 
-  test('an agent without a past says on every view that there is nothing, and what will be there', async ({
+  test('an agent without a history says in every view that there is nothing, and what will be there', async ({
     onTestFinished,
   }) => {
     const stage = await MonitorStage.open({ plays: NOTHING_YET, greeting: greeting(FRESH) });
@@ -92,7 +92,7 @@ describe.skipIf(path === undefined)('the page in every state', () => {
     expect(faults).toEqual([]);
   });
 
-  test('a fault of the agent is shown where it matters, and goes once it is asked again', async ({
+  test('an error of the agent is shown where it matters, and disappears once the request is repeated', async ({
     onTestFinished,
   }) => {
     const plays = {
@@ -113,7 +113,7 @@ describe.skipIf(path === undefined)('the page in every state', () => {
     await page.getByText('Nothing is set aside.').waitFor();
   });
 
-  test('a lost connection is said, and the page stays usable for reading', async ({ onTestFinished }) => {
+  test('a lost connection is shown, and the page stays usable for reading', async ({ onTestFinished }) => {
     const stage = await MonitorStage.open({ plays: PAST, greeting: greeting(TROUBLED) });
     onTestFinished(() => stage.close());
     const { page, barriers } = await browser.tab();
@@ -153,7 +153,7 @@ describe.skipIf(path === undefined)('the page in every state', () => {
     expect(await page.getByText('Loading', { exact: true }).count()).toBe(0);
   });
 
-  test('while the agent is asked for a session that is said, and a refused token may be typed anew at once', async ({
+  test('while a session is requested that is shown, and a refused token may be typed again at once', async ({
     onTestFinished,
   }) => {
     const stage = await MonitorStage.open({ plays: PAST, greeting: greeting(TROUBLED) });
@@ -172,7 +172,7 @@ describe.skipIf(path === undefined)('the page in every state', () => {
     expect(await field.evaluate((input) => input === input.ownerDocument.activeElement)).toBe(true);
   });
 
-  test('notifications are told for a moment, and kept in a list', async ({ onTestFinished }) => {
+  test('notifications are shown for a moment, and kept in a list', async ({ onTestFinished }) => {
     const stage = await MonitorStage.open({ plays: PAST, greeting: greeting(TROUBLED) });
     onTestFinished(() => stage.close());
     const { page } = await browser.tab();
@@ -186,7 +186,7 @@ describe.skipIf(path === undefined)('the page in every state', () => {
     await list.getByText('The store cannot be written').waitFor();
   });
 
-  test('a message that was set aside is dropped only after a second question', async ({ onTestFinished }) => {
+  test('a message that was set aside is dropped only after a confirmation', async ({ onTestFinished }) => {
     const stage = await MonitorStage.open({ plays: PAST, greeting: greeting(TROUBLED) });
     onTestFinished(() => stage.close());
     const { page, barriers } = await browser.tab();

@@ -63,7 +63,7 @@ test('it is served on the loopback addresses and on no other', async (cleanup) =
   expect(await canConnect('127.0.0.1', port)).toBe(false);
 });
 
-test('a port in use is a fault that is told once, and mended once it is free', async (cleanup) => {
+test('a port in use is a fault that is reported once, and cleared once it is free', async (cleanup) => {
   const { server, port } = await squatter(cleanup, '127.0.0.1');
   const { door, log, clock } = open(cleanup, port);
   await door.start();
@@ -88,7 +88,7 @@ test('a port in use is a fault that is told once, and mended once it is free', a
 });
 
 test.skipIf(!hasIpv6)(
-  'somebody else on the other loopback address is a fault too: "localhost" may mean it',
+  'another process on the other loopback address is a fault too: "localhost" may mean it',
   async (cleanup) => {
     const { port } = await squatter(cleanup, '::1');
     const { door } = open(cleanup, port);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { FakeClock } from '../support/FakeClock.js';
 import { MonitorWorld } from '../support/MonitorWorld.js';
 
-test('who asks for what takes long is refused, also on a new connection; others are answered', async (cleanup) => {
+test('a user with too many slow requests is refused, also on a new connection; others are answered', async (cleanup) => {
   const clock = new FakeClock();
   const world = await MonitorWorld.open(cleanup, { clock, verbs: { heavy: () => clock.advance(40) } });
   const abuser = await world.operator('abuser');
@@ -16,7 +16,7 @@ test('who asks for what takes long is refused, also on a new connection; others 
   expect(await again.ask('heavy')).toMatchObject({ ok: true });
 });
 
-test('many who ask for what takes long get no more than their share together', async (cleanup) => {
+test('many users with slow requests get no more than their share together', async (cleanup) => {
   const clock = new FakeClock();
   let worked = 0;
   const heavy = () => {
@@ -33,7 +33,7 @@ test('many who ask for what takes long get no more than their share together', a
   expect(worked / (clock.monotonic() - began)).toBeLessThan(0.07);
 });
 
-test('one request that took very long shuts nobody out for long, and nobody from stopping the sending', async (cleanup) => {
+test('one very slow request blocks no one for long, and never a request to stop sending', async (cleanup) => {
   const clock = new FakeClock();
   const world = await MonitorWorld.open(cleanup, {
     clock,

@@ -54,7 +54,7 @@ describe('is answered by an error, and the connection stays', () => {
   }
 });
 
-describe('ends the connection, and nobody else notices', () => {
+describe('ends the connection, and no other client notices', () => {
   test('a frame of 10 MB: 1009', async (cleanup) => {
     const world = await MonitorWorld.open(cleanup);
     const [abuser, other] = [await world.operator('abuser'), await world.operator()];
@@ -86,7 +86,7 @@ describe('ends the connection, and nobody else notices', () => {
     await isAlive(other);
   });
 
-  test('who does not read is cut off, and what others are told is not held back', async (cleanup) => {
+  test('a client that does not read is cut off, and frames to others are not delayed', async (cleanup) => {
     const world = await MonitorWorld.open(cleanup);
     const [sleeper, other] = [await world.operator('sleeper'), await world.operator()];
     sleeper.socket.pause();
@@ -110,7 +110,7 @@ describe('ends the connection, and nobody else notices', () => {
   });
 });
 
-test('of 500 connections 100 are let in, the others are told to come later: 1013', async (cleanup) => {
+test('of 500 connections 100 are accepted, the others are told to retry later: 1013', async (cleanup) => {
   const world = await MonitorWorld.open(cleanup);
   const token = await world.token();
   const clients: WatchingClient[] = [];
@@ -127,7 +127,7 @@ test('of 500 connections 100 are let in, the others are told to come later: 1013
   for (const client of clients.filter(({ isClosed }) => !isClosed).slice(0, 3)) await isAlive(client);
 });
 
-test('those without a token cannot keep operators out', async (cleanup) => {
+test('clients without a token cannot keep operators out', async (cleanup) => {
   const world = await MonitorWorld.open(cleanup);
   const strangers = await Promise.all(Array.from({ length: 60 }, () => world.connect()));
   await until(
@@ -138,7 +138,7 @@ test('those without a token cannot keep operators out', async (cleanup) => {
   await isAlive(operator);
 });
 
-test('requests of all clients together are bounded: the agent has other work', async (cleanup) => {
+test('requests of all clients together are bounded: the agent answers that it is busy', async (cleanup) => {
   let asked = 0;
   const world = await MonitorWorld.open(cleanup, { verbs: { count: () => ++asked } });
   const clients = await Promise.all(Array.from({ length: 10 }, (_, index) => world.operator(`user${index}`)));

@@ -26,20 +26,20 @@ const CHAT = {
 };
 
 describe('frames from the server', () => {
-  test('auth is the first one, and says who one is', async (cleanup) => {
+  test('auth is the first one, and names the user', async (cleanup) => {
     const world = await open(cleanup);
     const client = await world.operator('ann');
     expect(client.frames[0]).toMatchObject({ type: 'auth', data: { success: true, userId: 'ann' } });
   });
 
-  test('each has the time at which it was said', async (cleanup) => {
+  test('each has the time at which it was sent', async (cleanup) => {
     const world = await open(cleanup);
     const client = await world.operator();
     await client.caughtUp();
     for (const { timestamp } of client.frames) expect(new Date(timestamp).toISOString()).toBe(timestamp);
   });
 
-  test('what the agent does is told at once to whoever comes, and to all when it changes', async (cleanup) => {
+  test('the agent’s activity is sent at once to a new client, and to all when it changes', async (cleanup) => {
     const world = await open(cleanup);
     const [ann, bob] = [await world.operator('ann'), await world.operator('bob')];
     expect((await ann.heard('agent_status')).data).toEqual(IDLE);
@@ -51,7 +51,7 @@ describe('frames from the server', () => {
     }
   });
 
-  test('what the agent does is told once to whoever comes, be it that it has changed just then', async (cleanup) => {
+  test('the agent’s activity is sent once to a new client, even if it changed just then', async (cleanup) => {
     let count = 0;
     const world: MonitorWorld = await MonitorWorld.open(cleanup, {
       agentStatus: () => {
@@ -67,7 +67,7 @@ describe('frames from the server', () => {
     expect([told(ann), told(bob)]).toEqual([[0, 1], [1]]);
   });
 
-  test('a store that cannot be read when somebody comes ends neither the agent nor the connection', async (cleanup) => {
+  test('a store that cannot be read when a client connects ends neither the agent nor the connection', async (cleanup) => {
     const world = await MonitorWorld.open(cleanup, {
       agentStatus: () => {
         throw new Error('database disk image is malformed');
@@ -79,14 +79,14 @@ describe('frames from the server', () => {
     expect(world.watched).toEqual([true]);
   });
 
-  test('a text is told to all as it is', async (cleanup) => {
+  test('a text is sent to all as it is', async (cleanup) => {
     const world = await open(cleanup);
     const [ann, bob] = [await world.operator('ann'), await world.operator('bob')];
     world.server.broadcastChatMessage(CHAT);
     for (const client of [ann, bob]) expect((await client.heard('chat_message')).data).toEqual(CHAT);
   });
 
-  test('a notification goes to everybody, or to all connections of one user', async (cleanup) => {
+  test('a notification is sent to everyone, or to all connections of one user', async (cleanup) => {
     const world = await open(cleanup);
     const [ann, tab, bob] = [
       await world.operator('ann'),
@@ -105,7 +105,7 @@ describe('frames from the server', () => {
     expect(bob.all('notification').map(({ data }) => data)).toEqual(all);
   });
 
-  test('many at once come in their order, each once', async (cleanup) => {
+  test('many at once arrive in order, each once', async (cleanup) => {
     const world = await open(cleanup);
     const clients = await Promise.all(
       Array.from({ length: 25 }, (_, index) => world.operator(`user${index}`)),
@@ -131,7 +131,7 @@ describe('frames from clients', () => {
     expect(client.frames.map(({ type }) => type)).toEqual(['auth', 'agent_status', 'pong']);
   });
 
-  test('a timestamp of their own is of no matter', async (cleanup) => {
+  test('a timestamp of their own is ignored', async (cleanup) => {
     const world = await open(cleanup);
     const client = await world.operator();
     client.say({ type: 'ping', timestamp: 'yesterday' });
@@ -139,7 +139,7 @@ describe('frames from clients', () => {
   });
 
   test.for(['online', 'away', 'busy', 'offline'] as const)(
-    'presence %s is told to all',
+    'presence %s is sent to all',
     async (status, cleanup) => {
       const world = await open(cleanup);
       const [ann, bob] = [await world.operator('ann'), await world.operator('bob')];
@@ -150,7 +150,7 @@ describe('frames from clients', () => {
     },
   );
 
-  test('who goes is offline, but only with the last tab', async (cleanup) => {
+  test('a user who disconnects is offline, but only with the last tab', async (cleanup) => {
     const world = await open(cleanup);
     const bob = await world.operator('bob');
     const [tab, other] = [await world.operator('ann'), await world.operator('ann')];
@@ -164,7 +164,7 @@ describe('frames from clients', () => {
     expect(world.server.counts()).toEqual({ connected: 1, authenticated: 1 });
   });
 
-  test('who says to be offline is not among those who are there', async (cleanup) => {
+  test('a user who reports to be offline is not among those who are present', async (cleanup) => {
     const world = await open(cleanup);
     const [ann, bob] = [await world.operator('ann'), await world.operator('bob')];
     ann.say({ type: 'user_presence', data: 'offline' });
@@ -173,14 +173,14 @@ describe('frames from clients', () => {
     expect((await bob.heard('snapshot')).data?.presence).toEqual([{ userId: 'bob', status: 'online' }]);
   });
 
-  test('a tab that is away does not hide one that is there', async (cleanup) => {
+  test('a tab that is away does not hide one that is active', async (cleanup) => {
     const world = await open(cleanup);
     const [tab] = [await world.operator('ann'), await world.operator('ann')];
     tab.say({ type: 'user_presence', data: 'away' });
     expect((await tab.heard('user_presence')).data).toEqual({ userId: 'ann', status: 'online' });
   });
 
-  test('a request is answered with its id, by what is allowed and nothing else', async (cleanup) => {
+  test('a request is answered with its id, only if its verb is allowed', async (cleanup) => {
     const world = await open(cleanup);
     const client = await world.operator();
     expect(await client.ask('echo', { limit: 3 })).toMatchObject({
@@ -196,7 +196,7 @@ describe('frames from clients', () => {
     }
   });
 
-  test('whoever subscribes gets a snapshot, and the events of the topics asked for', async (cleanup) => {
+  test('a subscriber gets a snapshot, and the events of the requested topics', async (cleanup) => {
     const world = await open(cleanup);
     const [ann, bob] = [await world.operator('ann'), await world.operator('bob')];
     ann.say({ type: 'subscribe', data: { topics: ['commands', 'logs'] } });
@@ -236,7 +236,7 @@ describe('frames from clients', () => {
   });
 });
 
-test('that somebody watches is told when the first comes and when the last goes', async (cleanup) => {
+test('the first and the last subscriber are reported', async (cleanup) => {
   const world = await open(cleanup);
   await world.connect();
   expect(world.watched).toEqual([]);
@@ -251,7 +251,7 @@ test('that somebody watches is told when the first comes and when the last goes'
   expect(world.server.isWatched).toBe(false);
 });
 
-test('an agent that stops says its last words and closes with 1001', async (cleanup) => {
+test('an agent that stops sends its last frames and closes with 1001', async (cleanup) => {
   const world = await open(cleanup);
   const client = await world.operator();
   world.server.broadcastStatus({ agentName: 'edge_1', state: 'stopped' });

@@ -25,7 +25,7 @@ test.each([
   [1_200, 'half a head', 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-'],
   [200, 'half a body', 'POST /session HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n{'],
   [1_200, 'half a handshake', 'GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n'],
-])('%i connections that send %s keep nobody away', async (count, _, beginning) => {
+])('%i connections that send %s keep no one out', async (count, _, beginning) => {
   const world = await MonitorWorld.open({ onTestFinished });
   const port = world.server.port ?? 0;
   await halfSent(count, () => connect(port, '127.0.0.1'), beginning);

@@ -10,7 +10,7 @@ async function open(cleanup: Cleanup) {
   return { clock, world: await MonitorWorld.open(cleanup, { clock }) };
 }
 
-test('a client that is asked every 30 s and answers is kept', async (cleanup) => {
+test('a client that is pinged every 30 s and answers is kept', async (cleanup) => {
   const { clock, world } = await open(cleanup);
   const client = await world.operator();
   for (let round = 1; round <= 4; round++) {
@@ -27,7 +27,7 @@ test('a client that is asked every 30 s and answers is kept', async (cleanup) =>
   expect(client.isClosed).toBe(false);
 });
 
-test('one that knows nothing of our pings, such as a hook in a page, is kept by the pongs of its library', async (cleanup) => {
+test('one that does not know the agent’s pings, such as a hook in a page, is kept by the pongs of its library', async (cleanup) => {
   const { clock, world } = await open(cleanup);
   const hook = await world.operator('hook');
   const other = await world.operator('other');
@@ -58,7 +58,7 @@ test('one that is silent for 60 s is dropped', async (cleanup) => {
   expect(world.server.counts()).toEqual({ connected: 1, authenticated: 1 });
 });
 
-test('a session ends with its token, and its user is told 5 minutes before', async (cleanup) => {
+test('a session ends with its token, and its user is notified 5 minutes before', async (cleanup) => {
   const { clock, world } = await open(cleanup);
   const client = await world.operator('ann', 3_600_000);
   const other = await world.operator('bob', 7_200_000);
@@ -78,7 +78,7 @@ test('a session ends with its token, and its user is told 5 minutes before', asy
   expect(other.isClosed).toBe(false);
 });
 
-test('nobody connected: no timer runs', async (cleanup) => {
+test('without connections no timer runs', async (cleanup) => {
   const { clock, world } = await open(cleanup);
   expect(clock.pending).toBe(0);
   const client = await world.operator();

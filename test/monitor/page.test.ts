@@ -71,7 +71,7 @@ describe('the page', () => {
     expect(headers).not.toHaveProperty('set-cookie');
   });
 
-  test('has files that are kept for ever if their name tells their content, and no others', async (cleanup) => {
+  test('has files that are cached forever if their name identifies their content, and no others', async (cleanup) => {
     const world = await withPage(cleanup);
     const hashed = await fetch(`${world.origin}/assets/app-ABCD2345.js?v=1`);
     expect(hashed.headers.get('cache-control')).toBe('max-age=31536000, immutable');
@@ -90,7 +90,7 @@ describe('the page', () => {
     '/%zz.js',
     '/assets',
     '/missing.js',
-  ])('does not hand out %s', async (path, cleanup) => {
+  ])('does not serve %s', async (path, cleanup) => {
     const world = await withPage(cleanup);
     world.secret.key();
     expect((await get(world, path)).status).toBe(404);
@@ -115,7 +115,7 @@ describe('the page', () => {
     expect((await get(world, '/app.css', { ...asked, 'sec-fetch-site': 'same-origin' })).status).toBe(200);
   });
 
-  test('answers other methods and /ws by what they would need', async (cleanup) => {
+  test('answers other methods and /ws with what they would need', async (cleanup) => {
     const world = await withPage(cleanup);
     expect((await fetch(`${world.origin}/`, { method: 'PUT', body: 'x' })).status).toBe(405);
     expect((await get(world, '/ws')).status).toBe(426);
@@ -139,7 +139,7 @@ describe('a link', () => {
     expect([again.status, await again.json()]).toEqual([401, { error: 'The link was used already' }]);
   });
 
-  test('is good once, over a restart of the agent too', async (cleanup) => {
+  test('is valid once, over a restart of the agent too', async (cleanup) => {
     const world = await withPage(cleanup);
     const token = await linkToken(world);
     expect((await exchange(world, token)).status).toBe(200);
@@ -162,7 +162,7 @@ describe('a link', () => {
     ['an hour back and ahead', [-3_600_000, 3_600_000]],
     ['past the expiry and back by seconds', [121_000, -1_500, -119_500, 500]],
     ['a year ahead, a year back, and two days', [31_536_000_000, -31_536_000_000, -172_800_000, 172_800_000]],
-  ] as const)('is good once when the clock is set %s', async ([, jumps], cleanup) => {
+  ] as const)('is valid once when the clock is set %s', async ([, jumps], cleanup) => {
     const clock = new FakeClock(Date.now());
     const world = await MonitorWorld.open(cleanup, { clock });
     const token = await linkToken(world, 120_000, clock.now());
@@ -177,7 +177,7 @@ describe('a link', () => {
     }
   });
 
-  test('is good once however many others were used since', async (cleanup) => {
+  test('is valid once however many others were used since', async (cleanup) => {
     const clock = new FakeClock(Date.now());
     const world = await MonitorWorld.open(cleanup, { clock });
     const token = await linkToken(world, 120_000, clock.now());
@@ -193,7 +193,7 @@ describe('a link', () => {
     expect((await exchange(world, await linkToken(world, 120_000, clock.now() + 4_000))).status).toBe(200);
   });
 
-  test('gives no session while its use cannot be stored, and is good once afterwards', async (cleanup) => {
+  test('gives no session while its use cannot be stored, and is valid once afterwards', async (cleanup) => {
     const world = await withPage(cleanup);
     const token = await linkToken(world);
     const other = openDatabase(join(world.directory, 'edge-agent.db'));
@@ -206,7 +206,7 @@ describe('a link', () => {
     expect((await exchange(world, token)).status).toBe(401);
   });
 
-  test('that many ask for at the same moment lets one of them in', async (cleanup) => {
+  test('that many use at the same moment gives one of them a session', async (cleanup) => {
     const world = await withPage(cleanup);
     const token = await linkToken(world);
     const answers = await Promise.all(Array.from({ length: 20 }, () => exchange(world, token)));
@@ -229,7 +229,7 @@ describe('a link', () => {
     }
   });
 
-  test("is not exchanged for another site's page, nor without end", async (cleanup) => {
+  test("is not exchanged for another site's page, nor without limit", async (cleanup) => {
     const world = await withPage(cleanup);
     expect((await exchange(world, await linkToken(world), { origin: 'https://evil.example' })).status).toBe(
       403,

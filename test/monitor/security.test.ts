@@ -42,9 +42,9 @@ const BAD_TOKENS: Record<string, Forge> = {
   },
 };
 
-describe('who shows', () => {
+describe('a client that presents', () => {
   for (const [name, forge] of Object.entries(BAD_TOKENS)) {
-    test(`${name} may connect, and is told nothing`, async (cleanup) => {
+    test(`${name} may connect, and is sent nothing`, async (cleanup) => {
       const world = await MonitorWorld.open(cleanup, { verbs: { echo: () => 'secret' } });
       const stranger = await world.connect(await forge(world.secret.key()));
       const { data } = await stranger.heard('auth');
@@ -76,7 +76,7 @@ describe('who shows', () => {
     });
   }
 
-  test('a token with `sub` and `exp` that the secret signed is let in, whoever made it', async (cleanup) => {
+  test('a token with `sub` and `exp` that the secret signed is admitted, whoever made it', async (cleanup) => {
     const world = await MonitorWorld.open(cleanup);
     const token = await new SignJWT({ sub: 'bob@desk', exp: soon() })
       .setProtectedHeader({ alg: 'HS256' })
@@ -87,7 +87,7 @@ describe('who shows', () => {
 });
 
 describe('the secret', () => {
-  test('is made at the first start, for its owner only, and stays', async (cleanup) => {
+  test('is made at the first start, private to its owner, and stays', async (cleanup) => {
     const world = await MonitorWorld.open(cleanup);
     const key = world.secret.key();
     expect(key).toHaveLength(32);
@@ -101,7 +101,7 @@ describe('the secret', () => {
     expect(world.secret.key()).toHaveLength(32);
   });
 
-  test('when rotated makes every token worthless and ends what is open', async (cleanup) => {
+  test('when rotated makes every token invalid and ends open connections', async (cleanup) => {
     const world = await MonitorWorld.open(cleanup);
     const token = await world.token();
     const client = await world.operator();
@@ -114,7 +114,7 @@ describe('the secret', () => {
   });
 });
 
-describe('where a connection comes from', () => {
+describe('the origin of a connection', () => {
   const LOCAL = ['127.0.0.1:3100', '127.0.0.1', 'localhost:9999', 'LOCALHOST', '[::1]:3100'];
   const FOREIGN = [
     ...[
@@ -151,7 +151,7 @@ describe('where a connection comes from', () => {
     await world.connect(token);
   });
 
-  test('however often another site tries, who is of this machine gets in', async (cleanup) => {
+  test('however often another site tries, clients of this machine are admitted', async (cleanup) => {
     const world = await MonitorWorld.open(cleanup);
     const token = await world.token();
     for (let wave = 0; wave < 20; wave++) {

@@ -30,7 +30,7 @@ function watching() {
   return { clock, look, during };
 }
 
-test('what waits for nothing known stands since it was first seen', () => {
+test('what waits for no known reason is at a standstill since it was first seen', () => {
   const { clock, during, look } = watching();
   const began = clock.now();
   expect(during(60 * MINUTE)).toEqual({ since: began, ms: 60 * MINUTE });
@@ -38,26 +38,26 @@ test('what waits for nothing known stands since it was first seen', () => {
   expect(look()).toEqual({ since: clock.now(), ms: 0 });
 });
 
-test('a backlog that gets on does not stand, however old it is', () => {
+test('a backlog that shrinks is no standstill, however old it is', () => {
   const { clock, during } = watching();
   const every = (ms: number) => () => ({ mark: Math.floor(clock.now() / ms) });
   expect(during(180 * MINUTE, every(MINUTE))?.ms).toBeLessThanOrEqual(MINUTE);
 });
 
-test('what waited through an outage has its time to get on after it', () => {
+test('what waited through an outage has its time to catch up after it', () => {
   const { during } = watching();
   during(50 * MINUTE);
   during(180 * MINUTE, () => ({ isHeld: true }));
   expect(during(9 * MINUTE)?.ms).toBeLessThanOrEqual(9 * MINUTE);
 });
 
-test('an outage that flickers does not hide what stands', () => {
+test('an outage that flickers does not hide a standstill', () => {
   const { clock, during } = watching();
   const flicker = () => ({ isHeld: Math.floor(clock.now() / LOOK_MS) % 6 === 0 });
   expect(during(30 * MINUTE, flicker)?.ms).toBeGreaterThan(15 * MINUTE);
 });
 
-test('neither sleep nor a clock that is set is a time to get on', () => {
+test('neither sleep nor a clock that is set counts as time to catch up', () => {
   const { clock, during, look } = watching();
   during(MINUTE);
   clock.advance(8 * 60 * MINUTE);

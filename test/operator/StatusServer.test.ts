@@ -35,7 +35,7 @@ async function answersAgain(path: string, clock: FakeClock): Promise<void> {
   expect(statSync(path).mode & 0o777).toBe(0o600);
 }
 
-test('a socket that somebody removes is there again, each time', async () => {
+test('a socket that is deleted is recreated, each time', async () => {
   const path = join(temporaryDirectory(), 'edge-agent.sock');
   const clock = await listen(path);
   for (let time = 0; time < 3; time += 1) {
@@ -44,7 +44,7 @@ test('a socket that somebody removes is there again, each time', async () => {
   }
 });
 
-test('it comes back where its whole folder went, and where something else lies in its place', async () => {
+test('it is recreated where its whole folder was deleted, and where something else took its place', async () => {
   const path = join(temporaryDirectory(), 'folder', 'edge-agent.sock');
   const clock = await listen(path);
   rmSync(dirname(path), { recursive: true });
@@ -54,7 +54,7 @@ test('it comes back where its whole folder went, and where something else lies i
   await answersAgain(path, clock);
 });
 
-test('a socket that is left alone stays the same', async () => {
+test('a socket that is not touched stays the same', async () => {
   const path = join(temporaryDirectory(), 'edge-agent.sock');
   const clock = await listen(path);
   const { ino } = statSync(path);
@@ -65,7 +65,7 @@ test('a socket that is left alone stays the same', async () => {
 test.each([
   ['nothing', ''],
   ['half a request', '{"verb":'],
-])('300 connections that send %s keep no question away, and are closed in time', async (_, beginning) => {
+])('300 connections that send %s keep no request out, and are closed in time', async (_, beginning) => {
   const path = join(temporaryDirectory(), 'edge-agent.sock');
   const clock = await listen(path);
   const sockets: Socket[] = [];
@@ -88,7 +88,7 @@ test.each([
   await Promise.all(closed);
 });
 
-test('a folder that others may write to is closed to them first', async () => {
+test('a folder that others may write to is made private first', async () => {
   const folder = join(temporaryDirectory(), 'open');
   mkdirSync(folder);
   chmodSync(folder, 0o777);
@@ -96,7 +96,7 @@ test('a folder that others may write to is closed to them first', async () => {
   expect(statSync(folder).mode & 0o777).toBe(0o700);
 });
 
-test.runIf(process.getuid?.() === 0)('a folder that belongs to somebody else is refused', async () => {
+test.runIf(process.getuid?.() === 0)('a folder of another user is refused', async () => {
   const folder = join(temporaryDirectory(), 'foreign');
   mkdirSync(folder);
   chownSync(folder, 65_534, 65_534);

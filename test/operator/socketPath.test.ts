@@ -3,11 +3,11 @@ import { socketPath } from '../../src/operator/socketPath.js';
 
 const LONG = `/Users/sam/${'state/'.repeat(30)}`;
 
-test('the socket lies in the state directory', () => {
+test('the socket is in the state directory', () => {
   expect(socketPath('/Users/sam/state', '/Users/sam')).toBe('/Users/sam/state/edge-agent.sock');
 });
 
-test('for a path that is too long it lies in the home directory, whatever temporary directory a shell has', () => {
+test('for a path that is too long it is in the home directory, whatever temporary directory a shell has', () => {
   const before = process.env.TMPDIR;
   const paths = ['/tmp', '/elsewhere'].map((place) => {
     process.env.TMPDIR = place;
@@ -19,6 +19,6 @@ test('for a path that is too long it lies in the home directory, whatever tempor
   expect(paths[1]).toBe(paths[0]);
 });
 
-test('where the home directory is too long as well, that is said', () => {
+test('where the home directory is too long as well, that is reported', () => {
   expect(() => socketPath(LONG, LONG)).toThrow(expect.objectContaining({ code: 'state_unwritable' }));
 });

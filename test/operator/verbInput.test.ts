@@ -7,7 +7,7 @@ import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
-test('what is no text is refused as the asker’s mistake, with what to do, and changes nothing', () => {
+test('input that is no text is refused as an error of the caller, with a remedy, and changes nothing', () => {
   const store = temporaryStore(new FakeClock());
   const log = new RecordingLog();
   const names = { nameOf: () => null };

@@ -120,14 +120,14 @@ const FOUND: readonly (readonly [ErrorCode, facts: Partial<VitalFacts>, better: 
 ];
 
 describe('the vital signs', () => {
-  test('of which nothing was seen are not yet known, but for what is looked up in the store', () => {
+  test('without any evidence are not yet known, except those looked up in the store', () => {
     const { signs, problems } = vitalSigns(UNSEEN);
     expect(problems).toEqual([]);
     for (const name of NAMES)
       expect([name, signs[name].state]).toEqual([name, name === 'nothing_given_up' ? 'ok' : 'not_yet_known']);
   });
 
-  test.each(FOUND)('are judged by what was seen: %s', (code, facts, better) => {
+  test.each(FOUND)('are judged by their evidence: %s', (code, facts, better) => {
     const bad = vitalSigns({ ...UNSEEN, ...facts });
     expect(bad.problems.map((one) => one.code)).toEqual([code]);
     const failing = NAMES.filter((name) => bad.signs[name].state === 'failing');
@@ -145,7 +145,7 @@ describe('the vital signs', () => {
       'nothing is set aside; given up in the last 7 days: 3 messages too old to be answered, 2 images not uploaded',
     ],
   ])(
-    'tell what was given up although nothing is set aside: %i messages, %i images',
+    'report what was given up although nothing is set aside: %i messages, %i images',
     (count, images, evidence) => {
       const messages = { count, newestAt: count === 0 ? null : ago(25 * 60) };
       const { signs } = vitalSigns({ ...UNSEEN, givenUp: { messages, images } });
@@ -153,13 +153,13 @@ describe('the vital signs', () => {
     },
   );
 
-  test('do not say that nothing is lost on the day on which a message became too old to be answered', () => {
+  test('do not report that nothing is lost on the day on which a message expired', () => {
     const messages = { count: 1, newestAt: ago(23 * 60) };
     const { signs } = vitalSigns({ ...UNSEEN, givenUp: { messages, images: 0 } });
     expect(signs.nothing_given_up).toMatchObject({ state: 'failing', codes: ['messages_expired'] });
   });
 
-  test('have no consequence told where its cause is', () => {
+  test('do not report a consequence where its cause is reported', () => {
     const cutOff = (['backend_unreachable', 'token_expired', 'secret_missing'] as const).map((code) => ({
       code,
       since: ago(5),
@@ -180,7 +180,7 @@ describe('the vital signs', () => {
     }
   });
 
-  test('of what failed lately, and was not tried since, are neither fine nor failing', () => {
+  test('of what failed recently, and was not tried since, are neither fine nor failing', () => {
     const { signs } = vitalSigns({
       ...UNSEEN,
       ...refused({ lastAt: ago(61) }),
@@ -202,7 +202,7 @@ describe('the vital signs', () => {
     expect(after.signs.can_post.state).toBe('ok');
   });
 
-  test('of an agent that has not started fail by what keeps it, and are not known else', () => {
+  test('of an agent that has not started fail by what prevents it, and are otherwise unknown', () => {
     const since = new Date(NOW).toISOString();
     const problem = { code: 'state_unwritable', since, message: 'no', remedy: 'mend it' } as const;
     const signs = idleSigns([problem], 'it has not started');
@@ -279,7 +279,7 @@ describe('the vital signs', () => {
     );
   });
 
-  test('a code that nobody has given a meaning hinders the job', () => {
+  test('a code without a meaning counts as hindering the job', () => {
     expect(hindersTheJob({ code: 'too_late' })).toBe(true);
     expect(hindersTheJob({ code: 'config_needs_restart' })).toBe(false);
   });

@@ -10,7 +10,7 @@ import { RecordingLog } from '../support/RecordingLog.js';
 
 const PERSON = '+13105551234';
 
-test('the steps of a command are told in their order, also where its text ends as it is stored', async (cleanup) => {
+test('the steps of a command are reported in order, also where its text ends as it is stored', async (cleanup) => {
   const world = await MonitorWorld.open(cleanup);
   const { store, clock, server } = world;
   const messages = new FakeMessages();

@@ -40,7 +40,7 @@ test('an empty config.yaml is like none', () => {
     expect(box.loadYaml(text).config.edge.user_phone).toBe('+13106781670');
 });
 
-test('what is given counts before what is derived', () => {
+test('a given value overrides a derived one', () => {
   const box = new Sandbox();
   box.write('work/.env', FILES['id, secret and the address of the socket'][0]);
   const loaded = box.loadYaml(
@@ -52,7 +52,7 @@ test('what is given counts before what is derived', () => {
 });
 
 test.for(['my-mac', 'edge_', 'edge_12', 'edge_13106781670_b', 'edge_+13106781670'])(
-  'an id that is not made of a phone number names nobody: %s',
+  'an id that is not made of a phone number identifies no one: %s',
   (id) => {
     const box = new Sandbox();
     const env = { EDGE_AGENT_ID: id, BACKEND_WS_URL: 'wss://api.example.com/edge/ws' };
@@ -60,13 +60,13 @@ test.for(['my-mac', 'edge_', 'edge_12', 'edge_13106781670_b', 'edge_+13106781670
   },
 );
 
-test('an address of a socket that is refused is told once, and no backend is made of it', () => {
+test('a socket address that is refused is reported once, and no backend URL is derived from it', () => {
   const box = new Sandbox();
   const env = { EDGE_AGENT_ID: 'edge_13106781670', BACKEND_WS_URL: 'ws://api.example.com/edge/ws' };
   expect(() => box.load({ env })).toThrowError(/backend\.websocket_url: found/);
 });
 
-test('a config.yaml that is emptied while the agent runs is no wish for every default', () => {
+test('a config.yaml that is emptied while the agent runs does not select every default', () => {
   const box = new Sandbox();
   box.write('work/.env', FILES['id, secret and the address of the socket'][0]);
   const loaded = box.loadYaml('privacy:\n  redact: [phone]\n');
@@ -98,7 +98,7 @@ test('the agent runs with such an .env alone, and its status says what was deriv
   ]);
 });
 
-test('an account with an e-mail address alone is known by it, and its agent is named after it', () => {
+test('an account with only an e-mail address is known by it, and its agent is named after it', () => {
   const box = new Sandbox();
   const env = { USER_ADDRESS: 'Someone@Example.com', BACKEND_URL: 'https://b.example.com' };
   const loaded = box.load({ env });

@@ -16,7 +16,7 @@ async function channel(cleanup: Cleanup) {
   return { world, url: `ws://127.0.0.1:${port}/ws?token=${stdout.trim()}` };
 }
 
-test('the client for Node of the instructions is let in, and hears the agent, texts, people and the backend', async (cleanup) => {
+test('the client for Node of the instructions is admitted, and receives agent, texts, people and backend frames', async (cleanup) => {
   const { world, url } = await channel(cleanup);
   const ws = new WebSocket(url);
   cleanup.onTestFinished(() => ws.terminate());
@@ -68,7 +68,7 @@ async function page(cleanup: Cleanup): Promise<string> {
 }
 
 test.skipIf(path === undefined)(
-  'a hook in a page of this machine is let in and hears the same',
+  'a hook in a page of this machine is admitted and receives the same',
   async (cleanup) => {
     const { world, url } = await channel(cleanup);
     const browser = await Browser.open(path ?? '');
@@ -105,7 +105,7 @@ const CLIENT = `(url) => {
   window.client = new CloudAgentsWebSocket();
 }`;
 
-test.skipIf(path === undefined)('the client for browsers pings, and tells its presence', async (cleanup) => {
+test.skipIf(path === undefined)('the client for browsers pings, and sends its presence', async (cleanup) => {
   const { url } = await channel(cleanup);
   const browser = await Browser.open(path ?? '');
   cleanup.onTestFinished(() => browser.close());

@@ -6,7 +6,7 @@ import { quickStartBackend } from './quickStartBackend.js';
 
 const SECRET = 'your-shared-secret-here';
 
-test('a backend with only what the quick start shows is judged by what it has, and told what to build next', async (context) => {
+test('a backend with only what the quick start shows is judged by what it has, and gets advice on what to build next', async (context) => {
   const url = await quickStartBackend(SECRET, context);
   const results = await judgeBackend(url, { secret: SECRET, sendKey: SECRET, auth: 'secret' });
   expect(nextToBuild(results)).toBe(
@@ -48,7 +48,7 @@ test('a backend with only what the quick start shows is judged by what it has, a
   ]);
 });
 
-test('a backend that compares the plain secret says how it can be judged', async (context) => {
+test('a backend that compares the plain secret is shown how it can be judged', async (context) => {
   const url = await quickStartBackend(SECRET, context);
   const only = ['auth.message.signed'];
   const results = await judgeBackend(url, { secret: SECRET }, { only });

@@ -25,7 +25,7 @@ async function carriesOut(backend: SimulatedBackend): Promise<void> {
 }
 
 test.for(['payload', 'data'] as const)(
-  'the client for Node that reads a command under %s has its ping answered and carries a command out',
+  'the client for Node that reads a command under %s has its ping answered and executes a command',
   async (key, context) => {
     const backend = await devBackend(context);
     const client = nodeClient(context, backend.url, key);
@@ -41,7 +41,7 @@ function signedToken(agentId: string, phone: string): string {
   return Buffer.from(`${data}:${signature}`).toString('base64');
 }
 
-test('the client that signs its token is let in where the plain secret is not', async (context) => {
+test('the client that signs its token is admitted where the plain secret is not', async (context) => {
   const backend = await SimulatedBackend.start({
     port: 0,
     secret: SECRET,
@@ -74,7 +74,7 @@ test('the client that signs its token is let in where the plain secret is not', 
 });
 
 test.skipIf(python === undefined)(
-  'the client for Python has its ping answered and carries a command out',
+  'the client for Python has its ping answered and executes a command',
   async (context) => {
     const backend = await devBackend(context);
     const client = pythonClient(context, backend.url);

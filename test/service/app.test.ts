@@ -36,7 +36,7 @@ const hasPython = spawnSync('python3', ['-c', 'import plistlib']).status === 0;
 
 describe('the app around the agent’s copy of node', { concurrent: true }, () => {
   test.skipIf(!hasPython)(
-    'has a name, an icon and a sentence for the dialogs of macOS, by a parser that is not ours',
+    'has a name, an icon and a sentence for the dialogs of macOS, checked by another parser',
     async (context) => {
       const bench = await ServiceBench.open(context);
       await bench.install('one', PRIVATE);
@@ -62,7 +62,7 @@ describe('the app around the agent’s copy of node', { concurrent: true }, () =
     },
   );
 
-  test.skipIf(!hasPlistutil)('is taken by libplist, as its LaunchAgent is', async (context) => {
+  test.skipIf(!hasPlistutil)('is accepted by libplist, as its LaunchAgent is', async (context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one', PRIVATE);
     for (const path of [join(bench.places.app, 'Contents/Info.plist'), bench.places.plist]) {
@@ -71,7 +71,7 @@ describe('the app around the agent’s copy of node', { concurrent: true }, () =
     }
   });
 
-  test('is signed ad hoc, not hardened, after what the Finder noted of it is gone, and checked', async (context) => {
+  test('is signed ad hoc, not hardened, after what the Finder stored with it is removed, and checked', async (context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one', PRIVATE);
     const calls = bench.launchd.codesign.calls.map((call) => call.replace(/ \/.*/, ''));
@@ -89,7 +89,7 @@ describe('the app around the agent’s copy of node', { concurrent: true }, () =
   });
 });
 
-describe('what stands in the way of a copy', { concurrent: true }, () => {
+describe('an obstacle to copying node', { concurrent: true }, () => {
   const HOMEBREW = [
     '@rpath/libnode.127.dylib',
     '/opt/homebrew/opt/libuv/lib/libuv.1.dylib',
@@ -120,7 +120,7 @@ describe('what stands in the way of a copy', { concurrent: true }, () => {
       /nodejs\.org/,
     ],
   ] as const)(
-    'is refused with the reason and the remedy, and the old one runs on: %s',
+    'is refused with the reason and the remedy, and the old one keeps running: %s',
     async ([, node, why, remedy], context) => {
       const bench = await ServiceBench.open(context);
       const { running } = await bench.install('one');
@@ -137,7 +137,7 @@ describe('what stands in the way of a copy', { concurrent: true }, () => {
   );
 
   test.skipIf(OTHER_VOLUME === undefined)(
-    'is a program that lies on another volume than the home directory',
+    'is a program that is on another volume than the home directory',
     async (context) => {
       const bench = await ServiceBench.open(context);
       const elsewhere = mkdtempSync(join(OTHER_VOLUME ?? '', 'edge-'));
@@ -154,7 +154,7 @@ describe('what stands in the way of a copy', { concurrent: true }, () => {
     },
   );
 
-  test('is not that a node is for Intel on a Mac that is not, as after moving to it: of that an operator is warned', async (context) => {
+  test('is not that a node is for Intel on a Mac that is not, as after a migration: of that an operator is warned', async (context) => {
     const bench = await ServiceBench.open(context, { processor: 'VirtualApple @ 2.50GHz' });
     const warnings = () => bench.said.filter((line) => line.includes('is for Intel and runs under Rosetta'));
     bench.launchd.codesign.lay('node', { cpu: CPU.x64, signature: NODEJS_ORG });
@@ -163,7 +163,7 @@ describe('what stands in the way of a copy', { concurrent: true }, () => {
     expect(warnings()).toEqual([expect.stringContaining('edge-agent install --node')]);
   });
 
-  test('does not keep an operator from linking to it, who is warned of both', async (context) => {
+  test('does not stop an operator who links to it instead, with a warning of both', async (context) => {
     const bench = await ServiceBench.open(context);
     bench.launchd.codesign.lay('node', { libraries: HOMEBREW, signature: NODEJS_ORG });
     await bench.install('one');
@@ -171,7 +171,7 @@ describe('what stands in the way of a copy', { concurrent: true }, () => {
     expect(bench.said.join('\n')).toMatch(/makes macOS refuse every text[\s\S]*When Homebrew upgrades them/);
   });
 
-  test('is, after a brew upgrade, that the node it was linked to is gone: start and restart say so and end nothing, and install mends it', async (context) => {
+  test('is, after a brew upgrade, that the linked node is gone: start and restart report it and end nothing, and install repairs it', async (context) => {
     const bench = await ServiceBench.open(context);
     const cellar = join(bench.home, 'Cellar/node/25.9.0_2/bin');
     mkdirSync(cellar, { recursive: true });
@@ -200,7 +200,7 @@ describe('what stands in the way of a copy', { concurrent: true }, () => {
     ['noIdentity', 'Somebody', /as "Somebody": there is no certificate of that name/, /find-identity/],
     ['locked', 'Somebody', /the Keychain is locked/, /unlock-keychain/],
   ] as const)(
-    'of codesign is explained, and the old one runs on: %s',
+    'of codesign is explained, and the old one keeps running: %s',
     async ([refusal, identity, why, remedy], context) => {
       const bench = await ServiceBench.open(context);
       const { running } = await bench.install('one');
@@ -215,7 +215,7 @@ describe('what stands in the way of a copy', { concurrent: true }, () => {
     },
   );
 
-  test('is a codesign that is missing: nobody is sent to a node that could never send', async (context) => {
+  test('is a missing codesign: no other node, which could never send, is recommended', async (context) => {
     const bench = await ServiceBench.open(context);
     const { running } = await bench.install('one');
     rmSync(join(bench.launchd.directory, 'codesign'));

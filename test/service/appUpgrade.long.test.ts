@@ -22,7 +22,7 @@ function manifest(root: string, more: object): void {
   writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), ...more }));
 }
 
-describe('the app that is there', { concurrent: true }, () => {
+describe('an existing app', { concurrent: true }, () => {
   test('stays as it is over upgrades, so that macOS asks once', async (context) => {
     const bench = await ServiceBench.open(context);
     const { running } = await bench.install('one', PRIVATE);
@@ -66,7 +66,7 @@ describe('the app that is there', { concurrent: true }, () => {
         bench.launchd.codesign.lay('node', { minimum: { macOs: [11, 0, 0] } });
       },
     ],
-  ] as const)('is made anew in place of one %s', async ([, wishes, why, change], context) => {
+  ] as const)('is recreated in place of one %s', async ([, wishes, why, change], context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one', PRIVATE);
     const signings = () => bench.launchd.codesign.calls.filter((call) => call.includes('--sign')).length;
@@ -86,7 +86,7 @@ describe('the app that is there', { concurrent: true }, () => {
     ]);
   });
 
-  test('that a version does not run with is made anew, and says why', async (context) => {
+  test('that a version does not run with is recreated, and says why', async (context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one', PRIVATE);
     const root = bench.program('two');
@@ -100,7 +100,7 @@ export const openDatabase = () => ({ close() {} });\n`;
     await bench.answers('two');
   });
 
-  test('is signed with the certificate that was given, also when it is made anew later', async (context) => {
+  test('is signed with the certificate that was given, also when it is recreated later', async (context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one', { ...PRIVATE, identity: 'Somebody' });
     const again = await bench.install('two', { ...PRIVATE, renew: true });
@@ -119,7 +119,7 @@ export const openDatabase = () => ({ close() {} });\n`;
     expect((await bench.answers('two')).runtime).toBe(bench.places.executable);
   });
 
-  test('is not replaced where it was put elsewhere, with a link in its place', async (context) => {
+  test('is not replaced where it was moved elsewhere, with a link in its place', async (context) => {
     const bench = await ServiceBench.open(context);
     const { running } = await bench.install('one', PRIVATE);
     const elsewhere = join(bench.home, 'elsewhere.app');
@@ -150,7 +150,7 @@ describe('an installation from before there was an app', { concurrent: true }, (
     expect((await bench.answers('one')).runtime).toBe(bench.places.runtime);
   }
 
-  test('becomes an app at the next installation, and can be gone back to', async (context) => {
+  test('becomes an app at the next installation, and can be rolled back to', async (context) => {
     const bench = await ServiceBench.open(context);
     await old(bench);
     expect(await bench.install('two', PRIVATE)).toMatchObject({ runtimeChanged: true });
@@ -163,7 +163,7 @@ describe('an installation from before there was an app', { concurrent: true }, (
     expect((await bench.answers('two')).runtime).toBe(bench.places.executable);
   });
 
-  test('runs again, with its own node, if launchd does not take the app', async (context) => {
+  test('runs again, with its own node, if launchd does not accept the app', async (context) => {
     const bench = await ServiceBench.open(context);
     await old(bench);
     bench.launchd.fail('bootstrap', 119, 1);

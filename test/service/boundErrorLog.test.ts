@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { boundErrorLog } from '../../src/service/boundErrorLog.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
 
-test('the file that launchd makes for everybody to read is made private', () => {
+test('the file that launchd makes readable for everyone is made private', () => {
   const path = join(temporaryDirectory(), 'launchd.err.log');
   const file = openSync(path, 'a', 0o644);
   onTestFinished(() => closeSync(file));

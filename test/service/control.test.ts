@@ -27,7 +27,7 @@ describe('an agent that was stopped', { concurrent: true }, () => {
     expect((await bench.answers('one')).pid).toBe(bench.launchd.job()?.pid);
   });
 
-  test('runs on as before where launchd does not let it be stopped for good', async (context) => {
+  test('keeps running as before where launchd does not allow it to be stopped permanently', async (context) => {
     const bench = await ServiceBench.open(context);
     const { running } = await bench.install('one');
     bench.launchd.fail('disable', 1);
@@ -35,7 +35,7 @@ describe('an agent that was stopped', { concurrent: true }, () => {
     expect((await bench.answers('one')).pid).toBe(running.pid);
   });
 
-  test('is there after the next login too where launchd would not let it go', async (context) => {
+  test('is there after the next login too where launchd would not unload it', async (context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one');
     bench.launchd.fail('bootout', 1);
@@ -46,7 +46,7 @@ describe('an agent that was stopped', { concurrent: true }, () => {
 
   const VERBS = ['start', 'restart', 'install'] as const;
   test.for(sized<readonly (typeof VERBS)[number][]>(['start'], VERBS))(
-    'is there after the next login too where a stop got half way, once %s was asked for',
+    'is there after the next login too where a stop failed halfway, once %s was requested',
     async (verb, context) => {
       const bench = await ServiceBench.open(context);
       await bench.install('one');
@@ -58,7 +58,7 @@ describe('an agent that was stopped', { concurrent: true }, () => {
     },
   );
 
-  test('comes to run where launchd does not tell for a moment whether another one of its name is gone', async (context) => {
+  test('starts where launchd cannot say for a moment whether another one of its name is gone', async (context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one');
     bench.launchd.shownPath = '/Library/LaunchAgents/edge-agent.plist';
@@ -70,7 +70,7 @@ describe('an agent that was stopped', { concurrent: true }, () => {
     expect((await start(bench.service)).pid).toBe(bench.launchd.job()?.pid);
   });
 
-  test('is told from one that nobody can tell of, for want of a desktop session', async (context) => {
+  test('is distinguished from one of unknown state, without a desktop session', async (context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one');
     await bench.launchd.logout();
@@ -91,7 +91,7 @@ describe('restart', { concurrent: true }, () => {
     expect(running.pid).toBe(bench.launchd.job()?.pid);
   });
 
-  test('ends one that does not end by itself', async (context) => {
+  test('ends one that does not end on its own', async (context) => {
     const bench = await ServiceBench.open(context, { patience: { goneMs: 400, againMs: 10 } });
     const { running: old } = await bench.install('one', { manner: 'stubborn' });
     expect((await restart(bench.service)).pid).not.toBe(old.pid);
@@ -105,7 +105,7 @@ describe('restart', { concurrent: true }, () => {
   });
 });
 
-test('a restart of a job that somebody is just taking out puts it in again', async (context) => {
+test('a restart of a job that is just being unloaded loads it again', async (context) => {
   const bench = await ServiceBench.open(context);
   await bench.install('one');
   bench.launchd.onCall = (call) => {
@@ -117,7 +117,7 @@ test('a restart of a job that somebody is just taking out puts it in again', asy
 });
 
 describe('rollback', { concurrent: true }, () => {
-  test('goes back to the version before, and to the newer one again', async (context) => {
+  test('returns to the version before, and to the newer one again', async (context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one');
     await bench.install('two');
@@ -127,7 +127,7 @@ describe('rollback', { concurrent: true }, () => {
     await bench.answers('two');
   });
 
-  test('goes back to the node and the configuration of that version as well', async (context) => {
+  test('returns to the node and the configuration of that version as well', async (context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one', { config: '/somewhere/old.yaml' });
     await bench.install('two', { config: '/somewhere/new.yaml', runtime: 'private' });
@@ -150,7 +150,7 @@ describe('rollback', { concurrent: true }, () => {
     await bench.answers('one');
   });
 
-  test('says that there is nothing to go back to', async (context) => {
+  test('says that there is no version to return to', async (context) => {
     const bench = await ServiceBench.open(context);
     await expect(rollback(bench.service)).rejects.toMatchObject({ code: 'not_installed' });
     await bench.install('one');
@@ -162,7 +162,7 @@ describe('rollback', { concurrent: true }, () => {
 });
 
 describe('uninstall', { concurrent: true }, () => {
-  test('waits until the agent is gone, and leaves nothing behind, in launchd neither', async (context) => {
+  test('waits until the agent is gone, and leaves nothing behind, in launchd either', async (context) => {
     const bench = await ServiceBench.open(context);
     const { running } = await bench.install('one', { manner: 'slow' });
     await stop(bench.service);
@@ -174,7 +174,7 @@ describe('uninstall', { concurrent: true }, () => {
     expect(existsSync(bench.places.root)).toBe(false);
   });
 
-  test('clears the record that it was stopped, which would keep the next one from starting', async (context) => {
+  test('clears the record that it was stopped, which would prevent the next one from starting', async (context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one');
     await stop(bench.service);
@@ -182,7 +182,7 @@ describe('uninstall', { concurrent: true }, () => {
     expect(bench.launchd.disabled.size).toBe(0);
   });
 
-  test('ends a job whose plist was removed by hand', async (context) => {
+  test('ends a job whose plist was deleted by hand', async (context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one');
     rmSync(bench.places.plist);
@@ -190,7 +190,7 @@ describe('uninstall', { concurrent: true }, () => {
     expect(bench.launchd.job()).toBeUndefined();
   });
 
-  test('has removed everything before it says that launchd keeps its record', async (context) => {
+  test('has removed everything before it reports that launchd keeps its record', async (context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one');
     bench.launchd.fail('enable', 99);
@@ -199,7 +199,7 @@ describe('uninstall', { concurrent: true }, () => {
     expect(existsSync(bench.places.root)).toBe(false);
   });
 
-  test('works where nobody is logged in at the desktop, and where nothing is installed', async (context) => {
+  test('works where no one is logged in at the desktop, and where nothing is installed', async (context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one');
     await bench.launchd.logout();

@@ -25,7 +25,7 @@ function pack(
 /** What somebody in that directory gets when asking for a package. */
 const found = (directory: string, name: string) => createRequire(join(directory, 'index.js'))(name) as string;
 
-test('what is needed is found from everywhere as it is found now: nested, hoisted beside the program, linked', () => {
+test('dependencies are found wherever they are now: nested, hoisted beside the program, linked', () => {
   const base = temporaryDirectory();
   const root = pack(join(base, 'node_modules/program'), 'program', ['a', 'b', 'linked']);
   const a = pack(join(root, 'node_modules/a'), 'a', ['b', 'c']);
@@ -53,12 +53,12 @@ test('packages that need each other come to an end, and optional ones may be mis
   expect([...neededPackages(root).keys()].toSorted()).toEqual(['node_modules/a', 'node_modules/b']);
 });
 
-test('one that is missing is named', () => {
+test('a missing one is named', () => {
   const root = pack(join(temporaryDirectory(), 'program'), 'program', ['gone']);
   expect(() => neededPackages(root)).toThrow(/gone is missing/);
 });
 
-test('of the program itself comes what is shipped, and of nothing what only compilers read', () => {
+test('of the program itself what is shipped is copied, and of nothing what only compilers read', () => {
   const root = pack(join(temporaryDirectory(), 'program'), 'program', [], { files: ['dist', 'not-built'] });
   mkdirSync(join(root, 'dist'));
   mkdirSync(join(root, 'test'));
@@ -71,7 +71,7 @@ test('of the program itself comes what is shipped, and of nothing what only comp
   expect(there.filter((file) => existsSync(join(target, file)))).toEqual(['package.json', 'dist/main.js']);
 });
 
-test('of the packages of this program only those come along that it runs with', () => {
+test('of the packages of this program only those are copied that it runs with', () => {
   const needed = [...neededPackages(PACKAGE_ROOT).keys()].toSorted();
   expect(needed).toEqual(
     ['better-sqlite3', 'bindings', 'file-uri-to-path'].map((name) => join('node_modules', name)),

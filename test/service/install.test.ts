@@ -8,7 +8,7 @@ import { sized } from '../support/size.js';
 const code = (exitCode: string) => expect.objectContaining({ code: exitCode });
 
 describe('a first installation', { concurrent: true }, () => {
-  test('does what launchd wants in its order, and ends when the very process of the job answers', async (context) => {
+  test('does what launchd requires in order, and ends when the process of the job itself answers', async (context) => {
     const bench = await ServiceBench.open(context);
     const { running, version, previous, runtimeChanged } = await bench.install('one');
     expect(bench.verbs()).toEqual(['enable', 'bootout', 'bootstrap', 'kickstart']);
@@ -37,7 +37,7 @@ describe('a first installation', { concurrent: true }, () => {
     expect(realpathSync(bench.places.runtime)).toBe(runtime);
   });
 
-  test('uses a link under the agent’s name to the node that is there, when that is asked for', async (context) => {
+  test('uses a link under the agent’s name to the existing node, on request', async (context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one');
     expect(bench.launchd.job()?.definition.ProgramArguments[0]).toBe(bench.places.runtime);
@@ -56,7 +56,7 @@ describe('a first installation', { concurrent: true }, () => {
     expect(lstatSync(bench.places.executable).isFile()).toBe(true);
   });
 
-  test('takes paths that XML or a comment could not hold as they are', async (context) => {
+  test('accepts paths that XML or a comment could not contain literally', async (context) => {
     const bench = await ServiceBench.open(context);
     const config = join(bench.home, 'a & b <--> "c"', 'config.yaml');
     await bench.install('one', { config });
@@ -64,7 +64,7 @@ describe('a first installation', { concurrent: true }, () => {
     expect(bench.service.configPath()).toBe(config);
   });
 
-  test('takes back a record that the job is disabled, which outlives every plist', async (context) => {
+  test('clears a record that the job is disabled, which survives every plist', async (context) => {
     const bench = await ServiceBench.open(context);
     bench.launchd.disabled.add('edge-agent');
     await bench.install('one');
@@ -78,7 +78,7 @@ describe('a first installation', { concurrent: true }, () => {
     expect(bench.verbs()).toEqual(['enable', 'bootout', 'bootstrap', 'bootstrap', 'bootstrap', 'kickstart']);
   });
 
-  test.for([17, 37])('takes out what somebody else has loaded meanwhile (%s)', async (exitCode, context) => {
+  test.for([17, 37])('unloads what another process has loaded meanwhile (%s)', async (exitCode, context) => {
     const bench = await ServiceBench.open(context);
     bench.launchd.fail('bootstrap', exitCode);
     await bench.install('one');
@@ -122,7 +122,7 @@ describe('a first installation', { concurrent: true }, () => {
     },
   );
 
-  test('touches nothing where nobody is logged in at the desktop, as over SSH, and says what to do', async (context) => {
+  test('changes nothing where no one is logged in at the desktop, as over SSH, and says what to do', async (context) => {
     const bench = await ServiceBench.open(context);
     bench.launchd.hasSession = false;
     await expect(bench.install('one')).rejects.toMatchObject({
@@ -145,7 +145,7 @@ describe('a first installation', { concurrent: true }, () => {
     });
   });
 
-  test('does not take another LaunchAgent of the same name for its own', async (context) => {
+  test('does not treat another LaunchAgent of the same name as its own', async (context) => {
     const bench = await ServiceBench.open(context);
     bench.launchd.shownPath = '/Library/LaunchAgents/edge-agent.plist';
     await expect(bench.install('one')).rejects.toMatchObject({
@@ -157,7 +157,7 @@ describe('a first installation', { concurrent: true }, () => {
     ['mute', 1_500, /does not answer on its status socket/],
     ['dying', 10_000, /does not stay up. Its last end: 1/],
   ] as const)(
-    'says how it is with a program that is %s, and where to look',
+    'reports the state of a program that is %s, and where to look',
     async ([manner, answerMs, why], context) => {
       const bench = await ServiceBench.open(context, { patience: { answerMs, againMs: 10 } });
       await expect(bench.install('one', { manner })).rejects.toMatchObject({

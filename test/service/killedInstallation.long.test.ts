@@ -69,7 +69,7 @@ describe('an installation that is killed', { concurrent: true, timeout: 560_000 
     ['an app becomes a linked node', APP, { ...NEW, runtime: 'current' }],
     ['an app gets another node', APP, { ...NEW, isOtherNode: true }],
   ] as const)(
-    'before any of its changes leaves what runs, or starts at the next login, whole: %s',
+    'before any of its changes leaves what runs, or starts at the next login, complete: %s',
     async ([, old, next], context) => {
       const bench = await ServiceBench.open(context);
       await ended(spawnInstaller(bench, old));
@@ -90,7 +90,7 @@ describe('an installation that is killed', { concurrent: true, timeout: 560_000 
     },
   );
 
-  test('while only the program is upgraded never takes the running one away', async (context) => {
+  test('while only the program is upgraded never removes the running one', async (context) => {
     const bench = await ServiceBench.open(context);
     await ended(spawnInstaller(bench, OLD));
     const { pid } = await bench.answers('one');
@@ -103,7 +103,7 @@ describe('an installation that is killed', { concurrent: true, timeout: 560_000 
   });
 
   test.for(['bootout', 'enable', 'bootstrap', 'kickstart'] as const)(
-    'when launchd is asked for %s is whole after the next login, and after the same command again',
+    'when launchd is asked for %s is complete after the next login, and after the same command again',
     async (verb, context) => {
       const bench = await ServiceBench.open(context);
       await ended(spawnInstaller(bench, OLD));

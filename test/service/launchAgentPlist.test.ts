@@ -13,7 +13,7 @@ const values = {
   ERRORS: '/errors.log',
 };
 
-test('every value arrives in launchd as it is, whatever characters it has', () => {
+test('every value arrives in launchd unchanged, whatever characters it has', () => {
   const plist = fillPlist(template, values);
   expect(readPlist(plist)).toMatchObject({
     Label: 'edge-agent',
@@ -35,14 +35,17 @@ test('every value arrives in launchd as it is, whatever characters it has', () =
   expect(configIn(plist)).toBe(values.CONFIG);
 });
 
-test('the comments of the template, in which no path could stand, are left out', () => {
+test('the comments of the template, which cannot contain paths, are left out', () => {
   expect(fillPlist(template, values)).not.toContain('<!--');
 });
 
-test.each(['line\nbreak', 'bell\u0007', 'nul\0'])('a path that XML cannot hold is refused: %j', (CONFIG) => {
-  expect(() => fillPlist(template, { ...values, CONFIG })).toThrow(/a property list cannot contain/);
-});
+test.each(['line\nbreak', 'bell\u0007', 'nul\0'])(
+  'a path that XML cannot contain is refused: %j',
+  (CONFIG) => {
+    expect(() => fillPlist(template, { ...values, CONFIG })).toThrow(/a property list cannot contain/);
+  },
+);
 
-test('a LaunchAgent of somebody else names no configuration', () => {
+test('another program’s LaunchAgent names no configuration', () => {
   expect(configIn('<plist><dict/></plist>')).toBeUndefined();
 });

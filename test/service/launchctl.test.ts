@@ -19,7 +19,7 @@ test('every exit code of the table is explained with a remedy of its own', () =>
   }
 });
 
-test('an exit code that nobody knows is told with the way to look it up', () => {
+test('an unknown exit code is reported with the way to look it up', () => {
   expect(explainExit('bootout', 99, '')).toMatchObject({
     code: 'launchd_refused',
     message: 'launchctl bootout failed with 99.',
@@ -28,7 +28,7 @@ test('an exit code that nobody knows is told with the way to look it up', () => 
   expect(explainExit('bootout', null, '').message).toBe('launchctl bootout was killed.');
 });
 
-test('of what launchctl prints only the fields of the job itself count, and what is missing is no fault', () => {
+test('of what launchctl prints only the fields of the job itself count, and missing ones are no error', () => {
   const output = [
     'gui/501/edge-agent = {',
     '\tpath = /Users/a/Library/LaunchAgents/edge-agent.plist',
@@ -48,7 +48,7 @@ test('of what launchctl prints only the fields of the job itself count, and what
   expect(readPrint('something else altogether')).toEqual({ path: null, pid: null, lastExit: null });
 });
 
-test('a launchctl that cannot be started is told so', async () => {
+test('a launchctl that cannot be started is reported as such', async () => {
   const launchctl = new Launchctl({ path: '/nowhere/launchctl', env: {}, uid: 501, clock: systemClock });
   await expect(launchctl.job()).rejects.toMatchObject({
     code: 'launchd_refused',

@@ -167,7 +167,7 @@ function noteInTcc(home: string, client: string, { isTccReadable }: MacOs): void
   database.close();
 }
 
-describe('the first day on a new Mac, from install over doctor to the first text', {
+describe('the first day on a new Mac, from install and doctor to the first text', {
   concurrent: true,
 }, () => {
   test.for(TABLE)('macOS $version', { timeout: 120_000 }, async (macOs, context) => {

@@ -46,7 +46,7 @@ describe('an upgrade', { concurrent: true }, () => {
     expect((await bench.answers('two')).args.at(-1)).toBe(join(bench.home, 'other.yaml'));
   });
 
-  test('gives up on a job that does not go, and says so', async (context) => {
+  test('gives up on a job that does not end, and says so', async (context) => {
     const bench = await ServiceBench.open(context, { patience: { goneMs: 300, againMs: 10 } });
     await bench.install('one', { manner: 'stubborn' });
     await expect(bench.install('two', { config: join(bench.home, 'other.yaml') })).rejects.toMatchObject({
@@ -70,7 +70,7 @@ describe('an upgrade', { concurrent: true }, () => {
     expect((await bench.answers('three')).runtime).toBe(bench.places.executable);
   });
 
-  test('keeps one version to go back to, and nothing else', async (context) => {
+  test('keeps one version to return to, and nothing else', async (context) => {
     const bench = await ServiceBench.open(context);
     for (const edition of ['one', 'two', 'three']) await bench.install(edition);
     expect(readdirSync(bench.places.versions).map((name) => name.split('-')[1])).toEqual(['2', '3']);
@@ -120,7 +120,7 @@ describe('an upgrade', { concurrent: true }, () => {
   const otherAgent = (bench: ServiceBench) =>
     bench.install('two', { config: join(bench.home, 'other.yaml'), runtime: 'private' });
 
-  test('that launchd will not enable leaves the old one running, untouched', async (context) => {
+  test('that launchd will not enable leaves the old one running, unchanged', async (context) => {
     const bench = await ServiceBench.open(context);
     const { running } = await bench.install('one');
     bench.launchd.fail('enable', 1);
@@ -150,7 +150,7 @@ describe('an upgrade', { concurrent: true }, () => {
     },
   );
 
-  test('has the old one running in the end where launchd does not tell for a moment whether it is gone', async (context) => {
+  test('leaves the old one running where launchd cannot say for a moment whether it is gone', async (context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one');
     bench.launchd.onCall = (call) => {
@@ -160,7 +160,7 @@ describe('an upgrade', { concurrent: true }, () => {
     await bench.answers('two');
   });
 
-  test('puts the old one in again where launchd does not tell at all whether it is gone, and says so', async (context) => {
+  test('loads the old one again where launchd cannot say at all whether it is gone, and reports that', async (context) => {
     const bench = await ServiceBench.open(context, { patience: { goneMs: 300, againMs: 50 } });
     await bench.install('one');
     bench.launchd.onCall = (call) => {
@@ -173,7 +173,7 @@ describe('an upgrade', { concurrent: true }, () => {
     await bench.answers('one');
   });
 
-  test('that launchd does not let begin, for it does not take the old one out, leaves that one running', async (context) => {
+  test('that fails because launchd does not unload the old one leaves that one running', async (context) => {
     const bench = await ServiceBench.open(context);
     const { running } = await bench.install('one');
     bench.launchd.fail('bootout', 1);
@@ -183,7 +183,7 @@ describe('an upgrade', { concurrent: true }, () => {
     expect((await bench.answers('one')).pid).toBe(running.pid);
   });
 
-  test('says that nothing runs where launchd takes the old one no more either, and start mends it', async (context) => {
+  test('says that nothing runs where launchd no longer loads the old one either, and start repairs it', async (context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one');
     bench.launchd.fail('bootstrap', 119, 2);
@@ -196,7 +196,7 @@ describe('an upgrade', { concurrent: true }, () => {
     await bench.answers('one');
   });
 
-  test('to a program that does not answer says how to go back, and going back works', async (context) => {
+  test('to a program that does not answer says how to roll back, and the rollback works', async (context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one');
     const patience = { answerMs: 1_500, againMs: 10 };

@@ -83,7 +83,7 @@ describe('the judge of a soak', () => {
     expect(judge(intents, evidence, false)).toContainEqual(expect.stringContaining(words));
   });
 
-  test('finds a lie in an ack, and one that takes back what it said', () => {
+  test('finds an untrue ack, and one that withdraws what it said', () => {
     const { intents, evidence, ack } = flawless();
     ack('c1', 1, { status: 'failed', error: 'no', result: { outcome: 'not_sent' } });
     expect(judge(intents, evidence, false)).toEqual([
@@ -165,7 +165,7 @@ describe('the judge of a soak', () => {
     expect(judge(given, evidence, false)).toContainEqual(expect.stringContaining(words));
   });
 
-  test('finds an answer of a person that nobody was told of, and a text that went to somebody else', () => {
+  test('finds an answer of a person that was not reported, and a text that was sent to someone else', () => {
     const { intents, evidence } = flawless();
     const operators = [{ guid: 'o1', text: 'by hand' }];
     const astray = { ...evidence, dispatches: [{ text: 'two', target: 'chat of b' }] };
@@ -175,7 +175,7 @@ describe('the judge of a soak', () => {
     ]);
   });
 
-  test('takes a number that an event explains for no gap', () => {
+  test('accepts a gap that an event explains', () => {
     const { intents, evidence } = flawless();
     const messages = [unsent, message('m2', 'ho')];
     const { journal } = evidence;
@@ -189,7 +189,7 @@ describe('the judge of a soak', () => {
     ['the first answer', ['reflex', 'bubble'], []],
     ['the second answer, behind the reflex of the first', ['reflex', 'other', 'words'], []],
     ['both answers', ['reflex', 'bubble', 'other', 'words'], ['twice: “other”', 'twice: “words”']],
-  ] as const)('after a restore wants one answer to a message and its copy: %s', ([, said, broken]) => {
+  ] as const)('after a restore expects one answer to a message and its copy: %s', ([, said, broken]) => {
     const { intents, evidence } = flawless(['one', 'two', 'later', ...said]);
     const reply = { should_respond: true, reply_bubbles: ['other', 'words'] };
     const { journal } = evidence;
@@ -200,7 +200,7 @@ describe('the judge of a soak', () => {
     expect(texts.map((one) => one.split(' went')[0])).toEqual(broken);
   });
 
-  test('bears an unknown outcome only where there may be one', () => {
+  test('accepts an unknown outcome only where there may be one', () => {
     const { intents, evidence: doubtful } = flawless(TEXTS.slice(0, -1));
     const told = { ...doubtful, unknown: [{ id: 'reply:m1:2', text: 'bubble', error: '' }] };
     expect(judge(intents, told, true)).toEqual([]);
@@ -208,7 +208,7 @@ describe('the judge of a soak', () => {
     expect(judge(intents, doubtful, true)).not.toEqual([]);
   });
 
-  test('waits for no text whose outcome is unknown: its words may come later', () => {
+  test('waits for no text whose outcome is unknown: its row may come later', () => {
     const { intents, evidence } = flawless(['one', 'two', 'later', 'bubble', 'reflex']);
     const told = { ...evidence, unknown: [{ id: 'reply:m1:0', text: 'reflex', error: '' }] };
     expect(judge(intents, told, true)).toEqual([]);

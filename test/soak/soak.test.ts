@@ -6,7 +6,7 @@ import { soak } from './soak.js';
 const SEED = 20;
 const KILLS = sized(8, 60);
 
-test('a daemon that is killed again and again, among failures of every kind, keeps every promise', {
+test('a daemon that is killed repeatedly, among failures of every kind, keeps every promise', {
   timeout: 600_000,
 }, async () => {
   const { violations, kills, counts, forms, artefacts } = await soak({

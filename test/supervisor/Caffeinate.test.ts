@@ -20,7 +20,7 @@ function place(body: string) {
   return { standIns, clock, log, caffeinate, started };
 }
 
-test('it keeps the Mac awake for our process, and ends when we stop', async () => {
+test('it keeps the Mac awake for the agent’s process, and ends with the agent', async () => {
   const { standIns, caffeinate, started, log } = place(`trap 'echo ended > "$D/ended"; exit' TERM
     while :; do sleep 0.05; done`);
   caffeinate.start();
@@ -34,7 +34,7 @@ test('it keeps the Mac awake for our process, and ends when we stop', async () =
   expect(log.lines).toEqual([]);
 });
 
-test('one that dies is started again, at growing distances, with one warning', async () => {
+test('one that dies is restarted, at growing intervals, with one warning', async () => {
   const { clock, log, caffeinate, started } = place('exit 3');
   caffeinate.start();
   await started(1);
@@ -53,7 +53,7 @@ test('one that dies is started again, at growing distances, with one warning', a
   expect(log.lines).toEqual(['WARN caffeinate is not running; the Mac may go to sleep']);
 });
 
-test('where there is none, that is a warning and nothing more', async () => {
+test('where it does not exist, that is a warning and nothing more', async () => {
   const { clock, log, caffeinate } = place('');
   caffeinate.start();
   await until(

@@ -65,7 +65,7 @@ function row(): void {
 }
 
 describe('silence', () => {
-  test('of that length is told once and Messages is nudged, and again at each further length', () => {
+  test('of that length is reported once and Messages is nudged, and again at each further length', () => {
     pass(239);
     expect(stalls).toEqual([]);
     pass(2);
@@ -77,7 +77,7 @@ describe('silence', () => {
     expect(watch.fault()).toBeUndefined();
   });
 
-  test('is ended by any row; the next one is told anew', () => {
+  test('is ended by any row; the next one is reported again', () => {
     pass(241);
     row();
     pass(239);
@@ -86,7 +86,7 @@ describe('silence', () => {
     expect(stalls).toHaveLength(2);
   });
 
-  test('does not count while the backend is out of reach, while the Mac slept, or while chat.db cannot be read', () => {
+  test('does not count while the backend is unreachable, while the Mac slept, or while chat.db cannot be read', () => {
     linkUp = false;
     pass(300);
     expect(stalls).toEqual([]);
@@ -100,7 +100,7 @@ describe('silence', () => {
     expect(stalls).toEqual([]);
   });
 
-  test('means nothing where it is switched off', () => {
+  test('is ignored where it is switched off', () => {
     settings = { stallMs: 0, canaryMs: 0 };
     pass(10_000);
     expect([stalls, nudges, canaries]).toEqual([[], 0, []]);
@@ -117,7 +117,7 @@ describe('a canary', () => {
     settings = { stallMs: 0, canaryMs: 60 * MINUTE };
   });
 
-  test('flies only after silence, each with a text of its own', () => {
+  test('is sent only after silence, each with a unique text', () => {
     pass(59);
     row();
     pass(59);
@@ -141,7 +141,7 @@ describe('a canary', () => {
     expect(nudges).toBe(1);
   });
 
-  test('that only went out is enough on a Mac that was never seen to write the other row', () => {
+  test('that was only sent is enough on a Mac that has never written the received row', () => {
     pass(60);
     rows = { sent: true, received: false };
     row();
@@ -149,7 +149,7 @@ describe('a canary', () => {
     expect(stalls).toEqual([]);
   });
 
-  test('that never went out is told', () => {
+  test('that was never sent is reported', () => {
     pass(65);
     expect(stalls).toEqual([expect.objectContaining({ cause: 'canary_not_sent' })]);
     expect(watch.fault()).toMatchObject({ code: 'inbound_stalled' });
@@ -157,7 +157,7 @@ describe('a canary', () => {
     expect(watch.fault()).toBeUndefined();
   });
 
-  test('that did not come back is not made good by a row of ours, but by a message from somebody', () => {
+  test('that did not come back is not cleared by a row of the agent, but by a message from a person', () => {
     echoKnown = true;
     pass(60);
     rows = { sent: true, received: false };
@@ -173,7 +173,7 @@ describe('a canary', () => {
     expect(stalls.length).toBeGreaterThan(1);
   });
 
-  test('that gets lost after a silence was told proves it, which is told too', () => {
+  test('that gets lost after a reported silence proves it, which is reported too', () => {
     settings = { stallMs: 30 * MINUTE, canaryMs: 60 * MINUTE };
     pass(70);
     expect(stalls.map(({ cause }) => cause)).toEqual(['no_rows', 'canary_not_sent']);

@@ -35,7 +35,7 @@ describe('Messages as a process', () => {
     expect(standIns.calls('osascript')).toEqual(['-e tell application id "com.apple.MobileSMS" to quit']);
   });
 
-  test('is killed when it hears nothing else', async () => {
+  test('is killed when it ignores everything else', async () => {
     const { app, becomes } = place({ stubborn: true });
     await app.open();
     await becomes('running');
@@ -46,7 +46,7 @@ describe('Messages as a process', () => {
     await becomes('absent');
   });
 
-  test('cannot be opened where open fails or is missing; where pgrep is missing nothing is known', async () => {
+  test('cannot be opened where open fails or is missing; where pgrep is missing its state is unknown', async () => {
     expect(await place({ broken: true }).app.open()).toEqual({
       kind: 'failed',
       message: 'open ended with 1',

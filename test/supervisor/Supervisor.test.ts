@@ -62,7 +62,7 @@ describe('before the first text', () => {
     expect(isHeld()).toBe(false);
   });
 
-  test('one that runs is left alone, and nothing waits', async () => {
+  test('a running one is left alone, and nothing waits', async () => {
     app.current = 'running';
     supervisor.start();
     await clock.advanceAsync(1);
@@ -70,7 +70,7 @@ describe('before the first text', () => {
     expect(isHeld()).toBe(false);
   });
 
-  test('where pgrep cannot tell, Messages is not touched', async () => {
+  test('where pgrep fails, Messages is not touched', async () => {
     app.current = 'unknown';
     supervisor.start();
     await clock.advanceAsync(1);
@@ -79,7 +79,7 @@ describe('before the first text', () => {
     expect(log.lines).toEqual([expect.stringContaining('Cannot tell whether')]);
   });
 
-  test('one that cannot be opened is a fault, told once, and texts are let through to say so', async () => {
+  test('one that cannot be opened is a fault, reported once, and texts are released to report it', async () => {
     app.opens = { kind: 'failed', message: 'there is no /usr/bin/open' };
     supervisor.start();
     await clock.advanceAsync(1);
@@ -107,7 +107,7 @@ describe('while it runs', () => {
     expect(app.calls).toEqual(['open']);
   });
 
-  test('an attempt that finds nobody has it opened at once', async () => {
+  test('an attempt that finds no Messages has it opened at once', async () => {
     app.current = 'absent';
     supervisor.note({ kind: 'notStarted', code: -600, reason: 'messages_unavailable' });
     expect(isHeld()).toBe(true);
@@ -115,7 +115,7 @@ describe('while it runs', () => {
     expect(app.calls).toEqual(['open']);
   });
 
-  test('after a wake it is looked after at once', async () => {
+  test('after a wake it is checked at once', async () => {
     app.current = 'absent';
     supervisor.woke();
     await clock.advanceAsync(1);
@@ -164,7 +164,7 @@ describe('while it runs', () => {
     expect(app.calls.filter((call) => call === 'quit')).toHaveLength(2);
   });
 
-  test('stopped in the middle of a restart it lets texts go and does nothing more', async () => {
+  test('stopped in the middle of a restart it releases the texts and does nothing more', async () => {
     app.heeds = [];
     supervisor.note(TIMEOUT);
     supervisor.note(TIMEOUT);

@@ -11,9 +11,9 @@ test.each([
   ['accepted', { kind: 'accepted' as const }, 'answered'],
   ['-1712, an Apple event that timed out', ended('execution error: … (-1712)'), 'timeout'],
   ['-609, Messages died while it was asked', ended('execution error: … (-609)'), 'timeout'],
-  ['killed at our deadline', ended('', { killedByUs: true, status: null }), 'timeout'],
+  ['killed at the agent’s deadline', ended('', { killedByUs: true, status: null }), 'timeout'],
   [
-    'killed at our deadline before the dispatch',
+    'killed at the agent’s deadline before the dispatch',
     ended('', { killedByUs: true, status: null, marker: false }),
     'timeout',
   ],

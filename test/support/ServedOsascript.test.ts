@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { endServing, servedOsascript } from './ServedOsascript.js';
 import { temporaryDirectory } from './temporaryDirectory.js';
 
-test('a call that fails in the process that answers all of them costs no other', (context) => {
+test('a call that fails in the process that answers all of them affects no other', (context) => {
   const directory = temporaryDirectory(context);
   const script = servedOsascript(directory);
   context.onTestFinished(() => endServing(directory));

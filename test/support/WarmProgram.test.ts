@@ -22,7 +22,7 @@ test.each([
   ['a verb that needs an agent', ['status', '--json'], GOOD, EXIT.notRunning],
   ['an unknown verb', ['stat'], GOOD, EXIT.usage],
 ] as const)(
-  'a process that has run before says of %s what a process of its own says',
+  'a reused process prints for %s what a process of its own prints',
   async (_what, verb, config, exitCode) => {
     const place = placeWith(config);
     await runCli(['--version'], place);
@@ -32,7 +32,7 @@ test.each([
   },
 );
 
-test('what one run was told once, the next one is told again', async () => {
+test('a once-only message of one run is printed again in the next one', async () => {
   const place = placeWith(GOOD);
   const usual = join(place.cwd, '.config', 'edge-agent');
   mkdirSync(usual, { recursive: true });
@@ -53,7 +53,7 @@ test('a run that is killed ends by the signal, and the next one has another proc
   expect(await next.ended).toEqual({ code: EXIT.ok, signal: null });
 });
 
-test('what node reads at its start gets a process of its own', async () => {
+test('an option that node reads at its start gets a process of its own', async () => {
   const { cwd, env } = placeWith(GOOD);
   const place = { cwd, env: { ...env, NODE_OPTIONS: '--throw-deprecation' } };
   const warm = await started(place);

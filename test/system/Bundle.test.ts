@@ -50,7 +50,7 @@ class BundleOnDisk {
 }
 
 describe('a bundle', () => {
-  test('runs without code, and with the code that was kept', () => {
+  test('runs without stored code, and with it', () => {
     const bundle = new BundleOnDisk('here');
     expect(bundle.run()).toEqual({ answer: 'here', hasCode: false });
     bundle.keepCode();
@@ -77,7 +77,7 @@ describe('a bundle', () => {
   });
 });
 
-test('what one bundle of a process has compiled, the next one runs anew without compiling it', () => {
+test('code that one bundle of a process has compiled is run again by the next one without compiling', () => {
   const onDisk = new BundleOnDisk('here');
   const compiled = new Map();
   const load = () => onDisk.open(compiled).load('cli/main.cjs');
@@ -91,7 +91,7 @@ describe('the command', () => {
   test.each([
     ['the flags of the service', ['--optimize-for-size']],
     ['no flags', []],
-  ])('starts from the code that the build has kept, with %s', (_, flags) => {
+  ])('starts from the code that the build has stored, with %s', (_, flags) => {
     const home = temporaryDirectory();
     const preload = join(home, 'tell.mjs');
     const bundle = pathToFileURL(join(CLI, '../../system/Bundle.cjs')).href;

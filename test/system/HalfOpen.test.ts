@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { HalfOpen } from '../../src/system/HalfOpen.js';
 import { FakeClock } from '../support/FakeClock.js';
 
-test('a crowd that comes within the time in which nobody gives way leaves a place for a request', async () => {
+test('a crowd that arrives within the time in which none gives way leaves a place for a request', async () => {
   const server = createServer((_, response) => response.end('here'));
   server.maxConnections = 20;
   // No time passes: the crowd is as quick as can be.

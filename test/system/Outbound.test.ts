@@ -51,7 +51,7 @@ test('a request goes through the tunnel, and the proxy sees the name of the host
   expect(proxy.passed()).not.toMatch(/secret-path|s3cret/);
 });
 
-test('user name and password of the proxy are shown to it, decoded', async () => {
+test('user name and password of the proxy are sent to it, decoded', async () => {
   const { ca, port } = await host();
   const credentials = 'ann@corp:p%:/ä';
   const proxy = await connectProxy({ hosts: { 'files.example:443': port }, credentials }, CLEANUP);
@@ -66,7 +66,7 @@ test('user name and password of the proxy are shown to it, decoded', async () =>
 });
 
 test.each([200 + 1, 301, 401, 403, 502])(
-  'what the proxy answers (%i) is never taken for an answer of the host',
+  'an answer of the proxy (%i) is never taken for an answer of the host',
   async (status) => {
     const { ca, port, heard } = await host();
     const proxy = await connectProxy({ hosts: { 'files.example:443': port }, status }, CLEANUP);
@@ -80,7 +80,7 @@ test.each([200 + 1, 301, 401, 403, 502])(
   },
 );
 
-test('a proxy that is not there is named, and no other way is tried', async () => {
+test('a proxy that is unreachable is named, and no other route is tried', async () => {
   const { ca, heard } = await host();
   const outbound = outboundBy({ https: by('http://127.0.0.1:1'), ca });
   expect(await get(outbound, 'https://files.example/')).toMatch(
@@ -89,7 +89,7 @@ test('a proxy that is not there is named, and no other way is tried', async () =
   expect(heard).toEqual([]);
 });
 
-test('a proxy that never answers is given up, and its connection let go', async () => {
+test('a proxy that never answers is given up, and its connection closed', async () => {
   const proxy = await connectProxy({ hosts: {}, isMute: true }, CLEANUP);
   const network = { noProxy: '', https: by(proxy.url) };
   const outbound = new Outbound(() => network, 50);
@@ -114,7 +114,7 @@ test.each([
   expect(heard).toEqual([]);
 });
 
-test('within a tunnel a certificate that nobody vouches for is refused', async () => {
+test('within a tunnel a certificate that cannot be verified is refused', async () => {
   const { port, heard } = await host();
   const proxy = await connectProxy({ hosts: { 'files.example:443': port } }, CLEANUP);
   expect(await get(outboundBy({ https: by(proxy.url) }), 'https://files.example/')).toMatch(
@@ -125,7 +125,7 @@ test('within a tunnel a certificate that nobody vouches for is refused', async (
   expect(heard).toEqual([]);
 });
 
-test('a proxy that speaks TLS must show a certificate that is trusted, too', async () => {
+test('a proxy that uses TLS must have a trusted certificate, too', async () => {
   const { ca, port } = await host();
   const untrusted = outboundBy({ https: by(`https://localhost:${port}`) });
   expect(await get(untrusted, 'https://files.example/')).toMatch(/the proxy .* self-signed certificate/);
@@ -134,7 +134,7 @@ test('a proxy that speaks TLS must show a certificate that is trusted, too', asy
   expect(await get(trusted, 'https://files.example/')).not.toMatch(/certificate/);
 });
 
-test('what Node trusts by itself is trusted beside a file of certificates', async () => {
+test('what Node trusts by default is trusted beside a file of certificates', async () => {
   const { port, ca } = await host();
   const outbound = outboundBy({ ca: certificate().cert });
   expect(await get(outbound, `https://localhost:${port}/`)).toMatch(/self-signed|certificate/);
@@ -143,7 +143,7 @@ test('what Node trusts by itself is trusted beside a file of certificates', asyn
   );
 });
 
-test('another proxy and other certificates count for the next connection', async () => {
+test('another proxy and other certificates apply to the next connection', async () => {
   const { ca, port } = await host();
   const proxy = await connectProxy({ hosts: { 'files.example:443': port } }, CLEANUP);
   let network: Network = { noProxy: '', https: by('http://127.0.0.1:1') };

@@ -18,7 +18,7 @@ describe('what a child inherits', () => {
     expect(childEnvironment(KEPT)).toEqual({ ...KEPT, PATH: SYSTEM_PATH });
   });
 
-  test('is the PATH of the system, whatever ours is', () => {
+  test('is the PATH of the system, whatever the agent’s is', () => {
     expect(childEnvironment({ PATH: '/tmp/evil' })).toEqual({ PATH: SYSTEM_PATH });
     expect(childEnvironment({})).toEqual({ PATH: SYSTEM_PATH });
   });

@@ -47,7 +47,7 @@ function play(
   return { state, now };
 }
 
-test('one request that is taken lets everything go, whatever was before', () => {
+test('one accepted request releases all, whatever was before', () => {
   const law = fc.property(story, (steps) => {
     const { state } = play([...steps, [0, { type: 'taken' }]]);
     expect(state).toEqual(CLOSED);
@@ -55,7 +55,7 @@ test('one request that is taken lets everything go, whatever was before', () => 
   fc.assert(law, { seed: SEED });
 });
 
-test('one source that fails, read each time, never keeps the others from being asked', () => {
+test('one source that fails, read each time, never keeps the others from being sent', () => {
   const law = fc.property(fc.array(failure, { maxLength: 100 }), (failures) => {
     const alone = failures.map((one) => [1_000, { ...one, source: 'ann', isUnread: false }] as const);
     expect(play(alone).state.name).toBe('closed');
@@ -99,7 +99,7 @@ test('while it is open, each request makes the next one wait, at most 6.25 s unl
   fc.assert(law, { seed: SEED });
 });
 
-test('whatever hints come, no two requests go within 750 ms while it is open', () => {
+test('whatever hints come, no two requests are sent within 750 ms while it is open', () => {
   const law = fc.property(story, (steps) => {
     const greedy = steps.flatMap(([ms, one]): [number, CircuitEvent][] => [
       [ms, one.type === 'taken' ? { type: 'hint', at: 0 } : one],

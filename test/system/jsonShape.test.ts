@@ -9,7 +9,7 @@ function piecesOf(value: unknown): number {
   return 1 + Math.max(items.length - 1, 0) + items.reduce((sum: number, item) => sum + piecesOf(item), 0);
 }
 
-test('the pieces of any JSON are counted before it is parsed, wherever its text is cut', () => {
+test('the elements of any JSON are counted before it is parsed, wherever its text is cut', () => {
   fc.assert(
     fc.property(fc.jsonValue(), fc.integer({ min: 1, max: 9 }), (value, size) => {
       const text = JSON.stringify(value);

@@ -12,13 +12,13 @@ test.for([
   expect(localTime(AT, zone)).toBe(shown);
 });
 
-test('midnight is 00, and the hour that summer time repeats is told by its zone', () => {
+test('midnight is 00, and the hour that summer time repeats is identified by its zone', () => {
   expect(localTime(Date.UTC(2026, 6, 1, 7), 'America/Los_Angeles')).toBe('2026-07-01 00:00:00 PDT');
   expect(localTime(Date.UTC(2026, 10, 1, 8, 30), 'America/Los_Angeles')).toBe('2026-11-01 01:30:00 PDT');
   expect(localTime(Date.UTC(2026, 10, 1, 9, 30), 'America/Los_Angeles')).toBe('2026-11-01 01:30:00 PST');
 });
 
-test('a time within words is read so too, and nothing else is', () => {
+test('a time within a sentence is converted too, and nothing else is', () => {
   expect(withLocalTimes('sched_1 for 2026-12-25T02:30:05.000Z (v1.2)', 'America/Los_Angeles')).toBe(
     'sched_1 for 2026-12-24 18:30:05 PST (v1.2)',
   );

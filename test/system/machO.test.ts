@@ -15,7 +15,7 @@ function read(bytes: Uint8Array): MachO {
 
 const slice = (found: MachO, index = 0) => (found.kind === 'machO' ? found.slices[index] : undefined);
 
-describe('what macOS goes by', () => {
+describe('what macOS checks', () => {
   test('is read of a program for one processor', () => {
     expect(read(thinMachO())).toEqual({
       kind: 'machO',
@@ -88,11 +88,11 @@ describe('a file that is no such program', () => {
     ],
     ['a program of 32 bits', Buffer.from(`cefaedfe${'00'.repeat(40)}`, 'hex')],
     ['a program for PowerPC', Buffer.from(`feedfacf${'00'.repeat(40)}`, 'hex')],
-  ] as const)('is called that: %s', ([, bytes]) => {
+  ] as const)('is reported as that: %s', ([, bytes]) => {
     expect(read(bytes)).toEqual({ kind: 'other' });
   });
 
-  test('is told from one that cannot be read, and a pipe is not waited for', () => {
+  test('is distinguished from one that cannot be read, and a pipe does not block', () => {
     const directory = temporaryDirectory();
     expect(readMachO(join(directory, 'missing'))).toMatchObject({
       kind: 'unreadable',
@@ -114,7 +114,7 @@ describe('a damaged program', () => {
   ];
 
   test.for(whole.map((bytes, index) => [index, bytes] as const))(
-    'is known as one wherever it ends too early (%s)',
+    'is recognised wherever it ends too early (%s)',
     ([, bytes]) => {
       // Of the certificate only the head is read.
       for (let length = 32; length < bytes.length - 64; length += 1)
@@ -122,7 +122,7 @@ describe('a damaged program', () => {
     },
   );
 
-  test('ends no reading, whatever bytes are others, and is never read beyond itself', () => {
+  test('ends no reading, whatever bytes are changed, and is never read beyond its end', () => {
     const change = fc.record({ at: fc.nat(1023), to: fc.constantFrom(0, 1, 4, 0x7f, 0x80, 0xff) });
     fc.assert(
       fc.property(
@@ -140,7 +140,7 @@ describe('a damaged program', () => {
     );
   });
 
-  test('takes no more memory for what it claims than it has', () => {
+  test('takes no more memory for what it declares than it has', () => {
     const bytes = thinMachO();
     const signature = bytes.indexOf(Buffer.from('fade0cc0', 'hex'));
     for (const at of [16, 20, signature + 8]) {

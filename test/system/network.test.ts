@@ -12,7 +12,7 @@ test.each([
   'wss://[::1]:99/',
   // The same address, in a spelling that URL makes a dotted quad.
   'http://0x7f.1/',
-])('what is on this machine never goes by a proxy: %s', (url) => {
+])('what is on this machine is never reached through a proxy: %s', (url) => {
   expect(goesBy('', url)).toBe(false);
 });
 
@@ -41,11 +41,11 @@ test.each([
   ['fd12::1', 'https://[fd12::2]/', true],
   ['', 'https://example.com/', true],
   [' , ', 'https://example.com/', true],
-])('NO_PROXY=%j: %s goes by the proxy: %s', (noProxy, url, expected) => {
+])('NO_PROXY=%j: %s is reached through the proxy: %s', (noProxy, url, expected) => {
   expect(goesBy(noProxy, url)).toBe(expected);
 });
 
-test('a proxy for https is none for http', () => {
+test('a proxy for https is not used for http', () => {
   expect(proxyFor({ https: proxy, noProxy: '' }, new URL('http://example.com/'))).toBeUndefined();
   expect(proxyFor({ https: proxy, noProxy: '' }, new URL('wss://example.com/'))).toBe(proxy);
 });

@@ -16,7 +16,7 @@ function mistakesOf(value: unknown): readonly string[] {
   return read.success ? [] : fieldErrors(read.error);
 }
 
-test('each field at fault is named, with what it should have been, in plain words', () => {
+test('each field at fault is named, with its expected value, in plain words', () => {
   expect(
     mistakesOf({ text: '', count: 1.5, kind: 'z', list: [{ url: 'secret' }, {}], own: 4, frob: 1 }),
   ).toEqual([
@@ -41,7 +41,7 @@ test('a field inside of a list that is not known is named as well', () => {
   expect(read.success ? [] : mistakesIn(read.error).map(({ path }) => path)).toEqual([['list', 0, 'z']]);
 });
 
-test('no operation of the API answers nonsense in the words of its library', () => {
+test('no operation of the API answers invalid input with the text of its library', () => {
   const nonsense = [
     null,
     [],

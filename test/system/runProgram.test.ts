@@ -19,7 +19,7 @@ function isAlive(pid: number): boolean {
 }
 
 describe('a program', () => {
-  test('gets its arguments to the letter and the environment that it is given', async () => {
+  test('gets its arguments unchanged and only the given environment', async () => {
     const path = new StandIns().write('tell', 'printf "%s|" "$@" "$SHOWN"; echo no >&2; exit 3');
     const args = ['a b', `"'$(x)`, 'ü\n', ''];
     expect(await runProgram(path, args, options)).toEqual({
@@ -30,7 +30,7 @@ describe('a program', () => {
     });
   });
 
-  test('that is not there, or is none, is not started', async () => {
+  test('that does not exist, or is not executable, is not started', async () => {
     expect(await runProgram('/no/program', [], options)).toEqual({
       kind: 'notStarted',
       message: 'there is no /no/program',

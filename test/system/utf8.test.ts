@@ -20,7 +20,7 @@ const someBytes = fc
   .map((pieces) => Buffer.concat(pieces));
 
 describe('bytes as text', () => {
-  test('are what the platform makes of them, valid or not, few or many', () => {
+  test('are decoded as the platform decodes them, valid or not, few or many', () => {
     fc.assert(
       fc.property(someBytes, fc.boolean(), (bytes, isMany) => {
         const all = isMany ? Buffer.concat([Buffer.from('中'.repeat(LARGE)), bytes]) : bytes;
@@ -29,7 +29,7 @@ describe('bytes as text', () => {
     );
   });
 
-  test('are the same in whatever pieces they come, also where a seam cuts a character in two', () => {
+  test('are the same in whatever chunks they come, also where a seam cuts a character in two', () => {
     fc.assert(
       fc.property(someBytes, fc.array(fc.nat(40), { maxLength: 8 }), (bytes, cuts) => {
         const stream = new Utf8Stream();

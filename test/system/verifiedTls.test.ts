@@ -4,7 +4,7 @@ import { weakenedTls } from '../../src/system/verifiedTls.js';
 const dotenv = (entries: Record<string, string>) =>
   new Map(Object.entries(entries).map(([name, value], index) => [name, { value, line: index + 1 }]));
 
-describe('what asks for less than verified TLS is named', () => {
+describe('every option for less than verified TLS is named', () => {
   test.each<[string, NodeJS.ProcessEnv, Record<string, string>, string[], string[]]>([
     [
       'the variable',

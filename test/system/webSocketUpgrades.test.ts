@@ -51,7 +51,7 @@ function converse(port: number, pieces: readonly (readonly [write: string, until
 
 const H2C = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n';
 
-test('a wish for h2c is passed over: the request is served with its body, and the next one on that connection too', async () => {
+test('an offer of h2c is ignored: the request is served with its body, and the next one on that connection too', async () => {
   const { port, asked } = await start();
   const post = `POST /a?b HTTP/1.1\r\nHost: x\r\nX-Kept: 1\r\n${H2C}Content-Length: 5\r\n\r\n`;
   const came = await converse(port, [
@@ -63,7 +63,7 @@ test('a wish for h2c is passed over: the request is served with its body, and th
   expect(asked.map(({ headers }) => headers['x-kept'])).toEqual(['1', undefined, undefined]);
 });
 
-test('a body that comes later than its wish is waited for', async () => {
+test('a body that comes later than its offer is waited for', async () => {
   const { port, asked } = await start();
   const head = `POST /slow HTTP/1.1\r\nHost: x\r\n${H2C}Transfer-Encoding: chunked\r\n\r\n`;
   const came = new Promise<string>((resolve) => {
@@ -79,7 +79,7 @@ test('a body that comes later than its wish is waited for', async () => {
   expect(asked).toHaveLength(1);
 });
 
-test('a WebSocket is one, whatever the case', async () => {
+test('a WebSocket is recognised, whatever the case', async () => {
   const { port } = await start();
   const socket = new WebSocket(`ws://127.0.0.1:${port}/`, { headers: { Upgrade: 'WebSocket' } });
   const code = await new Promise((resolve) => socket.on('close', resolve));

@@ -111,7 +111,7 @@ const logged = (log: RecordingLog, words: string, count = 1) =>
     () => `"${words}" ${count} times in ${log.lines.join('\n')}`,
   );
 
-test('one is told once when the agent was degraded for the set time, and once when it is healthy again', async () => {
+test('one is sent once when the agent was degraded for the set time, and once when it is healthy again', async () => {
   const { state, pass, log } = begin();
   state.codes = ['backend_unreachable'];
   await pass(AFTER_S - 20);
@@ -130,7 +130,7 @@ test('one is told once when the agent was degraded for the set time, and once wh
   expect(bodies[0]?.text).toMatch(/^edge-agent on mini has been degraded for 5 min/);
 });
 
-test('what is over before the set time is told nobody', async () => {
+test('what ends before the set time causes no alert', async () => {
   const { state, pass } = begin();
   state.codes = ['backend_unreachable'];
   await pass(AFTER_S - 60);
@@ -139,7 +139,7 @@ test('what is over before the set time is told nobody', async () => {
   expect(bodies).toEqual([]);
 });
 
-test('a state that comes and goes all the time is degraded, not healthy in between', async () => {
+test('a state that flaps is degraded, not healthy in between', async () => {
   const { state, pass, log } = begin();
   for (let round = 0; round < 12; round += 1) {
     state.codes = ['websocket_unavailable'];
@@ -161,7 +161,7 @@ test('an agent that stops is not degraded by that', async () => {
 });
 
 describe('a restart', () => {
-  test('tells nothing again, and counts on', async () => {
+  test('repeats no alert, and keeps counting', async () => {
     const directory = temporaryDirectory();
     const clock = new FakeClock();
     const store = temporaryStore(clock, directory);
@@ -199,7 +199,7 @@ describe('a restart', () => {
   });
 });
 
-test('an alert that fails is tried less and less often, told as a problem, and given up after a day', async () => {
+test('an alert that fails is retried at growing intervals, reported as a problem, and given up after a day', async () => {
   const { alerts, state, pass, log } = begin();
   status = 503;
   state.codes = ['backend_unreachable'];
@@ -217,7 +217,7 @@ test('an alert that fails is tried less and less often, told as a problem, and g
 });
 
 test.each([302, 401, 403, 404, 407, 410, 429, 511])(
-  'an answer of something on the way (HTTP %i) does not end an alert: it is retried, no redirect is followed',
+  'an answer of something in between (HTTP %i) does not end an alert: it is retried, no redirect is followed',
   async (answer) => {
     const { alerts, state, pass, log } = begin();
     status = answer;
@@ -234,7 +234,7 @@ test.each([302, 401, 403, 404, 407, 410, 429, 511])(
 );
 
 test.each([400, 413, 422])(
-  'a verdict on the alert itself (HTTP %i) ends it, and the next one goes out',
+  'a rejection of the alert itself (HTTP %i) ends it, and the next one is sent',
   async (answer) => {
     const { alerts, state, pass, log } = begin();
     status = answer;
@@ -252,7 +252,7 @@ test.each([400, 413, 422])(
 );
 
 describe('a channel that is switched off and on again', () => {
-  test('does not hear "healthy again" of what it was never told', async () => {
+  test('does not get "healthy again" for what it was never alerted to', async () => {
     const { alerts, state, settings, pass } = begin();
     const url = settings.webhookUrl;
     settings.webhookUrl = undefined;
@@ -266,7 +266,7 @@ describe('a channel that is switched off and on again', () => {
     expect(bodies).toEqual([]);
   });
 
-  test('is told that the agent is degraded still, and of each later time', async () => {
+  test('is alerted that the agent is still degraded, and of each later time', async () => {
     const { alerts, state, settings, pass, log } = begin();
     const url = settings.webhookUrl;
     state.codes = ['backend_unreachable'];
@@ -293,7 +293,7 @@ describe('a channel that is switched off and on again', () => {
   });
 });
 
-test('a corrected setting tries at once what waits, and one channel that works does not hide one that fails', async () => {
+test('a corrected setting sends at once what waits, and one channel that works does not hide one that fails', async () => {
   const standIns = new StandIns();
   const { alerts, state, settings, pass, log } = begin({
     osascriptPath: standIns.write('osascript', 'exit 0'),
@@ -311,7 +311,7 @@ test('a corrected setting tries at once what waits, and one channel that works d
   expect(alerts.fault()).toBeUndefined();
 });
 
-test('a state that cannot be read ends neither the looks nor the alerts that wait', async () => {
+test('a status that cannot be read ends neither the checks nor the alerts that wait', async () => {
   const { state, given, pass, log } = begin();
   status = 503;
   state.codes = ['backend_unreachable'];
@@ -330,7 +330,7 @@ test('a state that cannot be read ends neither the looks nor the alerts that wai
 });
 
 describe('items that are set aside', () => {
-  test('are one alert by their number, once the write is on the disk', async () => {
+  test('are one alert with their number, once the write is on the disk', async () => {
     const { store, pass, log } = begin();
     store.write(() => {
       store.setAside.note('row', 'r1', 'a fault');
@@ -349,7 +349,7 @@ describe('items that are set aside', () => {
     expect(JSON.stringify(bodies)).not.toMatch(/\b(?:r1|c1)\b|a fault/);
   });
 
-  test('are no flood: ten minutes lie between two such alerts', async () => {
+  test('cause no flood: ten minutes pass between two such alerts', async () => {
     const { store, pass, log } = begin();
     for (let item = 0; item < 580; item += 1) {
       store.write(() => store.setAside.note('row', `r${item}`, 'a fault'));
@@ -362,7 +362,7 @@ describe('items that are set aside', () => {
     expect(bodies.map(({ set_aside }) => set_aside).reduce((a, b) => a + b)).toBe(580);
   });
 
-  test('ten minutes lie between any two, also where the first ones of the next alert come early', async () => {
+  test('wait ten minutes between any two alerts, also where the first ones of the next alert come early', async () => {
     const { clock, store, pass, log } = begin();
     const at: number[] = [];
     for (let minute = 0; minute < 60; minute += 1) {
@@ -377,7 +377,7 @@ describe('items that are set aside', () => {
       expect(when - (at[n] ?? 0)).toBeGreaterThanOrEqual(600_000);
   });
 
-  test('are counted for each channel by itself: one that fails takes nothing from the other', async () => {
+  test('are counted for each channel separately: one that fails takes nothing from the other', async () => {
     const standIns = new StandIns();
     const { store, pass, log } = begin({ osascriptPath: standIns.write('osascript', 'exit 1') });
     for (let item = 1; item <= 6; item += 1) {
@@ -390,7 +390,7 @@ describe('items that are set aside', () => {
     expect(bodies.map(({ set_aside }) => set_aside)).toEqual([1, 5]);
   });
 
-  test('hold up nothing while they gather', async () => {
+  test('delay nothing while they are collected', async () => {
     const { store, state, pass, log } = begin();
     store.write(() => store.setAside.note('row', 'r1', 'a fault'));
     await pass(60);
@@ -402,7 +402,7 @@ describe('items that are set aside', () => {
     expect(bodies.map(({ event }) => event)).toEqual(['set_aside', 'degraded']);
   });
 
-  test('gather over a restart, and while their channel fails become one alert more', async () => {
+  test('are collected over a restart, and while their channel fails become one more alert', async () => {
     const first = begin();
     status = 503;
     first.store.write(() => first.store.setAside.note('row', 'r1', 'a fault'));
@@ -421,7 +421,7 @@ describe('items that are set aside', () => {
   });
 });
 
-test('while the store takes no writes, the alert goes out all the same', async () => {
+test('while the store accepts no writes, the alert is still sent', async () => {
   const { store, state, pass, log } = begin();
   store.close();
   state.codes = ['disk_full'];
@@ -461,7 +461,7 @@ test('a notification has its text as an argument, never as AppleScript', async (
   expect(title).toBe('edge-agent');
 });
 
-test('a channel that fails holds up no other one', async () => {
+test('a channel that fails delays no other', async () => {
   const standIns = new StandIns();
   const { state, pass, log } = begin({ osascriptPath: standIns.write('osascript', 'exit 1') });
   state.codes = ['automation_denied'];

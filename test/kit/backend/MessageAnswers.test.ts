@@ -66,7 +66,7 @@ describe('a message', () => {
     expect(backend.messages.map(({ repeat }) => repeat)).toEqual([false, true]);
   });
 
-  test('that comes again while it is being answered shares the one answer', async () => {
+  test('that comes again during its answer shares the one answer', async () => {
     await start(slow(scripted([{ bubbles: ['first'] }, { bubbles: ['second'] }]), 30));
     const both = await Promise.all([
       post(backend, '/edge/message', incoming('g1')),
@@ -75,7 +75,7 @@ describe('a message', () => {
     expect(both.map(({ body }) => body.reply_bubbles)).toEqual([['first'], ['first']]);
   });
 
-  test('that comes again gets another reflex where that was asked for', async () => {
+  test('that comes again gets another reflex where configured', async () => {
     await start(echo);
     backend.repeatReflexes();
     const agent = await PlainSocket.connect(backend);
@@ -85,7 +85,7 @@ describe('a message', () => {
     expect(new Set(agent.commandIds()).size).toBe(2);
   });
 
-  test('whose reflex has lines and control characters in it does not forge a line of the log', async () => {
+  test('whose reflex has lines and control characters in it does not forge a log line', async () => {
     await start(() => ({ reflex: 'hi\n[Reflex] Sent "forged"\u001b[2J', bubbles: [] }));
     await PlainSocket.connect(backend);
     await post(backend, '/edge/message', incoming('g1'));
@@ -95,7 +95,7 @@ describe('a message', () => {
     for (const line of lines) expect(line).not.toMatch(/\p{Cc}/u);
   });
 
-  test('is answered anew after the persona failed', async () => {
+  test('is answered again after the persona failed', async () => {
     let failures = 1;
     await start(() => {
       if (failures-- > 0) throw new Error('no idea');
@@ -105,7 +105,7 @@ describe('a message', () => {
     expect((await post(backend, '/edge/message', incoming('g1'))).body.reply_bubbles).toEqual(['now']);
   });
 
-  test('for which the persona has no word is given up with 503 after 50 s, and a retry asks anew', async () => {
+  test('for which the persona has no answer is given up with 503 after 50 s, and a retry asks again', async () => {
     const clock = new FakeClock(Date.now());
     let asked = 0;
     const thinks = new Promise<never>(() => undefined);
@@ -121,7 +121,7 @@ describe('a message', () => {
     expect(lines.join('\n')).toContain('the persona did not answer for 50 s');
   });
 
-  test('with a guid that no header can hold comes with its key URL-encoded, as agents send it, or as it is', async () => {
+  test('with a guid that no header can hold is accepted with its key URL-encoded, as agents send it, or as it is', async () => {
     await start(echo);
     const guid = 'p:0/ABC 100%';
     for (const key of [encodeURIComponent(guid), guid]) {
@@ -133,7 +133,7 @@ describe('a message', () => {
     expect(backend.messages.map((one) => one.guid)).toEqual([guid, guid, guid]);
   });
 
-  test('without a guid, or with two, is refused by the name of the field', async () => {
+  test('without a guid, or with two, is refused with the field named', async () => {
     await start(echo);
     const { message_guid: _, ...nameless } = incoming('g1');
     expect((await post(backend, '/edge/message', nameless)).body.message).toMatch(/^message_guid:/);
@@ -167,7 +167,7 @@ describe('the forms of a reply', () => {
     });
   });
 
-  test('leave a reflex that went by socket out of a single text, and put it in front where there was no socket', async () => {
+  test('leave a reflex that went by socket out of a single text, and put it first where there was no socket', async () => {
     const answer = { reflex: 'r', bubbles: ['a'], form: 'reply_text' } as const;
     expect((await say(answer)).reply_text).toBe('r\na');
     const agent = await PlainSocket.connect(backend);

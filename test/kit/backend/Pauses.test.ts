@@ -2,7 +2,9 @@ import { expect, test } from 'vitest';
 import { Pauses } from '../../../src/kit/backend/Pauses.js';
 import { FakeClock } from '../../support/FakeClock.js';
 
-test('a promise that fails once the pauses have ended is not left unhandled', async ({ onTestFinished }) => {
+test('a promise that rejects once the pauses have ended is not left unhandled', async ({
+  onTestFinished,
+}) => {
   const unhandled: unknown[] = [];
   const note = (mistake: unknown) => unhandled.push(mistake);
   process.on('unhandledRejection', note);

@@ -27,8 +27,8 @@ beforeEach(async () => {
 });
 afterEach(() => backend.stop());
 
-describe('the ways in', () => {
-  test('answers a plain GET of the socket path with 426, and liveness to anybody', async () => {
+describe('the entrances', () => {
+  test('answers a plain GET of the socket path with 426, and liveness to anyone', async () => {
     const upgrade = await fetch(`${backend.url}/edge/ws`);
     expect(upgrade.status).toBe(426);
     expect(upgrade.headers.get('upgrade')).toBe('websocket');
@@ -43,7 +43,7 @@ describe('the ways in', () => {
     expect((await fetch(`${backend.url}/edge/sync`, { method: 'HEAD' })).status).toBe(405);
   });
 
-  test('answers who would rather speak HTTP/2, as curl --http2 and Java do, like anybody', async () => {
+  test('answers clients that offer HTTP/2, as curl --http2 and Java do, like any others', async () => {
     const ask = (path: string) =>
       new Promise<number | undefined>((resolve, reject) => {
         const headers = {
@@ -77,7 +77,7 @@ describe('the ways in', () => {
     expect(backend.messages).toEqual([]);
   });
 
-  test('needs the admin key, not an agent token, to text somebody or to look at the statistics', async () => {
+  test('needs the admin key, not an agent token, to send a text or read the statistics', async () => {
     const ask = { edge_agent_id: AGENT_ID, thread_id: '+13105551234', message: 'hi' };
     expect((await post(backend, '/api/send-message', ask)).status).toBe(401);
     expect((await fetch(`${backend.url}/edge/websocket/stats`)).status).toBe(401);
@@ -87,7 +87,7 @@ describe('the ways in', () => {
 describe('POST /edge/register', () => {
   const body = { user_phone: PHONE, apple_id: 'x@example.com', version: '0.1.0', capabilities: [] };
 
-  test('gives the id that the phone makes, as often as it is asked', async () => {
+  test('returns the id derived from the phone, however often it is asked', async () => {
     for (const _ of [1, 2]) {
       const answer = await post(backend, '/edge/register', body);
       expect(answer).toMatchObject({ status: 200, body: { edge_agent_id: AGENT_ID } });
@@ -96,7 +96,7 @@ describe('POST /edge/register', () => {
     expect(backend.registrations).toHaveLength(2);
   });
 
-  test('takes the registration token under either name and gives a token that works', async () => {
+  test('accepts the registration token under either name and returns a token that works', async () => {
     for (const name of ['auth_token', 'registration_token']) {
       const response = await fetch(`${backend.url}/edge/register`, {
         method: 'POST',
@@ -108,7 +108,7 @@ describe('POST /edge/register', () => {
     }
   });
 
-  test('refuses who has neither, and names the field of a wrong phone', async () => {
+  test('refuses a caller with neither, and names the field of a wrong phone', async () => {
     const send = (more: object) =>
       fetch(`${backend.url}/edge/register`, { method: 'POST', body: JSON.stringify({ ...body, ...more }) });
     expect((await send({})).status).toBe(401);
@@ -121,7 +121,7 @@ describe('POST /edge/register', () => {
 });
 
 describe('POST /edge/sync', () => {
-  test('hands out what is unacked, takes acks bare or enveloped, and lists what it read', async () => {
+  test('hands out what is unacked, accepts acks bare or enveloped, and lists what it read', async () => {
     for (const id of ['cmd_1', 'cmd_2', 'cmd_3']) {
       const { via } = backend.pushCommand(
         { command_id: id, command_type: 'list_scheduled' },
@@ -166,7 +166,7 @@ describe('POST /edge/sync', () => {
     expect(await agent.next('config_update')).toMatchObject({ data: settings });
   });
 
-  test('names the field, wherever it is wrong', async () => {
+  test('names the field, whichever is wrong', async () => {
     const answer = await post(backend, '/edge/sync', {
       command_acks: [{ command_id: 'cmd_1', success: true }, { status: 'done' }],
       pending_events: 'none',
@@ -226,7 +226,7 @@ describe('POST /api/send-message', () => {
     expect(answer).toMatchObject({ status: 400, body: { fields: [/^message: expected a text/] } });
   });
 
-  test('names a time that is none, and queues nothing', async () => {
+  test('names an invalid time, and queues nothing', async () => {
     for (const send_at of ['garbage', '', '2030-02-30T00:00:00Z', 'tomorrow']) {
       const answer = await post(backend, '/api/send-message', { ...ask, send_at }, admin);
       expect(answer).toMatchObject({ status: 400, body: { fields: [/^send_at: expected a time/] } });
@@ -286,7 +286,7 @@ describe('POST /photo/upload', () => {
     expect(backend.photos.map(({ guid }) => guid)).toEqual(['b', 'c', 'd', 'e']);
   });
 
-  test('takes a form whatever the case of its type', async () => {
+  test('accepts a form whatever the case of its type', async () => {
     await upload('a', 10, AGENT_ID, 'Multipart/Form-Data');
     expect(backend.photos).toHaveLength(1);
   });

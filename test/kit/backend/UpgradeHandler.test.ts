@@ -90,7 +90,7 @@ describe('who may connect', () => {
 });
 
 describe('one connection per agent', () => {
-  test('closes the old one with 4409 and lets its late close not unregister the new one', async () => {
+  test('closes the old one with 4409 and does not let its late close unregister the new one', async () => {
     const old = await PlainSocket.connect(backend);
     const fresh = await PlainSocket.connect(backend);
     expect(await old.closed).toMatchObject({ code: 4409 });
@@ -100,7 +100,7 @@ describe('one connection per agent', () => {
     expect(await fresh.next('command')).toMatchObject({ data: { command_id: 'cmd_1' } });
   });
 
-  test('lets agents with different ids be', async () => {
+  test('leaves agents with different ids alone', async () => {
     const one = await PlainSocket.connect(backend, 'edge_1');
     const two = await PlainSocket.connect(backend, 'edge_2');
     backend.pushCommand({ command_id: 'cmd_2', command_type: 'list_scheduled' }, { agentId: 'edge_2' });
@@ -138,7 +138,7 @@ describe('commands', () => {
     expect(await backend.commands.counts(AGENT_ID)).toEqual({ pending: 1, acked: 0 });
   });
 
-  test('come in the envelope that was chosen', async () => {
+  test('come in the configured envelope', async () => {
     const agent = await PlainSocket.connect(backend);
     backend.pushCommand({ command_type: 'send_message' }, { envelope: 'payload' });
     const frame = await agent.next('command');

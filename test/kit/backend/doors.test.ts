@@ -46,7 +46,7 @@ describe('a backend that others can reach', () => {
   });
 });
 
-test('a backend that others can reach takes no short admin key or registration token either', async () => {
+test('a backend that others can reach accepts no short admin key or registration token either', async () => {
   const host = '0.0.0.0';
   for (const keys of [{ adminKey: 'x' }, { adminKey: 'dev-secret' }, { registrationToken: 'short' }])
     await expect(start({ host, ...keys })).rejects.toMatchObject({ code: 'secret_missing' });
@@ -79,7 +79,7 @@ describe('in production', () => {
 describe('the limit on requests', () => {
   const rate = { perSecond: 1, burst: 3 };
 
-  test('holds one agent back with 429 and Retry-After, and no other', async () => {
+  test('slows one agent down with 429 and Retry-After, and no other', async () => {
     const clock = new FakeClock(Date.now());
     const backend = await start({ rate, clock });
     for (let nth = 1; nth <= 3; nth += 1) expect((await post(backend, '/edge/sync', {})).status).toBe(200);
@@ -93,7 +93,7 @@ describe('the limit on requests', () => {
     expect((await post(backend, '/edge/sync', {})).status).toBe(429);
   });
 
-  test('makes whoever guesses at the secret wait, by HTTP and by socket', async () => {
+  test('makes a caller who guesses at the secret wait, by HTTP and by socket', async () => {
     const backend = await start({ rate: { perSecond: 1, burst: 10 }, clock: new FakeClock(Date.now()) });
     const wrong = { Authorization: 'Bearer guess' };
     expect((await post(backend, '/edge/sync', {}, wrong)).status).toBe(403);
@@ -104,7 +104,7 @@ describe('the limit on requests', () => {
     expect(backend.journal.refusals).toHaveLength(1);
   });
 
-  test('holds no agent back for the strangers who flood from its address, as that of a proxy', async () => {
+  test('slows no agent down for strangers who flood from its address, such as that of a proxy', async () => {
     const backend = await start({
       ...{ rate: { perSecond: 1, burst: 10 }, adminKey: 'the-admin', clock: new FakeClock(Date.now()) },
     });
@@ -124,7 +124,7 @@ describe('the limit on requests', () => {
   });
 });
 
-test('wrong credentials are answered with 401 and 403 to the upgrade where that is wanted', async () => {
+test('wrong credentials are answered with 401 and 403 to the upgrade where configured', async () => {
   const backend = await start({ refuseBy: 'status' });
   const url = `${backend.webSocketUrl}?edge_agent_id=${AGENT_ID}`;
   expect(await refusedUpgrade(url)).toMatchObject({ status: 401 });
@@ -142,7 +142,7 @@ describe('a backend that keeps its data in a file', () => {
     return left;
   };
 
-  test('offers an unacked command again after a crash, and knows an acked one', async () => {
+  test('offers an unacked command again after a crash, and recognises an acked one', async () => {
     const data = file();
     const send = (backend: SimulatedBackend, id: string) =>
       post(
@@ -231,7 +231,7 @@ describe('a backend that keeps its data in a file', () => {
   });
 });
 
-test('the statistics tell how long acks take, of each agent and of all', async () => {
+test('the statistics show how long acks take, for each agent and for all', async () => {
   const clock = new FakeClock(Date.now());
   const backend = await start({ clock });
   const agent = await PlainSocket.connect(backend);
@@ -279,17 +279,17 @@ describe('a persona from a file', () => {
     ['several', 'export default async () => ["a", "b"]', { bubbles: ['a', 'b'] }],
     ['an answer', 'export function persona() { return { reflex: "ok" }; }', { reflex: 'ok', bubbles: [] }],
     ['nothing', 'export function persona() {}', { bubbles: [], shouldRespond: false }],
-  ])('may say %s', async (_what, text, said) => {
+  ])('may return %s', async (_what, text, said) => {
     const persona = await loadPersona(write(text));
     expect(await persona(message, context)).toEqual(said);
   });
 
-  test('is told of when it is missing, is no program, exports nothing or has an unknown name', async () => {
+  test('is reported when it is missing, is no program, exports nothing or has an unknown name', async () => {
     for (const named of ['/nowhere/persona.mjs', write('((('), write('export const other = 1'), 'charming'])
       await expect(loadPersona(named)).rejects.toMatchObject({ code: 'config_invalid' });
   });
 
-  test('that says nonsense fails the request, and is asked again at the retry', async () => {
+  test('that returns nonsense fails the request, and is asked again at the retry', async () => {
     const persona = await loadPersona(
       write('let nth = 0; export const persona = () => (nth++ === 0 ? { bubble: "typo" } : "better");'),
     );

@@ -94,7 +94,7 @@ describe('socket faults', () => {
     expect(agent.commandIds()).toEqual(['cmd_1', 'cmd_1', 'cmd_2']);
   });
 
-  test('raw frames go as they are, text or binary', async () => {
+  test('raw frames are sent as they are, text or binary', async () => {
     const agent = await PlainSocket.connect(backend);
     const got: [string, boolean][] = [];
     const both = new Promise<void>((resolve) => {
@@ -115,7 +115,7 @@ describe('socket faults', () => {
 });
 
 describe('HTTP faults', () => {
-  test('fail the number of times that was asked, on the path that was asked, doing nothing', async () => {
+  test('fail the requested number of times, on the requested path, doing nothing', async () => {
     backend.failHttp(429, 2, { path: '/edge/message', retryAfter: '3' });
     for (const _ of [1, 2]) {
       const answer = await post(backend, '/edge/message', incoming('g1'));
@@ -127,14 +127,14 @@ describe('HTTP faults', () => {
     expect((await post(backend, '/edge/message', incoming('g1'))).status).toBe(200);
   });
 
-  test('fail every request until mended', async () => {
+  test('fail every request until cleared', async () => {
     backend.failHttp(502, Infinity);
     for (const _ of [1, 2, 3]) expect((await post(backend, '/edge/sync', {})).status).toBe(502);
     backend.mendHttp();
     expect((await post(backend, '/edge/sync', {})).status).toBe(200);
   });
 
-  test('lose a reply whose message was taken: the repeat gets the same one', async () => {
+  test('lose a reply whose message was accepted: the repeat gets the same one', async () => {
     const agent = await PlainSocket.connect(backend);
     backend.loseReplies({ path: '/edge/message' });
     await expect(post(backend, '/edge/message', incoming('g1'))).rejects.toThrow();
@@ -144,14 +144,14 @@ describe('HTTP faults', () => {
     expect(agent.commandIds()).toHaveLength(1);
   });
 
-  test('delay a request by what was asked', async () => {
+  test('delay a request by the requested time', async () => {
     backend.delayHttp(40, { path: '/edge/sync', times: 1 });
     const begun = performance.now();
     expect((await post(backend, '/edge/sync', {})).status).toBe(200);
     expect(performance.now() - begun).toBeGreaterThanOrEqual(39);
   });
 
-  test('leave nobody waiting when the backend stops', async () => {
+  test('leave no request waiting when the backend stops', async () => {
     const patient = await SimulatedBackend.start({ port: 0, secret: SECRET, persona: slow(echo, 600_000) });
     const waiting = post(patient, '/edge/message', incoming('g1'));
     const ended = expect(waiting).rejects.toThrow();
@@ -183,7 +183,7 @@ describe('down and up again', () => {
     await expect(second).rejects.toMatchObject({ name: 'EdgeError', message: /EADDRINUSE/ });
   });
 
-  test('ends a wait when it stops, and says what it saw when a wait is too long', async () => {
+  test('ends a wait when it stops, and reports what it saw when a wait is too long', async () => {
     await expect(backend.until((b) => b.acks.length > 0, 20)).rejects.toThrow(/0 acks/);
     const waiting = backend.until((b) => b.acks.length > 0);
     const ended = expect(waiting).rejects.toThrow(/stopped/);
@@ -193,8 +193,8 @@ describe('down and up again', () => {
   });
 });
 
-describe('the stream of what happens', () => {
-  test('tells the story in order, to a listener that may fail without harm, until it is unsubscribed', async () => {
+describe('the event stream', () => {
+  test('reports everything in order, to a listener that may throw without harm, until it is unsubscribed', async () => {
     const kinds: string[] = [];
     backend.observe(() => {
       throw new Error('a mistake of the listener');

@@ -82,7 +82,7 @@ describe('nonsense by HTTP', () => {
     }
   });
 
-  test('is a 413 above 1 MiB and fine just below', async () => {
+  test('is a 413 above 1 MiB and accepted just below', async () => {
     const filled = (size: number) => JSON.stringify({ last_command_id: 'x'.repeat(size) });
     expect((await post(backend, '/edge/sync', filled(1024 * 1024))).status).toBe(413);
     expect((await post(backend, '/edge/sync', filled(1024 * 1024 - 100))).status).toBe(200);
@@ -98,7 +98,7 @@ describe('nonsense by HTTP', () => {
     expect(await readJson(response)).toMatchObject({ message: 'body: at most 16777216 bytes' });
   });
 
-  test('is a 413 above 128 KiB where anybody may send it, whatever it says to be', async () => {
+  test('is a 413 above 128 KiB where strangers may send it, whatever its type', async () => {
     const body = JSON.stringify({ user_phone: 'x'.repeat(128 * 1024) });
     for (const type of ['application/json', 'multipart/form-data; boundary=x']) {
       const headers = { 'Content-Type': type };
@@ -108,7 +108,7 @@ describe('nonsense by HTTP', () => {
     }
   });
 
-  test('does not let a key of Object.prototype through to anybody', async () => {
+  test('does not treat a key of Object.prototype as an id', async () => {
     const body = '{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}';
     await post(backend, '/edge/sync', body);
     expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false);
@@ -127,7 +127,7 @@ describe('nonsense by HTTP', () => {
     await stillAlive();
   });
 
-  test('is survived when the caller hangs up in the middle of its body', async () => {
+  test('is survived when the caller hangs up during its body', async () => {
     const head = `POST /edge/sync HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${SECRET}\r\nContent-Length: 100\r\n\r\n{`;
     await new Promise<void>((resolve) => {
       const socket = connect(backend.port, '127.0.0.1', () =>

@@ -17,7 +17,7 @@ for (const file of ['minimal-node.mjs', 'minimal_python.py'] as const) {
   });
 
   test.skipIf(missing !== '')(
-    `examples/${file} says on its console why it refuses${missing}`,
+    `examples/${file} logs on its console why it refuses${missing}`,
     async (context) => {
       const heard: string[] = [];
       const url = await startExample(file, { EDGE_SECRET: SECRET }, context, (line) => heard.push(line));
@@ -46,7 +46,7 @@ for (const file of ['minimal-node.mjs', 'minimal_python.py'] as const) {
   );
 
   test.skipIf(missing !== '')(
-    `a frame that is no object does not cost examples/${file} its socket${missing}`,
+    `a frame that is no object does not end the socket of examples/${file}${missing}`,
     async (context) => {
       const url = (await startExample(file, { EDGE_SECRET: SECRET }, context)).replace('http', 'ws');
       const authorization = `Bearer ${freshToken(AGENT.id, SECRET)}`;

@@ -18,7 +18,7 @@ async function mutant(context: TestContext, defect: Defect) {
   return { good, url: between.url };
 }
 
-test('a backend that says when to come again is asked again then, and fails nothing', async (context) => {
+test('a backend that says when to retry is asked again then, and fails nothing', async (context) => {
   const backend = await backendWith(context, { rate: { perSecond: 30, burst: 30 } });
   const results = await judgeBackend(backend.url);
   expect(failures(results)).toEqual([]);
@@ -46,7 +46,7 @@ test('with the wrong secret nothing passes for being refused, and the first fail
   expect(results.find(({ id }) => id === 'auth.socket.signed')?.came).toContain('Is it the secret');
 });
 
-test('a backend that registers by invitation is told the registration token', async (context) => {
+test('a backend that registers by invitation is given the registration token', async (context) => {
   const { url } = await mutant(context, {
     request: ({ path, body }) =>
       path === '/edge/register' && JSON.parse(body).registration_token !== 'invited-31'

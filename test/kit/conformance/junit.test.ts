@@ -13,7 +13,7 @@ const result = (verdict: CheckResult['verdict'], came: string): CheckResult => (
   ms: 1_500,
 });
 
-test('a failure holds all that was seen, and nothing that came breaks the XML', () => {
+test('a failure contains all that was seen, and nothing that arrived breaks the XML', () => {
   const xml = junitXml(
     [result('FAIL', '<a href="x">&\u0000\ud800</a>\nnext'), result('SKIP', 'why')],
     'http://x',

@@ -554,7 +554,7 @@ const COMMON = [
 ];
 const TRIED = Object.entries(DEFECTS).filter(([name]) => sized(COMMON, Object.keys(DEFECTS)).includes(name));
 
-test('each kind of checks has one defect that is common', () => {
+test('each kind of check has one defect that is common', () => {
   const kinds = (defects: readonly { fails: string }[]) => defects.map(({ fails }) => fails.split('.')[0]);
   const common = Object.entries(DEFECTS).filter(([name]) => COMMON.includes(name));
   expect(kinds(common.map(([, defect]) => defect)).toSorted()).toEqual(
@@ -596,7 +596,7 @@ function ways(): Defect {
   };
 }
 
-test('a backend that has ids of requests in its replies, and the conversation as chat_guid, fails nothing', async () => {
+test('a backend that has request ids in its replies, and the conversation as chat_guid, fails nothing', async () => {
   const good = await SimulatedBackend.start({ port: 0, secret: SECRET, persona: echo });
   const proxy = await MutantBackend.start(good.url, ways());
   onTestFinished(async () => {

@@ -34,7 +34,7 @@ test('it passes as strangers would run it: in production, with commands in SQLit
   expect(await backend.commands.counts()).toMatchObject({ pending: 0 });
 });
 
-test('an agent that is silent for as long as it may be is borne', async () => {
+test('an agent that is silent for as long as it may be is not dropped', async () => {
   const backend = await SimulatedBackend.start({ port: 0, secret: SECRET, persona: echo, silenceMs: 300 });
   onTestFinished(() => backend.stop());
   const results = await judgeBackend(backend.url, {}, { slow: true, only: ['socket.idle'] });

@@ -55,7 +55,7 @@ describe.each(ENDPOINTS)('$method $path', ({ path, method, caller, reply, reques
     expect(replies.name).toBe(reply);
   });
 
-  test('takes its examples in the reference backend, and answers as the contract says', async () => {
+  test('has examples that the reference backend accepts, and answers as the contract says', async () => {
     const backend = await start();
     const token = caller === 'operator' ? SECRET : freshToken();
     const asked = request === undefined ? { kind: '', values: [undefined] } : contentOf(told.requestBody);
@@ -131,7 +131,7 @@ describe('a refusal in the contract', () => {
     [415, '/photo/upload', { headers: json, body: '{}' }, undefined],
     [426, '/edge/ws', { method: 'GET' }, undefined],
     [429, '/health', { method: 'GET' }, { perSecond: 1, burst: 1 }],
-  ] as const)('of %i is what the reference backend says', async (status, path, init, rate) => {
+  ] as const)('of %i is what the reference backend sends', async (status, path, init, rate) => {
     const { name, values } = contentOf(at(openapi, `#/components/responses/Refused${status}`));
     const answer = await ask(path, init, rate);
     expect(answer).toEqual({ status, body: values[0] });
@@ -163,7 +163,7 @@ test('every frame of both channels has an example, under its own type, that fits
 });
 
 test.each(spoken('edgeSend'))(
-  'the reference backend takes $example without a word against it',
+  'the reference backend accepts $example without a complaint',
   async ({ payload }) => {
     const backend = await start();
     const agent = await PlainSocket.connect(backend);

@@ -39,7 +39,7 @@ const after = await post('/edge/sync', SYNC);
 console.log(JSON.stringify({ sent: sent.success, id, waiting: after.commands?.length ?? 0 }));
 `;
 
-test('a client made of the OpenAPI document compiles, and hands in, fetches and acks a command', async (context) => {
+test('a client generated from the OpenAPI document compiles, and creates, fetches and acks a command', async (context) => {
   const directory = temporaryDirectory();
   const backend = await SimulatedBackend.start({ port: 0, secret: SECRET, persona: echo });
   context.onTestFinished(() => backend.stop());

@@ -51,18 +51,21 @@ const payloads = fc.record(
 );
 
 describe('a payload that the contract allows', () => {
-  test.each(Object.entries(COMMANDS))('as %s is one that the handler takes', (name, { schema, aliases }) => {
-    let allowed = 0;
-    fc.assert(
-      fc.property(payloads, (payload) => {
-        if (judge.mistakes(name, payload).length > 0) return;
-        allowed += 1;
-        expect(parsePayload(schema, aliases, payload)).toMatchObject({ kind: 'ok' });
-      }),
-      { numRuns: sized(2_000, 5_000), seed: 8 },
-    );
-    expect(allowed).toBeGreaterThan(10);
-  });
+  test.each(Object.entries(COMMANDS))(
+    'as %s is one that the handler accepts',
+    (name, { schema, aliases }) => {
+      let allowed = 0;
+      fc.assert(
+        fc.property(payloads, (payload) => {
+          if (judge.mistakes(name, payload).length > 0) return;
+          allowed += 1;
+          expect(parsePayload(schema, aliases, payload)).toMatchObject({ kind: 'ok' });
+        }),
+        { numRuns: sized(2_000, 5_000), seed: 8 },
+      );
+      expect(allowed).toBeGreaterThan(10);
+    },
+  );
 
   test.each(Object.entries(COMMANDS))(
     'as %s without what is required is allowed by neither',
@@ -116,7 +119,7 @@ test('a reply that the contract allows is read by the agent in full', () => {
   );
 });
 
-test('whatever a persona says, the reply that it makes is one that the contract allows', () => {
+test('whatever a persona returns, the reply made from it is one that the contract allows', () => {
   const text = fc.constantFrom('', ' ', 'hello', 'two\nlines');
   const answers = fc.record(
     {
@@ -138,14 +141,14 @@ test('whatever a persona says, the reply that it makes is one that the contract 
   );
 });
 
-test('what a running agent says fits the contract', async () => {
+test('what a running agent sends fits the contract', async () => {
   const { registration, sync, status } = await liveWords();
   expect(judge.mistakes('RegisterRequest', registration)).toEqual([]);
   expect(judge.mistakes('SyncRequest', sync)).toEqual([]);
   expect(judge.mistakes('Status', status)).toEqual([]);
 });
 
-test('what the reference backend says on a socket fits the contract', async () => {
+test('what the reference backend sends on a socket fits the contract', async () => {
   const backend = await SimulatedBackend.start({ port: 0, secret: SECRET, persona: echo });
   onTestFinished(() => backend.stop());
   const agent = await PlainSocket.connect(backend);
@@ -165,7 +168,7 @@ test('what the reference backend says on a socket fits the contract', async () =
   for (const frame of agent.frames) expect(judge.mistakes(names[frame.type] ?? '', frame)).toEqual([]);
 });
 
-test('what a running agent says on its local channel fits the contract', async (context) => {
+test('what a running agent sends on its local channel fits the contract', async (context) => {
   const world = await MonitorWorld.open(context, { verbs: { echo: (input) => input } });
   const known = await world.operator('ann');
   const stranger = await world.connect();
@@ -207,7 +210,7 @@ test('what a running agent says on its local channel fits the contract', async (
   for (const frame of heard) expect(judge.mistakes(names[frame.type] ?? '', frame)).toEqual([]);
 });
 
-describe('what the pages say that happens', () => {
+describe('the documented behaviour', () => {
   type Paths = Record<string, Partial<Record<'get' | 'post', { responses: object }>>>;
   const paths = at(contracts['openapi.yaml'] ?? {}, '#/paths') as Paths;
   const asyncapi = contracts['asyncapi.yaml'] ?? {};
@@ -223,14 +226,14 @@ describe('what the pages say that happens', () => {
   const numbersIn = (cells: readonly string[]) =>
     cells.flatMap((cell) => cell.match(/\b[1-9]\d{2,3}\b/g) ?? []).map(Number);
 
-  test('to a socket has its close code in the contract, and so has whatever closes one of ours', () => {
+  test('of a socket has its close code in the contract, and so has every code that closes one', () => {
     const documented = numbersIn(rows('the socket ends with')).filter((code) => code >= 1000);
     expect(documented).toContain(4409);
     expect(closeCodes('edge')).toEqual(expect.arrayContaining([...documented, ...Object.values(EDGE_CLOSE)]));
     expect(closeCodes('monitor')).toEqual(expect.arrayContaining(Object.values(MONITOR_CLOSE)));
   });
 
-  test('to a request has its status in the contract', () => {
+  test('of a request has its status in the contract', () => {
     const told = (path: string, method: 'get' | 'post' = 'post') =>
       Object.keys(paths[path]?.[method]?.responses ?? {}).map(Number);
     expect(told('/edge/register')).toEqual(expect.arrayContaining(numbersIn(rows('answer').slice(0, 2))));

@@ -67,7 +67,7 @@ test('the package exports them, and the reference backend', () => {
   expect(existsSync(backend)).toBe(true);
 });
 
-test('every command type that the agent takes has its schema', () => {
+test('every command type that the agent accepts has its schema', () => {
   const told = Object.values(COMMANDS).flatMap(({ types }) => types);
   expect(told.toSorted()).toEqual([...new CommandRoom().types].toSorted());
 });

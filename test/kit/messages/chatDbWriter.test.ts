@@ -32,7 +32,7 @@ describe.each(VERSIONS)('the chat.db of macOS %i', (version) => {
     },
   );
 
-  test('has the columns of its time and none of a later one', () => {
+  test('has the columns of its version and none of a later one', () => {
     const { seen } = open({ version });
     const columns = (seen.pragma('table_info(message)') as { name: string }[]).map(({ name }) => name);
     expect(columns).toContain('date_edited');
@@ -64,7 +64,7 @@ describe.each(VERSIONS)('the chat.db of macOS %i', (version) => {
     expect(look()).toMatchObject({ state: 5, chats: 1 });
   });
 
-  test('a text that goes out lives from inserted over sent and delivered to read', () => {
+  test('a text that is sent passes from inserted to sent, delivered and read', () => {
     const { writer, row } = open({ version });
     const sent = writer.writeSent({ handle: '+13105551234', text: 'yo', upTo: 'inserted' });
     const look = () =>
@@ -147,7 +147,7 @@ test('shuffled columns are the same columns', () => {
   expect(names(shuffled.replace(/\)$/, ''))).toEqual(names(plain.replace(/\)$/, '')));
 });
 
-describe('a chat.db that is written again', () => {
+describe('a chat.db that is rewritten', () => {
   test('keeps what is written to a message that got another ROWID meanwhile', () => {
     const { writer, row } = open();
     const coming = writer.receive({ from: '+13105551234', text: 'hi', stages: ['row'] });

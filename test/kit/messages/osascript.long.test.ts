@@ -40,7 +40,7 @@ async function sendWith(behaviour: Behaviour, changes: Partial<SendRequest> = {}
   return send(changes);
 }
 
-test('a send is accepted and recorded once, with every argument to the letter', async () => {
+test('a send is accepted and recorded once, with every argument unchanged', async () => {
   const asked = request({ target: CHAT, text: '-"\n👋 $(id)' });
   expect(await runner.start(asked).result).toEqual({ kind: 'accepted' });
   const argv = [asked.text, CHAT, '10', '', asked.tag];
@@ -63,7 +63,7 @@ test.each(['participant', 'sms'] as const)('an address always resolves as %s', a
 });
 
 test.each([...APPLESCRIPT_FAULTS])(
-  'error %i before the send is told apart from one after it',
+  'error %i before the send is distinguished from one after it',
   async (...row) => {
     const [number, { proves }] = row;
     const ambiguous = proves === 'ae_timeout' || proves === 'connection_lost';
@@ -83,7 +83,7 @@ test.each([
   ['zh', -1743, 'notStarted'],
   ['ja', -1712, 'unknown'],
   ['zh', 1, 'notStarted'],
-] as const)('the words of an error (%s, %i) change nothing', async (words, number, kind) => {
+] as const)('the text of an error (%s, %i) changes nothing', async (words, number, kind) => {
   expect(await sendWith({ kind: 'error', number, when: 'before', words })).toMatchObject({
     kind,
     code: number,
@@ -126,7 +126,7 @@ test('a slow call takes its time', async () => {
 describe('what is queued', () => {
   const fails = { kind: 'error', number: -600, when: 'before' } as const;
 
-  test('is done in order, as often as asked, and then goes well', async () => {
+  test('is done in order, as often as requested, and then succeeds', async () => {
     behave(stage, fails, { times: 2 });
     behave(stage, { kind: 'crash', when: 'before' });
     const codes = [];
@@ -134,7 +134,7 @@ describe('what is queued', () => {
     expect(codes).toMatchObject([{ code: -600 }, { code: -600 }, { code: null }, { kind: 'accepted' }]);
   });
 
-  test('is only for the calls that fit', async () => {
+  test('is used only for the calls that fit', async () => {
     behave(stage, fails, { textIncludes: 'bad', times: 'always' });
     behave(stage, fails, { target: '+13105550111' });
     expect(await send({ text: 'a bad text' })).toMatchObject({ code: -600 });
@@ -194,7 +194,7 @@ describe('the row in chat.db', () => {
   test.each([
     ['participant', 'iMessage'],
     ['sms', 'SMS'],
-  ] as const)('of a text to an address as %s makes the chat it needs', async (form, service) => {
+  ] as const)('of a text to an address as %s creates the chat it needs', async (form, service) => {
     await send({ form, target: '+13105550142' });
     expect(rows()).toMatchObject([
       { handle: '+13105550142', service, guid: expect.stringContaining('0142') },

@@ -14,7 +14,7 @@ test.for([
   [{ kind: 'close', socket: 1, from: 'backend', code: 2_000 }, 'code'],
   [{ kind: 'request', request: 1, method: 'BAD METHOD', path: '/' }, 'method'],
   [{ kind: 'request', request: 1, method: 'GET', path: '@elsewhere.example/' }, 'path'],
-] as const)('%j, which nobody can play, is refused with its line and field', ([entry, field], context) => {
+] as const)('%j, which cannot be replayed, is refused with its line and field', ([entry, field], context) => {
   const path = join(temporaryDirectory(context), 'edited.jsonl');
   const good = { at: 1, kind: 'close', socket: 1, from: 'agent', code: 1006 };
   writeFileSync(path, `${[HEAD, JSON.stringify(good), JSON.stringify({ at: 2, ...entry })].join('\n')}\n`);

@@ -5,7 +5,7 @@ import { list, object, words } from '../../../src/kit/transcript/place.js';
 
 const time = z.iso.datetime();
 
-test('numbers, times, flags and words stay as they are; a text that nobody named is replaced', () => {
+test('numbers, times, flags and known values stay as they are; an unlisted text is replaced', () => {
   const schema = z.object({
     version: z.string(),
     said: z.string().nullable(),

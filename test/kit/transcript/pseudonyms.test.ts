@@ -14,8 +14,8 @@ const command = (parts: object) => ({
   data: { command_id: 'cmd_1', command_type: 'send_message_now', ...parts },
 });
 
-describe('what is written down', () => {
-  test('of every frame and request of the protocol holds nothing that is somebody’s', () => {
+describe('a recording', () => {
+  test('of every frame and request of the protocol contains nothing personal', () => {
     const names = fresh();
     const sides = ['request', 'answer'] as const;
     const all = EXAMPLES.flatMap((json) => [
@@ -51,7 +51,7 @@ describe('what is written down', () => {
     });
   });
 
-  test('has the keys of every documented frame, but for those that anybody may make up', () => {
+  test('has the keys of every documented frame, except arbitrary ones', () => {
     const frames = EXAMPLES.filter((json) => FRAMES.has(Object(json).type));
     const told = frames.filter((json) => Object(json).type !== 'config_update');
     expect(told.length).toBeGreaterThan(10);
@@ -86,7 +86,7 @@ describe('what is written down', () => {
     expect(errorOf('bob: is ill')).toBe('text_1_of_11');
   });
 
-  test('has one made-up id for one id that may hold a number, as a text and as a number', () => {
+  test('has one pseudonym for one id that may contain a number, as a text and as a number', () => {
     const names = fresh();
     const id = (command_id: unknown) => Object(names.body('/edge/command/ack', 'request', { command_id }));
     expect(id('reply-13105554444-bob')).toEqual({ command_id: 'id_1' });
@@ -158,7 +158,7 @@ const spoilt = fc
 
 const PRIVATE = /leak|bob|3105559999|3105557777|5557777|17000000/i;
 
-describe('nothing that is put anywhere survives', () => {
+describe('no personal value survives', () => {
   test('in a frame', () => {
     fc.assert(
       fc.property(fc.oneof(tree, spoilt), (frame) => {

@@ -29,7 +29,7 @@ async function recorded(context: TestContext, mostBytes = 20_000_000) {
 const of = <K extends Entry['kind']>(entries: readonly Entry[], kind: K) =>
   entries.filter((entry): entry is EntryOf<K> => entry.kind === kind);
 
-test('what stands in between changes nothing: every check passes through it', async (context) => {
+test('the recorder changes nothing: every check passes through it', async (context) => {
   const { path, proxy } = await recorded(context);
   const results = await judgeBackend(proxy.url);
   expect(failures(results)).toEqual([]);
@@ -58,7 +58,7 @@ test('what stands in between changes nothing: every check passes through it', as
   expect(statSync(path).mode & 0o777).toBe(0o600);
 });
 
-test('a transcript ends where it was told to, and everything still passes', async (context) => {
+test('a transcript ends at its limit, and everything still passes', async (context) => {
   const { path, ends, proxy } = await recorded(context, 2_000);
   const results = await judgeBackend(proxy.url, {}, { only: ['keepalive.pong', 'sync.events'] });
   expect(failures(results)).toEqual([]);
@@ -67,7 +67,7 @@ test('a transcript ends where it was told to, and everything still passes', asyn
   expect(statSync(path).size).toBeLessThan(2_100);
 });
 
-test('a backend that is gone, and one that refuses the handshake, look to the agent as they are', async (context) => {
+test('a backend that is down, and one that refuses the handshake, appear to the agent as they are', async (context) => {
   const { path, backend, proxy } = await recorded(context);
   backend.refuseUpgrades(503);
   const refused = await judgeBackend(proxy.url, {}, { only: ['auth.socket.signed'] });
@@ -80,12 +80,12 @@ test('a backend that is gone, and one that refuses the handshake, look to the ag
   expect(of(entries, 'answer').at(-1)?.status).toBe(0);
 });
 
-test('there is never a transcript in the place of another file', async (context) => {
+test('a transcript never overwrites another file', async (context) => {
   const { path } = await recorded(context);
   expect(() => new TranscriptFile(path, '0', 1_000, systemClock, () => undefined)).toThrow('EEXIST');
 });
 
-test('a request that would rather be HTTP/2 passes as the request that it is', async (context) => {
+test('a request that offers HTTP/2 passes as the request that it is', async (context) => {
   const { path, proxy } = await recorded(context);
   const headers = { Connection: 'Upgrade, HTTP2-Settings', Upgrade: 'h2c', 'HTTP2-Settings': 'AAMAAABk' };
   const status = await new Promise((resolve, reject) => {
@@ -98,7 +98,7 @@ test('a request that would rather be HTTP/2 passes as the request that it is', a
   expect(of(readTranscript(path).entries, 'answer').map((one) => one.status)).toEqual([200]);
 });
 
-test('a request that waits for 100-continue gets its answer, as without anything in between', async (context) => {
+test('a request that waits for 100-continue gets its answer, as without a recorder', async (context) => {
   const { path, proxy } = await recorded(context);
   const body = JSON.stringify({ user_phone: '+12025550143', version: '0' });
   const asked = request(`${proxy.url}/edge/register`, {
@@ -117,7 +117,7 @@ test('a request that waits for 100-continue gets its answer, as without anything
   expect(of(readTranscript(path).entries, 'answer').map(({ status }) => status)).toEqual([200]);
 });
 
-test('an answer is judged by the path of its request, and an unknown path is not written down', async (context) => {
+test('an answer is judged by the path of its request, and an unknown path is not recorded', async (context) => {
   const { path, proxy } = await recorded(context);
   const post = (to: string) => fetch(proxy.url + to, { method: 'POST', body: '{"door":"4711"}' });
   await (await post('/edge/sync/with/+13105553333/LEAK?q=LEAK')).text();

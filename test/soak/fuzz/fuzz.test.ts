@@ -17,7 +17,7 @@ const COUNTS: Readonly<Record<EntryName, number>> = {
 };
 
 test.each(Object.keys(COUNTS) as EntryName[])(
-  'whatever comes in by %s, the agent goes on, at once, and forgets it',
+  'whatever arrives by %s, the agent continues, at once, and forgets it',
   async (name) => {
     const { faults, worst, heapGrowthMb } = await ENTRIES[name]({ seed: SEED, count: COUNTS[name] });
     expect(faults).toEqual([]);

@@ -34,7 +34,7 @@ async function run(cost: Cost) {
   return fuzz(entry, { seed: 1, count: 4, meter });
 }
 
-test('an item that is slow each time is a fault, one that is slow until its code is compiled is none', async () => {
+test('an item that is slow each time is a fault, one that is slow until its code is compiled is not', async () => {
   const { faults, worst } = await run((index, _, times) => {
     const isSlow = index === 2 || (index === 1 && times < 6);
     return isSlow ? [TOO_LONG_MS, TOO_LONG_MS] : [3, 3];
@@ -43,14 +43,14 @@ test('an item that is slow each time is a fault, one that is slow until its code
   expect(worst).toEqual({ index: 2, ms: TOO_LONG_MS });
 });
 
-test('an item that waits for a machine that is busy is none, nor one whose process works on something else', async () => {
+test('an item that waits for a busy machine is no fault, nor one whose process works on something else', async () => {
   const costs: Cost = (index) => [index === 1 ? 5_000 : 3, index === 2 ? 5_000 : 3];
   const { faults, worst } = await run(costs);
   expect(faults).toEqual([]);
   expect(worst.ms).toBe(3);
 });
 
-test('an item is accused only where it is slow alone too, in a fresh world', async () => {
+test('an item is reported only where it is slow alone too, in a fresh world', async () => {
   // The fourth world is the one in which the last item is taken first.
   const costs: Cost = (index, world) => (index === 3 && world === 4 ? [90, 90] : [3, 3]);
   const { faults, worst } = await run(costs);

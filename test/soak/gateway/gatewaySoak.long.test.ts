@@ -15,7 +15,7 @@ try {
 }
 
 test.skipIf(balancer === undefined)(
-  `agents, replicas and connections that are killed leave every promise of the gateway kept${missing}`,
+  `killed agents, replicas and connections break no promise of the gateway${missing}`,
   { timeout: 1_200_000 },
   async () => {
     if (balancer === undefined) throw new Error('unreachable: it is skipped then');

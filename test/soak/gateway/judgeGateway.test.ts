@@ -164,7 +164,7 @@ describe('the judge of a soak of the gateway', () => {
     expect(judgeGateway(intents, given)).toContainEqual(expect.stringContaining(words));
   });
 
-  test('bears a text that may be lost where that is said, and no other', () => {
+  test('accepts a text that may be lost where that is reported, and no other', () => {
     const { intents, evidence } = flawless(SENT.slice(1));
     const said = { shown: [shown('msg_1', 'one~', 'unknown'), shown('msg_2', 'two~')] };
     const events = evidence.events.map((event) =>
