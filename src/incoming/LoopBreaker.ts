@@ -5,7 +5,7 @@ import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 
 interface LoopBreakerOptions {
-  store: Pick<Store, 'exchanges' | 'afterCommit' | 'onRollback'>;
+  store: Pick<Store, 'exchanges' | 'onCommit' | 'onRollback'>;
   clock: Clock;
   /** Whether the operator wants it. */
   isOn: () => boolean;
@@ -42,6 +42,7 @@ export class LoopBreaker {
 
   constructor(private readonly options: LoopBreakerOptions) {
     this.startedAt = options.clock.now();
+    options.store.onCommit(() => this.before.clear());
     options.store.onRollback(() => {
       for (const [conversation, talk] of this.before) {
         if (talk === undefined) this.talks.delete(conversation);
@@ -129,9 +130,7 @@ export class LoopBreaker {
   }
 
   private remember(conversation: string): void {
-    if (this.before.has(conversation)) return;
-    if (this.before.size === 0) this.options.store.afterCommit(() => this.before.clear());
-    this.before.set(conversation, this.talks.get(conversation));
+    if (!this.before.has(conversation)) this.before.set(conversation, this.talks.get(conversation));
   }
 
   private keep(conversation: string, talk: Talk): void {

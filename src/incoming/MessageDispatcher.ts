@@ -75,7 +75,10 @@ export class MessageDispatcher {
    * not wait.
    */
   private readonly putOff = new Map<number, boolean>();
-  private claimed: Claimed[] = [];
+  /** In the write that is open. */
+  private readonly claimed: Claimed[] = [];
+  /** In a write that is stored: they are posted next. */
+  private readonly due: Claimed[] = [];
   /** Conversations that were looked at in the write that is open. */
   private readonly looked = new Set<string>();
   private running = false;
@@ -133,12 +136,12 @@ export class MessageDispatcher {
         this.waiting.wake(to);
       }
       store.beforeCommit(this.claim);
-      store.afterCommit(this.forgetUndos);
     });
     store.pauses.afterChange(() => {
       this.waiting.wakeAll();
       this.pump();
     });
+    store.onCommit(() => this.keepWrite());
     store.onRollback(() => this.forgetWrite());
   }
 
@@ -199,13 +202,14 @@ export class MessageDispatcher {
   };
 
   private readonly launch = (): void => {
-    this.looked.clear();
-    for (const record of this.claimed.splice(0)) void this.post(record);
+    for (const record of this.due.splice(0)) void this.post(record);
   };
 
-  private readonly forgetUndos = (): void => {
+  private keepWrite(): void {
+    this.due.push(...this.claimed.splice(0));
     this.undos = [];
-  };
+    this.looked.clear();
+  }
 
   /** The write changed nothing: neither what was claimed in it nor what was concluded from it is so. */
   private forgetWrite(): void {
@@ -347,7 +351,6 @@ export class MessageDispatcher {
     this.held.release(conversation);
     this.flights.end(record.seq);
     this.undos.push(() => this.flights.begin(record.seq, conversation));
-    store.afterCommit(this.forgetUndos);
     this.waiting.wake(conversation);
     store.beforeCommit(this.claim);
   }

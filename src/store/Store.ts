@@ -82,6 +82,7 @@ export class Store {
   private readonly reporting: (() => void)[] = [];
   /** Hooks after a commit are running; deeper while one of them makes a write. */
   private following = 0;
+  private readonly kept = new Set<() => void>();
   private readonly rolledBack = new Set<() => void>();
   /** Those of them that the disk gave nothing to. */
   private readonly unread = new Set<() => void>();
@@ -205,6 +206,7 @@ export class Store {
       throw error;
     }
     this.depth = 0;
+    for (const hook of this.kept) this.follow(hook);
     if (this.damage !== undefined) this.noteRefusal(this.damage);
     for (const hook of this.condition.noteSuccess()) this.committed.add(hook);
     this.waitForLocks();
@@ -371,6 +373,14 @@ export class Store {
     if (this.depth > 0) this.reports.push(hook);
     else if (this.following > 0) this.reporting.push(hook);
     else hook();
+  }
+
+  /**
+   * Calls `hook` after every commit, before all that follows from it: for memory that can undo what a write did to it. A write that
+   * follows and is rolled back must not undo this one.
+   */
+  onCommit(hook: () => void): void {
+    this.kept.add(hook);
   }
 
   /**

@@ -152,7 +152,7 @@ export class AliasTable {
   constructor(
     database: Database,
     private readonly clock: Clock,
-    private readonly hooks: CommitHooks & { onRollback(hook: () => void): void },
+    hooks: { onCommit(hook: () => void): void; onRollback(hook: () => void): void },
   ) {
     this.select = database.prepare(
       "SELECT alias, conversation FROM conversation_aliases WHERE alias > '' ORDER BY alias",
@@ -161,6 +161,11 @@ export class AliasTable {
       'INSERT OR REPLACE INTO conversation_aliases (alias, conversation, noted_at) VALUES (?, ?, ?)',
     );
     this.reload();
+    const keep = () => {
+      this.stored = this.known;
+    };
+    keep();
+    hooks.onCommit(keep);
     hooks.onRollback(() => {
       this.known = this.stored;
     });
@@ -190,11 +195,7 @@ export class AliasTable {
       keys.set(row.alias, row.conversation);
       names.set(row.conversation, [...(names.get(row.conversation) ?? []), row.alias]);
     }
-    const read = { keys, names };
-    this.known = read;
-    this.hooks.afterCommit(() => {
-      this.stored = read;
-    });
+    this.known = { keys, names };
   }
 }
 

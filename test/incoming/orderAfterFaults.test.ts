@@ -192,3 +192,22 @@ test('a number that two conversations had used is not used a third time when the
   expect(sequences).toEqual([1]);
   expect(posted.at(-1)).toEqual({ guid: 'a1', sequence: 2 });
 });
+
+test('a post that has ended blocks nobody if the disk refuses the write that follows its end', async () => {
+  const { arrive, answer, store, guids, clock } = await exchange();
+  const people = { m1: ANN, m2: '+13105555678' };
+  for (const [guid, person] of Object.entries(people)) arrive(guid, person);
+  for (const guid of Object.keys(people)) await answer(guid, DOWN);
+  await clock.advanceAsync(2_000);
+  const probe = guids()[2] === 'm1' ? 'm1' : 'm2';
+  const started = store.incoming.postStarted.bind(store.incoming);
+  store.incoming.postStarted = () => {
+    store.incoming.postStarted = started;
+    throw Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' });
+  };
+  await answer(probe, NO_REPLY);
+  expect([guids().length, store.fault()?.code]).toEqual([3, 'disk_full']);
+  arrive('next', people[probe]);
+  await clock.advanceAsync(10_000);
+  expect(guids().slice(3).toSorted()).toEqual([probe === 'm1' ? 'm2' : 'm1', 'next']);
+});

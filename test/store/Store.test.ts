@@ -248,6 +248,20 @@ describe('a write', () => {
   });
 });
 
+test('a write that follows from a commit and fails takes nothing back of it', () => {
+  const store = temporaryStore(new FakeClock());
+  store.write(() => {
+    store.afterCommit(() => {
+      const refused = store.tryWrite(() => {
+        throw Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' });
+      });
+      expect(refused).toBe(false);
+    });
+    store.aliases.add('chat2', 'chat1');
+  });
+  expect(store.aliases.resolve('chat2')).toBe('chat1');
+});
+
 describe('the acks', () => {
   test('are announced after the commit and kept in order until they are cleared', () => {
     const store = temporaryStore(new FakeClock());

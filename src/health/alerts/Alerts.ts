@@ -34,7 +34,7 @@ interface AlertsOptions {
   readonly sender: AlertSender;
   readonly store: Pick<
     Store,
-    'meta' | 'write' | 'tryWrite' | 'beforeCommit' | 'afterCommit' | 'onRollback' | 'incoming' | 'setAside'
+    'meta' | 'write' | 'tryWrite' | 'beforeCommit' | 'onCommit' | 'onRollback' | 'incoming' | 'setAside'
   >;
   readonly platform: NodeJS.Platform;
   readonly outbound: Outbound;
@@ -75,6 +75,11 @@ export class Alerts {
     // A message that is set aside was counted as a dead letter.
     store.setAside.onNoted((kind) => {
       if (kind !== 'message') this.setAside();
+    });
+    store.onCommit(() => {
+      if (this.before === undefined) return;
+      this.before = undefined;
+      this.isStored = true;
     });
     store.onRollback(() => {
       this.book = this.before ?? this.book;
@@ -227,7 +232,6 @@ export class Alerts {
       this.before ??= this.book;
       this.book = noteSetAside(this.book, clock.now(), channels);
       store.beforeCommit(this.save);
-      store.afterCommit(this.committed);
     });
   }
 
@@ -239,11 +243,6 @@ export class Alerts {
 
   private readonly save = (): void => {
     this.options.store.meta.set(KEY, JSON.stringify(this.book));
-  };
-
-  private readonly committed = (): void => {
-    this.before = undefined;
-    this.isStored = true;
   };
 
   private ports() {
