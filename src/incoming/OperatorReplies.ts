@@ -81,11 +81,12 @@ export class OperatorReplies {
 
   /** Whether it proves a text of the ledger, or could. */
   isOurText(message: OwnAccountRow): boolean {
-    const { store } = this.options;
-    if (store.sends.isClaimed(message.guid) || this.isCopyOfProven(message)) return true;
-    // Being sent to anyone: Messages may have put it into another chat of the same person than expected.
-    const unproven = [...store.sends.unproven(message.conversation), ...this.onTheWay()];
-    return unproven.some((send) => this.kinship(send, message) === 'whole');
+    const { sends } = this.options.store;
+    const isKin = (send: SendRecord) => this.kinship(send, message) === 'whole';
+    // Being sent to anyone: Messages may have put it into another chat of the same person than expected. Most are, so that is asked first.
+    if (this.onTheWay().some(isKin)) return true;
+    if (sends.isClaimed(message.guid) || this.isCopyOfProven(message)) return true;
+    return sends.unproven(message.conversation).some(isKin);
   }
 
   /**

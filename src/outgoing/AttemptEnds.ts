@@ -16,6 +16,8 @@ export interface BegunAttempt {
   /** The form is the best one that there is. */
   isBest: boolean;
   formCount: number;
+  /** The form that was noted for the conversation when the attempt began. */
+  worked: string | undefined;
 }
 
 /** Stores what an attempt has come to: sent, failed, to be tried again, or to be proven by its row in chat.db. */
@@ -38,8 +40,7 @@ export class AttemptEnds {
     if (result.kind === 'accepted') this.learn(attempt);
     if (result.kind === 'notStarted' && !this.hasRow(send)) this.retryOrFail(send, result, formCount);
     else if (send.afterRow !== null) {
-      this.awaitRow(send, result);
-      this.proveAtOnce(send);
+      if (!this.isProvenAtOnce(send)) this.awaitRow(send, result);
     } else if (result.kind === 'accepted') {
       this.settlement.settle(send, {
         kind: 'sent',
@@ -54,8 +55,13 @@ export class AttemptEnds {
   /** Whether chat.db already has the row of a text, or one that may become it, whatever osascript says of it. */
   hasRow(send: SendRecord): boolean {
     if (send.afterRow === null) return false;
-    const { proofs, undecided } = matchRows([send], this.rows, knownRows(this.store), this.clock.now());
-    return proofs.has(send.seq) || undecided.has(send.seq);
+    const found = this.matches(send);
+    return found !== undefined && (found.proofs.has(send.seq) || found.undecided.has(send.seq));
+  }
+
+  /** Undefined if chat.db could not be read. */
+  private matches(send: SendRecord): ReturnType<typeof matchRows> | undefined {
+    return this.rows.whole(() => matchRows([send], this.rows, knownRows(this.store), this.clock.now()));
   }
 
   awaitRow(send: SendRecord, result: AttemptResult | null): void {
@@ -69,18 +75,17 @@ export class AttemptEnds {
   }
 
   /**
-   * Inside the write that stores the end of an attempt: its row is there already, so that its outcome is stored with it. A row that others
-   * may have a claim to, or that says that it failed, is left to the verifier.
+   * Inside the write that stores the end of an attempt: whether its row is there already, so that its outcome is stored instead of the
+   * wait for it. A row that others may have a claim to, or that says that it failed, is left to the verifier.
    */
-  private proveAtOnce({ seq, conversation }: SendRecord): void {
-    const { sends } = this.store;
-    const watched = sends.watched().filter((other) => other.conversation === conversation);
-    const send = watched.find((one) => one.seq === seq);
-    if (send === undefined || watched.length > 1) return;
-    const row = matchRows([send], this.rows, knownRows(this.store), this.clock.now()).proofs.get(seq);
-    if (row === undefined || row.error !== 0) return;
+  private isProvenAtOnce(send: SendRecord): boolean {
+    const watched = this.store.sends.watched();
+    if (watched.some(({ conversation }) => conversation === send.conversation)) return false;
+    const row = this.matches(send)?.proofs.get(send.seq);
+    if (row === undefined || row.error !== 0) return false;
     const { guid, service } = row;
     this.settlement.settle(send, { kind: 'sent', confirmed: true, guid, service, late: false });
+    return true;
   }
 
   private retryOrFail(
@@ -103,10 +108,9 @@ export class AttemptEnds {
   }
 
   /** Inside a write: which form to begin with next time. The best one needs no note. */
-  private learn({ send: { conversation }, form, isBest }: BegunAttempt): void {
+  private learn({ send: { conversation }, form, isBest, worked }: BegunAttempt): void {
     if (!isBest) this.store.targetForms.set(conversation, form);
-    else if (this.store.targetForms.get(conversation) !== undefined)
-      this.store.targetForms.forget(conversation);
+    else if (worked !== undefined) this.store.targetForms.forget(conversation);
   }
 }
 

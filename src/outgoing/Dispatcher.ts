@@ -231,7 +231,8 @@ export class Dispatcher {
       this.waitForChatDb(send);
       return false;
     }
-    const targets = inOrder(known, this.store.targetForms.get(send.conversation));
+    const worked = this.store.targetForms.get(send.conversation);
+    const targets = inOrder(known, worked);
     const target = targets[Math.min(send.form, targets.length - 1)];
     if (target === undefined) {
       const missing = `Messages has no conversation ${send.threadId} that may be used.`;
@@ -266,7 +267,7 @@ export class Dispatcher {
     this.noteBegun(send);
     this.lanes.changed(send.conversation);
     const isBest = target.form === known[0]?.form;
-    const attempt = { send, tag, form: target.form, isBest, formCount: targets.length };
+    const attempt = { send, tag, form: target.form, isBest, formCount: targets.length, worked };
     this.current = attempt;
     this.store.afterCommit(() => {
       const ended = this.sender.start({ tag, text: send.text, file: send.file, target });

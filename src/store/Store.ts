@@ -136,7 +136,11 @@ export class Store {
     this.deadLetters = new DeadLetters(database, this.incoming);
     this.cursor = new CursorTable(database, rows);
     this.sends = new SendTable(database, clock);
-    this.onRollback(() => this.sends.reload());
+    this.onRollback(() => {
+      this.sends.reload();
+      this.cursor.reload();
+      this.outages.reload();
+    });
     this.onRekeyed(() => this.sends.reload());
     this.cursor.seen.onCopy(({ conversation, guid }, original) =>
       this.sends.answersCopyOf(conversation, guid, original),

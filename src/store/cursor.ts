@@ -220,7 +220,7 @@ interface StoredReading {
   samples: string;
 }
 
-/** The reading position in chat.db. Moved only in the write that stores what was read. */
+/** The reading position in chat.db. Moved only in the write that stores what was read. What is asked at each look is read once. */
 export class CursorTable {
   readonly seen: SeenRowTable;
   private readonly selectReading: Statement;
@@ -230,6 +230,9 @@ export class CursorTable {
   private readonly selectPending: Statement;
   private readonly clearPending: Statement;
   private readonly insertPending: Statement;
+  private keptCursor: { readonly value: Readonly<ChatCursor> | undefined } | undefined;
+  private keptReading: { readonly value: Readonly<ReadingState> | undefined } | undefined;
+  private keptPending: readonly PendingRow[] | undefined;
 
   constructor(
     database: Database,
@@ -260,8 +263,16 @@ export class CursorTable {
     );
   }
 
-  get(): ChatCursor | undefined {
-    return this.select.get() as ChatCursor | undefined;
+  /** The tables may have changed otherwise than by what was asked of this. */
+  reload(): void {
+    this.keptCursor = undefined;
+    this.keptReading = undefined;
+    this.keptPending = undefined;
+  }
+
+  get(): Readonly<ChatCursor> | undefined {
+    this.keptCursor ??= { value: this.select.get() as ChatCursor | undefined };
+    return this.keptCursor.value;
   }
 
   /** By what a place among ROWIDs is one in the chat.db that was read last. */
@@ -269,19 +280,26 @@ export class CursorTable {
     return { generation: this.get()?.generation ?? null, movedAt: this.reading()?.movedAt ?? null };
   }
 
-  set(cursor: ChatCursor): void {
-    this.upsert.run(cursor.generation, cursor.rowId, cursor.guid);
+  set({ generation, rowId, guid }: ChatCursor): void {
+    this.upsert.run(generation, rowId, guid);
+    this.keptCursor = { value: { generation, rowId, guid } };
   }
 
   /** Undefined before the first read ever. */
-  reading(): ReadingState | undefined {
+  reading(): Readonly<ReadingState> | undefined {
+    this.keptReading ??= { value: this.storedReading() };
+    return this.keptReading.value;
+  }
+
+  private storedReading(): ReadingState | undefined {
     const row = this.selectReading.get() as StoredReading | undefined;
     if (row === undefined) return undefined;
     const samples = this.rows.list<RowSample>('chatdb_reading', '1', row.samples) ?? [];
     return { ...row, seeded: row.seeded === 1, caughtUp: row.caughtUp === 1, samples };
   }
 
-  setReading({ since, seeded, caughtUp, movedAt, lookUntil, samples, beganIn }: ReadingState): void {
+  setReading(state: ReadingState): void {
+    const { since, seeded, caughtUp, movedAt, lookUntil, samples, beganIn } = state;
     this.upsertReading.run(
       since,
       seeded ? 1 : 0,
@@ -291,9 +309,15 @@ export class CursorTable {
       JSON.stringify(samples),
       beganIn,
     );
+    this.keptReading = { value: state };
   }
 
-  pending(): PendingRow[] {
+  pending(): readonly PendingRow[] {
+    this.keptPending ??= this.storedPending();
+    return this.keptPending;
+  }
+
+  private storedPending(): PendingRow[] {
     const rows = this.selectPending.all() as (PendingRow & { completeAt: number | null })[];
     return rows.map(({ rowId, firstSeenAt, completeAt }) =>
       completeAt === null ? { rowId, firstSeenAt } : { rowId, firstSeenAt, completeAt },
@@ -303,12 +327,15 @@ export class CursorTable {
   /** Inside a write: a row before the cursor is read and judged once more; one behind it is anyway. `now` is Unix ms. */
   readAgain(rowId: number, now: number): void {
     const cursor = this.get();
-    if (cursor !== undefined && rowId <= cursor.rowId) this.insertPending.run(rowId, now, null);
+    if (cursor === undefined || rowId > cursor.rowId) return;
+    this.insertPending.run(rowId, now, null);
+    this.keptPending = undefined;
   }
 
   /** Replaces the whole set. */
   setPending(rows: readonly PendingRow[]): void {
     this.clearPending.run();
     for (const row of rows) this.insertPending.run(row.rowId, row.firstSeenAt, row.completeAt ?? null);
+    this.keptPending = undefined;
   }
 }

@@ -10,8 +10,9 @@ export interface Outage {
 /** Ages are judged over at most this time, so older outages are not needed. */
 const KEPT_MS = 48 * 3600_000;
 
-/** When the agent or its backend was down. */
+/** When the agent or its backend was down. Asked of each command and message: read once. */
 export class OutageTable {
+  private kept: readonly Outage[] | undefined;
   private readonly insert: Statement;
   private readonly end: Statement;
   private readonly select: Statement;
@@ -24,27 +25,33 @@ export class OutageTable {
   ) {
     this.insert = database.prepare('INSERT INTO outages (what, began_at, ended_at) VALUES (?, ?, ?)');
     this.end = database.prepare('UPDATE outages SET ended_at = ? WHERE what = ? AND ended_at IS NULL');
-    this.select = database.prepare(
-      'SELECT began_at AS "from", ended_at AS "to" FROM outages WHERE ended_at IS NULL OR ended_at > ?',
-    );
+    this.select = database.prepare('SELECT began_at AS "from", ended_at AS "to" FROM outages');
     this.selectOpen = database.prepare('SELECT 1 FROM outages WHERE what = ? AND ended_at IS NULL').pluck();
     this.prune = database.prepare('DELETE FROM outages WHERE ended_at <= ?');
+  }
+
+  /** The table may have changed otherwise than by what was asked of this. */
+  reload(): void {
+    this.kept = undefined;
   }
 
   /** Records an outage that began then and still lasts. */
   begin(what: 'agent' | 'backend', beganAt: number): void {
     this.insert.run(what, beganAt, null);
+    this.reload();
   }
 
   /** Ends the lasting outage of that kind, if there is one; forgets those too old to matter. */
   finish(what: 'agent' | 'backend', endedAt: number): void {
     this.end.run(endedAt, what);
     this.prune.run(this.clock.now() - KEPT_MS);
+    this.reload();
   }
 
   /** Records one that is over. */
   record(what: 'agent' | 'backend', from: number, to: number): void {
     this.insert.run(what, from, to);
+    this.reload();
   }
 
   /** Records one that began then and ends now. */
@@ -59,6 +66,7 @@ export class OutageTable {
 
   /** Outages that reached past `since`. */
   since(since: number): Outage[] {
-    return this.select.all(since) as Outage[];
+    this.kept ??= this.select.all() as Outage[];
+    return this.kept.filter(({ to }) => to === null || to > since);
   }
 }

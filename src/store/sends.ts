@@ -208,6 +208,7 @@ export class SendTable {
     if (typeof end.watchUntil === 'number') this.looked = undefined;
     else this.touch(seq);
     if (end.state === 'unknown' || this.unknown?.some((send) => send.seq === seq)) this.unknown = undefined;
+    const now = this.clock.now();
     this.statements.updateSettle.run(
       end.state,
       end.guid ?? null,
@@ -215,7 +216,8 @@ export class SendTable {
       end.errorCode ?? null,
       end.error ?? null,
       end.watchUntil ?? null,
-      this.clock.now(),
+      now,
+      end.state === 'sent' ? now : null,
       seq,
     );
   }
@@ -327,7 +329,9 @@ const SQL = {
   updateResend: `UPDATE sends SET state = 'queued', form = 0, attempts = 0, resends = resends + 1, not_before = 0 WHERE seq = ?`,
   updateRequeue: `UPDATE sends SET state = 'queued', form = ?, attempts = ?, not_before = ?, error_code = ?, error = ? WHERE seq = ?`,
   updateEnded: `UPDATE sends SET state = 'confirming', ended_at = ?, watch_until = ?, error_code = ?, error = ? WHERE seq = ?`,
-  updateSettle: `UPDATE sends SET state = ?, guid = ?, service = ?, error_code = ?, error = ?, watch_until = ?, settled_at = ?
+  // One that is proven at once ends with that.
+  updateSettle: `UPDATE sends SET state = ?, guid = ?, service = ?, error_code = ?, error = ?, watch_until = ?, settled_at = ?,
+       ended_at = iif(state = 'attempting', coalesce(?, ended_at), ended_at)
      WHERE seq = ?`,
   updatePromote: "UPDATE sends SET state = 'queued', place = ?, twin = NULL WHERE seq = ?",
   updateTwin: 'UPDATE sends SET twin = ?, tag = NULL WHERE seq = ?',

@@ -179,11 +179,13 @@ test('messages of a conversation that moves keep their order where one of them i
 
 test('damaged samples of chat.db read as none', () => {
   const directory = temporaryDirectory();
-  const store = temporaryStore(new FakeClock(), directory);
-  store.write(() => fill(store));
+  const first = temporaryStore(new FakeClock(), directory);
+  first.write(() => fill(first));
+  first.close();
   const database = openDatabase(`${directory}/edge-agent.db`);
   database.prepare("UPDATE chatdb_reading SET samples = '[{'").run();
   database.close();
+  const store = temporaryStore(new FakeClock(), directory);
   expect(store.cursor.reading()).toMatchObject({ since: 1, samples: [] });
 });
 

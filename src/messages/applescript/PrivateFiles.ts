@@ -33,8 +33,8 @@ const WINDOW_BYTES = 64 * 1024;
 const SUFFIX = '.log';
 /** A file that is made ready for an attempt to come; of no attempt, so its name is no tag's. */
 const SPARE = 'next.spare';
-/** The space reserved for the output of osascript: the marker is within its first few hundred bytes. */
-const RESERVED = Buffer.alloc(16 * 1024, ' ');
+/** The space reserved for the output of osascript: the marker is within its first few hundred bytes. Each text writes so much. */
+const RESERVED = Buffer.alloc(8 * 1024, ' ');
 
 /** A tag names a file and is searched for in command lines, so it must be plain and not short. */
 export function isTag(tag: string): boolean {

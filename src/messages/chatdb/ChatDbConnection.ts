@@ -81,18 +81,26 @@ export class ChatDbConnection {
    * that a ROWID names one row throughout. `work` must finish its statements (no open iterators).
    */
   read<T>(work: (db: OpenChatDb) => T): Reading<T> {
+    return this.tried((open) => {
+      if (open.database.inTransaction) return work(open);
+      open.begin.run();
+      try {
+        return work(open);
+      } finally {
+        endLook(open);
+      }
+    });
+  }
+
+  private tried<T>(work: (open: Connection) => T): Reading<T> {
     const open = this.current();
     if (open === undefined) return { kind: 'closed' };
-    const isOutermost = !open.database.inTransaction;
     try {
-      if (isOutermost) open.begin.run();
       const value = work(open);
       this.busySince = undefined;
       return { kind: 'read', value };
     } catch (error) {
       return this.failed(error);
-    } finally {
-      if (isOutermost) endLook(open);
     }
   }
 
@@ -121,7 +129,7 @@ export class ChatDbConnection {
       this.log.info('chat.db was replaced or removed; reopening it');
       this.drop();
     } else this.dropIfHarmed();
-    const seen = this.read((db) => (db === this.open ? (this.open.version.get() as number) : -1));
+    const seen = this.tried(({ version }) => version.get() as number);
     if (seen.kind !== 'read' || seen.value === this.lastVersion) return false;
     this.lastVersion = seen.value;
     this.completeTables();

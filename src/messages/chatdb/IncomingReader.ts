@@ -23,6 +23,7 @@ import type { MessageRows, RowPosition } from './rows.js';
 
 interface IncomingReaderOptions {
   chatDb: {
+    whole<T>(reads: () => T): T | undefined;
     readMessages<T>(work: (rows: MessageRows, generation: string) => T): Reading<T>;
     reopen(): void;
   };
@@ -38,13 +39,11 @@ interface IncomingReaderOptions {
   windowMs?: () => number;
   /** What else becomes known, and what is kept from the backend. Left out: messages of everybody and nothing else. */
   forwarding?: RowForwarding;
-  /** Called before rows are read: whether that may be now; false: it is asked again soon. What it throws counts as a failure of the scan. */
-  beforeScan?: () => boolean;
   /**
-   * Called when rows were read: whether their conversations' keys hold. False: Messages tied groups between `beforeScan` and these rows,
-   * so they are read again.
+   * Called before rows are read, at the instant of chat.db at which they are: whether that may be now; false: it is asked again soon. What
+   * it throws counts as a failure of the scan.
    */
-  keysHold?: () => boolean;
+  beforeScan?: () => boolean;
   /** Called after the commit with the messages that are new, in the order of their rows. */
   onMessages: (messages: readonly IncomingMessage[]) => void;
 }
@@ -103,7 +102,7 @@ export class IncomingReader {
     this.scanning = true;
     this.timer?.cancel();
     try {
-      const next = this.options.beforeScan?.() === false ? BUSY_RETRY_MS : this.scanSlice();
+      const next = this.scanSlice();
       this.failures.count = 0;
       this.timer = next === undefined ? undefined : this.options.clock.after(next, () => this.scan());
     } catch (error) {
@@ -170,25 +169,22 @@ export class IncomingReader {
       const samples = state?.samples ?? [];
       const needsSeeds = state?.seeded !== true;
       const resting = this.rests.resting(pending);
-      const reading = chatDb.readMessages((rows, generation) =>
-        lookForRows(
-          {
-            known,
-            pending,
-            limit: this.batch,
-            newestKnown,
-            beside: { ...beside, resting },
-            samples,
-            needsSeeds,
-            byDate,
-          },
-          rows,
-          generation,
-        ),
+      const place = {
+        known,
+        pending,
+        limit: this.batch,
+        newestKnown,
+        beside: { ...beside, resting },
+        samples,
+        needsSeeds,
+        byDate,
+      };
+      const reading = chatDb.whole(() =>
+        this.options.beforeScan?.() === false
+          ? undefined
+          : chatDb.readMessages((rows, generation) => lookForRows(place, rows, generation)),
       );
-      if (reading.kind === 'busy') return BUSY_RETRY_MS;
-      if (reading.kind === 'closed') return undefined;
-      if (this.options.keysHold?.() === false) return 0;
+      if (reading?.kind !== 'read') return BUSY_RETRY_MS;
       const { anchored, gathered, page, seeds } = reading.value;
       if (anchored.kind !== 'same') {
         this.moveTo(anchored, known, pending, seeds);

@@ -39,7 +39,7 @@ export interface ReaderStore {
   readonly cursor: {
     get(): ReadingPosition | undefined;
     set(position: ReadingPosition): void;
-    pending(): PendingRow[];
+    pending(): readonly PendingRow[];
     setPending(rows: readonly PendingRow[]): void;
     reading(): ReadingState | undefined;
     setReading(state: ReadingState): void;
@@ -263,18 +263,13 @@ function setAside(store: ReaderStore, key: string, fault: unknown): void {
 }
 
 /**
- * What is to be stored of chat.db before its rows are read on, and checked once they were read: the ties of its groups, and the gap of a
- * store that was put back. A read that chat.db refuses for itself alone must hold back the rows that are judged by what it would have
- * found.
+ * What is to be stored of chat.db before its rows are read on: the ties of its groups, and the gap of a store that was put back. A read that
+ * chat.db refuses for itself alone must hold back the rows that are judged by what it would have found.
  */
-export function readFirst({ chatDb, names, store, clock }: ReadFirst): {
-  beforeScan: () => boolean;
-  keysHold: () => boolean;
-} {
+export function readFirst({ chatDb, names, store, clock }: ReadFirst): { beforeScan: () => boolean } {
   return {
     beforeScan: () =>
       chatDb.whole(() => names.readTies(chatDb) !== 'unstored' && noteGap(store, chatDb, clock)) ?? false,
-    keysHold: () => chatDb.whole(() => names.readTies(chatDb) === 'known') ?? false,
   };
 }
 

@@ -61,7 +61,7 @@ describe.skipIf(!SmallDisk.canMount())('on a full disk', () => {
 
   test('without room for its output, no osascript is started; later there is', async (context) => {
     const { disk, runner, at } = place(context, (own) => `: > '${own('ran')}'`);
-    disk.fill(8 * 1024);
+    disk.fill(4 * 1024);
     const asked = request();
     expect(await runner.start(asked).result).toMatchObject({ kind: 'notStarted', retry: 'later' });
     expect(existsSync(at('ran'))).toBe(false);

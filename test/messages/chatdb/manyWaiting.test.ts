@@ -24,6 +24,7 @@ function flooded({ count = WAITING, columns = {} }: { count?: number; columns?: 
   const reader = new IncomingReader({
     chatDb: {
       reopen: () => chatDb.reopen(),
+      whole: (reads) => chatDb.whole(reads),
       readMessages: (work) => chatDb.readMessages((rows, generation) => work(counted(rows), generation)),
     },
     store: world.newStore(),
