@@ -187,15 +187,16 @@ export function sendPayload(payload: Record<string, unknown>): typeof withFiles 
 
 /** A phone number as a thread id that needs no look-up. */
 const NUMBER = /^\+\d{1,20}$/;
-const PLAIN_FIELDS: ReadonlySet<string> = new Set(['thread_id', 'text']);
+const PLAIN_FIELDS: ReadonlySet<string> = new Set(['thread_id', 'text', 'bubble_type']);
 
 /** A text to a number with nothing else about it, as the schema reads it; undefined for anything else. */
 export function plainText(payload: Record<string, unknown>): Payload | undefined {
   for (const field of Object.keys(payload)) if (!PLAIN_FIELDS.has(field)) return undefined;
-  const { thread_id, text } = payload;
+  const { thread_id, text, bubble_type = 'normal' } = payload;
+  if (bubble_type !== 'normal') return undefined;
   if (typeof thread_id !== 'string' || typeof text !== 'string') return undefined;
   if (!NUMBER.test(thread_id) || sendableText(text).trim() === '') return undefined;
-  return { thread_id, text, bubble_type: 'normal', attachments: [] };
+  return { thread_id, text, bubble_type, attachments: [] };
 }
 
 /** `send_message_now`: the text is sent now; the ack has its outcome. `send_message` may be scheduled. */

@@ -113,8 +113,8 @@ export class ChatDbSentRows {
   private readonly accounts: Prepared<string | null>;
   private readonly reached: Prepared<string>;
   private readonly handleServices: Prepared<string>;
-  /** By region and key, as JSON. */
-  private readonly spelled = new Map<string, string>();
+  /** By region and key. */
+  private readonly spelled = new Map<string, readonly string[]>();
 
   constructor({ database, schema }: OpenChatDb) {
     const m = (column: string) => schema.column('message', 'm', column);
@@ -169,9 +169,8 @@ export class ChatDbSentRows {
          ${m('is_delivered')} AS isDelivered, ${m('is_read')} AS isRead, ${m('was_downgraded')} AS wasDowngraded
        FROM json_each(?) g CROSS JOIN message m WHERE m.guid = g.value AND +m.is_from_me = 1`,
     );
-    this.chatsNamed = database.prepare(
-      `${chats} WHERE c.chat_identifier IN (SELECT value FROM json_each(?)) ORDER BY c.ROWID`,
-    );
+    // Asked for each spelling: for a list of them, or DISTINCT, SQLite makes a table of its own, which takes ten times as long.
+    this.chatsNamed = database.prepare(`${chats} WHERE c.chat_identifier = ?`);
     this.chatsNamedAnyCase = database.prepare(`${chats} WHERE c.chat_identifier = ? COLLATE NOCASE`);
     const joinedAt = schema.column('chat_message_join', 'j', 'message_date');
     this.newestOf = database.prepare(
@@ -186,11 +185,8 @@ export class ChatDbSentRows {
       )
       .pluck();
     const met = schema.text('handle', 'h', 'service');
-    // Without DISTINCT, for which SQLite makes a table of its own: that takes ten times as long as the rest.
     this.handleServices = database
-      .prepare<unknown[], string>(
-        `SELECT ${met} FROM handle h WHERE ${met} IS NOT NULL AND h.id IN (SELECT value FROM json_each(?))`,
-      )
+      .prepare<unknown[], string>(`SELECT ${met} FROM handle h WHERE ${met} IS NOT NULL AND h.id = ?`)
       .pluck();
     // Where people reach us. What two of them wrote to is no address of either; SMS rows may come from another device.
     this.reached = database
@@ -299,7 +295,10 @@ export class ChatDbSentRows {
     const wantsGroup = isGroupKey(key);
     const matches = (chat: RawChat) =>
       (!wantsGroup || chat.style === GROUP_STYLE) && keyOf(chat.identifier, chat.style, region) === key;
-    let found = this.chatsNamed.all(this.spellingsOf(key, region)).filter(matches);
+    let found = this.spellingsOf(key, region)
+      .flatMap((spelling) => this.chatsNamed.all(spelling))
+      .filter(matches)
+      .sort((a, b) => a.rowId - b.rowId);
     // An address that was stored with capitals: rare, and the table of chats is small.
     if (found.length === 0 && key.includes('@')) found = this.chatsNamedAnyCase.all(key).filter(matches);
     return found;
@@ -307,16 +306,18 @@ export class ChatDbSentRows {
 
   /** The services of a person, according to their handles. */
   servicesOf(key: string, region: string): string[] {
-    return [...new Set(this.handleServices.all(this.spellingsOf(key, region)))];
+    return [
+      ...new Set(this.spellingsOf(key, region).flatMap((spelling) => this.handleServices.all(spelling))),
+    ];
   }
 
-  private spellingsOf(key: string, region: string): string {
-    if (key.length > LONGEST_SPELLED) return JSON.stringify([key]);
+  private spellingsOf(key: string, region: string): readonly string[] {
+    if (key.length > LONGEST_SPELLED) return [key];
     const asked = `${region} ${key}`;
     const known = this.spelled.get(asked);
     if (known !== undefined) return known;
     if (this.spelled.size >= SPELLINGS_KEPT) this.spelled.clear();
-    const found = JSON.stringify(spellings(key, region));
+    const found = spellings(key, region);
     this.spelled.set(asked, found);
     return found;
   }
