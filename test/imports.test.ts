@@ -8,7 +8,7 @@ import {
   unusedExports,
 } from './support/sourceModules.js';
 
-/** What each room may import; a room may always import itself. `ground` is what every room stands on. */
+/** What each folder may import; a folder may always import itself. `ground` is what every folder may import. */
 const ground = ['store', 'config', 'logging', 'system', 'errors', 'model'];
 const features = [
   'attachments',

@@ -16,7 +16,7 @@ interface Before {
   store: Store;
 }
 
-/** The uploader on a real store and real files; chat.db and the backend answer as the test says. */
+/** The uploader on a real store and real files; the test decides what chat.db and the backend answer. */
 function room(settings: Partial<UploaderSettings> = {}, before?: Before) {
   const clock = before?.clock ?? new FakeClock();
   const directory = before?.directory ?? temporaryDirectory();

@@ -6,7 +6,7 @@ import { FakeClock } from '../support/FakeClock.js';
 const HOUR = 3_600_000;
 const SEED = 20261129;
 
-/** A backend whose clock is so far ahead of ours, in ms, and what it says of itself. */
+/** A backend whose clock is so far ahead of the agent's, in ms, and its Date header. */
 function backend(aheadMs: number) {
   const clock = new FakeClock();
   clock.jumpWall(Date.UTC(2026, 5, 1) - clock.now());

@@ -26,7 +26,7 @@ const ack = (seq: number, bytes = 100): QueuedAck => ({
   } as QueuedAck['body'],
 });
 
-/** Both queues, and a backend that takes what `takes` says; what it took is gone. */
+/** Both queues, and a backend that accepts what `takes` selects; accepted items are removed. */
 function world(events: QueuedEvent[], acks: QueuedAck[]) {
   const queues = { events: [...events], acks: [...acks] };
   const source = <One extends { seq: number }>(list: () => One[]) => ({

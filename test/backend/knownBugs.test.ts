@@ -16,7 +16,7 @@ const PATIENT = {
   ...{ pingIntervalMs: 60_000, wsPingIntervalMs: 60_000 },
 };
 
-/** Bugs that other clients had, each told by its users: bugs 1 to 17 of docs/facts.md. */
+/** Bugs that users reported of other clients: bugs 1 to 17 of docs/facts.md. */
 describe('a bug that other clients had', () => {
   let fake: FakeBackend;
   const running: Running[] = [];

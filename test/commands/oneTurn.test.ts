@@ -7,7 +7,7 @@ import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
-/** Commands, and the acks of a socket, whose turn of the loop ends when the test says so. */
+/** Commands, and the acks of a socket, whose turn of the event loop ends when the test says so. */
 function turn() {
   const commits = countCommits();
   const clock = new FakeClock();
@@ -88,7 +88,7 @@ test('a command whose handler throws affects no other in its turn', () => {
   receive('websocket', 'a', 'poison', 'b');
   receive('websocket', 'c');
   end();
-  // What is said of the one that tripped comes last; the others keep their order.
+  // The ack of the command that threw comes last; the others keep their order.
   expect(acked()).toEqual(['a', 'b', 'c', 'poison']);
   expect(store.commands.find('poison')?.ack).toMatchObject({ success: false });
   // Of the commits that failed, nothing is left.

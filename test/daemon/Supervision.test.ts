@@ -13,7 +13,7 @@ import { until } from '../support/until.js';
 const PERSON = '+13105551234';
 const secret = 'supervision-secret';
 
-/** A real agent that takes this machine for a Mac, with stand-ins for what it looks after Messages with. */
+/** A real agent that takes this machine for a Mac, with stand-ins for the programs that supervise Messages. */
 async function place(platform: NodeJS.Platform, options: { slow?: boolean } = {}) {
   const standIns = new StandIns();
   const { directory } = standIns;

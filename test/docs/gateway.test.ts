@@ -19,7 +19,7 @@ function block(language: string): string {
   return found;
 }
 
-/** What is said where a program is missing: a test that is left out must be heard of. */
+/** The title suffix where a program is missing: a test that is skipped must be visible. */
 function missing(program: string, ...version: string[]): string {
   if (spawnSync(program, version, { stdio: 'ignore', env: ENV }).status === 0) return '';
   process.stderr.write(`${program} was NOT asked for what docs/gateway.md tells it: it is not here\n`);

@@ -7,7 +7,7 @@ import { SimulatedBackend } from '../../src/kit/backend/SimulatedBackend.js';
 import { createLogger } from '../../src/logging/createLogger.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
 
-/** What a real agent (without chat.db, so that it has a problem to report) says to a backend when it comes up. */
+/** What a real agent (without chat.db, so that it has a problem to report) sends to a backend when it starts. */
 export async function liveWords(): Promise<
   Record<'registration' | 'sync' | 'status', Record<string, unknown>>
 > {

@@ -15,7 +15,7 @@ const monitor = page('docs/monitor.md');
 const words = (cells: (string | undefined)[]) =>
   cells.flatMap((cell = '') => [...cell.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word));
 
-/** What stands in the first code block of that language that has `part`. */
+/** The first code block of that language that has `part`. */
 function example(language: string, part: string): string {
   const blocks = [...monitor.matchAll(/```(\w+)\n([\s\S]*?)```/g)];
   const [, , code = ''] = blocks.find(([, lang, text]) => lang === language && text?.includes(part)) ?? [];

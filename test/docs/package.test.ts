@@ -38,7 +38,7 @@ const BELONGS = [
   /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|config\.yaml|\.env\.example)$/,
 ];
 
-/** Asked for only by a proxy that negotiates; without it the library says what to install. */
+/** Needed only by a proxy that negotiates; without it the library says what to install. */
 const OPTIONAL = ['kerberos'];
 
 /** What a file of `dist` imports or requires, as it is written there. */

@@ -17,7 +17,7 @@ const PAGES = [
       .map((name) => `${folder}/${name}`),
   ),
 ];
-/** Longer, and nobody reads it to the end. */
+/** Longer, and few read it to the end. */
 const LONGEST_README = 150;
 const readme = page('README.md');
 const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })

@@ -12,7 +12,7 @@ const SUMS = ['arm64', 'x64'].map(
 const CHANGELOG =
   '# Changelog\n\n## [Unreleased]\n\n### Added\n\n- A thing.\n\n## [0.1.0] - 2026-01-01\n\n- The first one.\n';
 
-/** A package with the formula of ours, in a repository of its own. */
+/** A package with our formula, in a repository of its own. */
 class Checkout {
   readonly root = temporaryDirectory();
 

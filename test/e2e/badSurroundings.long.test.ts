@@ -29,7 +29,7 @@ const ASKING = [
 /** Those that change something by the first thing they ask for. */
 const CHANGING = ['kick', 'pause', 'resume', 'queue retry all', 'schedule cancel x'];
 
-/** Root may open everything, so root becomes nobody for it; anybody else loses the right. */
+/** Root may open everything, so root switches to the user nobody for it; any other user loses the permission. */
 function bySomebodyElse(args: readonly string[], world: EdgeWorld): Promise<CliResult> {
   const isRoot = process.getuid?.() === 0;
   if (!isRoot) chmodSync(socketPath(world.state), 0o000);

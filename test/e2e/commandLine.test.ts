@@ -52,7 +52,7 @@ describe('the command line', { concurrent: true }, () => {
 
   test('demo shows everything that it promises and ends with 0', async (context) => {
     const world = await EdgeWorld.open(context);
-    // A whole play of an agent, with a process for each text.
+    // A complete run of an agent, with a process for each text.
     const { exitCode, stdout, stderr } = await runCli(['demo'], world.place, 4 * PATIENCE_MS);
     expect(stderr).toBe('');
     expect(stdout).toMatch(/(\d+) of \1 promises kept/);

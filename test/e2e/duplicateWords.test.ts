@@ -29,7 +29,7 @@ async function reflex(world: EdgeWorld, text: string, more: Record<string, unkno
   return { commandId, result: ack.result ?? {} };
 }
 
-/** The agent dies and comes back; what had no answer is posted again. */
+/** The agent is killed and restarted; what had no answer is posted again. */
 async function killed(
   world: EdgeWorld,
   daemon: { kill(signal: 'SIGKILL'): Promise<unknown> },
@@ -93,7 +93,7 @@ describe('texts that were never sent are sent, texts that were sent are not repe
     await reflex(world, 'one sec');
     await written(world, 'second');
     await killed(world, daemon, 2);
-    // The second message has had none: this one is its own, in words that the first has had.
+    // The second message had none: this one is its own, with the text that the first one got.
     expect((await reflex(world, 'one sec')).result).toMatchObject(sent);
     expect((await reflex(world, 'looking')).result).toMatchObject(sent);
     expect((await reflex(world, 'looking')).result).toMatchObject({ deduplicated: true });

@@ -251,7 +251,7 @@ describe('the verbs of replicas on PostgreSQL', () => {
     for (const url of urls) expect(await asked(url)).toBe(200);
     expect((await json('keys')).keys).toMatchObject([{ name: 'app' }]);
     await json('keys', 'revoke', (key as { id: string }).id);
-    // Each hears of it by a notification, behind the commit.
+    // Each is notified of it, after the commit.
     for (const url of urls)
       await until(
         async () => (await asked(url)) === 401,
@@ -291,7 +291,7 @@ describe('the verbs of replicas on PostgreSQL', () => {
     const rekeyed = await runCli(['gateway', 'rekey', '--json'], at(`${fresh},${old}`));
     expect(JSON.parse(rekeyed.stdout)).toMatchObject({ secrets: 1 });
     await restart(fresh);
-    // A key that is none any more would seal what no replica opens.
+    // A key that is no longer valid would seal what no replica opens.
     const refused = {
       exitCode: 78,
       stdout: '',

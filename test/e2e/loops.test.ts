@@ -3,12 +3,12 @@ import { describe, expect, test } from 'vitest';
 import type { Persona } from '../../src/kit/backend/persona.js';
 import { type Cleanup, EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 
-/** Answers every message with words of its own. */
+/** Answers every message with a different text. */
 const chatty: Persona = ({ filtered_text: text }, { answered }) => ({
   bubbles: [`You said ${text.slice(0, 20)}`, `That was message ${answered}`],
 });
 
-/** Calls `hear` for each text that goes out, until the test is over. */
+/** Calls `hear` for each text that is sent, until the test is over. */
 function eachText(
   context: Cleanup,
   world: EdgeWorld,

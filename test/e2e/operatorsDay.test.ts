@@ -6,7 +6,7 @@ import { PERSON, SECRET } from '../support/EdgeWorld.js';
 import { MacWorld } from '../support/MacWorld.js';
 import { until } from '../support/until.js';
 
-/** What is wrong by `status`, which must say it, and by its exit code. */
+/** What is wrong by `status`, which must report it, and by its exit code. */
 async function codes(world: MacWorld): Promise<string[]> {
   const { exitCode, stdout } = await world.cli('status', '--json');
   const { state, problems } = JSON.parse(stdout) as StatusSnapshot;
@@ -48,7 +48,7 @@ test('an operator installs, sets up twice, pauses, edits, breaks, fixes and remo
     expect(config()).toBe(before);
   }
 
-  // What is paused goes out only after the resume.
+  // Paused texts are sent only after the resume.
   expect((await world.cli('pause', PERSON)).stdout).toContain(PERSON);
   const held = edge.command('while it is paused');
   await edge.backend.until(({ journal }) => journal.commands.some(({ commandId }) => commandId === held));

@@ -32,7 +32,7 @@ describe('the row of a text that is sent, as Messages writes it', { concurrent: 
             world.backend.journal.events.filter(({ body }) => body.event_type === 'message_sent').length ===
             2,
         );
-        // A person who writes the same words is answered: a row of ours mistaken for a message would come before this.
+        // A person who writes the same text is answered: an own row mistaken for a message would come before this.
         world.mac.chatDb.receive({ from: PERSON, text: 'omw' });
         await world.backend.until(() => world.backend.messages.length >= 3);
         expect(world.backend.messages.map(({ body }) => body.filtered_text)).toEqual([

@@ -18,7 +18,7 @@ const SENT = [ANSWER.reflex, ...ANSWER.bubbles, COMMAND, FROM_STDIN];
 /** So long that the list, which is looked at every few ms, shows each of them. */
 const LASTING_S = 0.5;
 
-/** How each token of ours begins: it is base64, of which three bytes are four characters. */
+/** How each token of the agent begins: it is base64, of which three bytes are four characters. */
 const TOKEN = Buffer.from(AGENT_ID.slice(0, 15)).toString('base64');
 
 test.skipIf(process.platform !== 'linux')(

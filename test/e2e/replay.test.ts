@@ -44,7 +44,7 @@ test('a recording of a real agent and its backend can be replayed to either of t
   expect(world.backend.messages.length).toBe(posted + 1);
   expect(world.backend.messages.at(-1)?.body.thread_id).toMatch(/^\+12015550\d+$/);
 
-  // The backend's side, to an agent that knows nothing of all that: the same texts go out again.
+  // The backend's side, to a new agent: the same texts are sent again.
   const other = await EdgeWorld.open(context);
   const player = other.spawn(['replay', file, '--listen', '0', '--speed', '4']);
   const [url = ''] = URL_IN_LINE.exec(await player.line('listens on')) ?? [];

@@ -5,7 +5,7 @@ import { until } from '../support/until.js';
 
 const REPLY: PersonaAnswer = { bubbles: ['first of two', 'second of two'] };
 
-/** Log lines with `trace` as their field or in their words, without time, level and fields. */
+/** Log lines with `trace` as their field or in their message, without time, level and fields. */
 function followed(world: EdgeWorld, trace: string): string[] {
   return world
     .log()

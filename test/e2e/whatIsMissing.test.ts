@@ -23,7 +23,7 @@ async function healthyAgain(daemon: DaemonProcess): Promise<void> {
   expect(exitCode).toBe(0);
 }
 
-/** The whole way works now: a message is answered. */
+/** The whole path works now: a message is answered. */
 async function answers(world: EdgeWorld, daemon: DaemonProcess): Promise<void> {
   world.mac.chatDb.receive({ from: PERSON, text: 'still there?' });
   await world.sent(2);

@@ -37,7 +37,7 @@ type Settings = Readonly<Record<string, unknown>>;
 /** One daemon with everything by which it is watched, and what a test may break of it. */
 export class Rig {
   wrong: Wrong = {};
-  /** What is broken keeps texts from going out: none is on its way. */
+  /** The fault blocks sending: no text is in progress. */
   areTextsHeld = false;
   readonly pairs: Pair[] = [];
 
@@ -122,7 +122,7 @@ export class Rig {
     return (await fetch(`${this.health}/ready`)).json();
   }
 
-  /** What the page of the monitor gets when somebody opens it. */
+  /** What the monitor's page gets when it is opened. */
   async onPage(): Promise<string[]> {
     const { port } = (await this.status()).monitor;
     return problemsOnPage(this.world.state, port ?? 0, this.time.clock.now());
@@ -147,7 +147,7 @@ export class Rig {
     );
   }
 
-  /** Somebody writes, and is answered. */
+  /** A person writes, and is answered. */
   async converse(write: () => void): Promise<void> {
     const before = this.world.texts.length;
     write();
@@ -190,7 +190,7 @@ export class Rig {
     );
   }
 
-  /** The socket is lost, as each new one is, unless `wrong` says otherwise. */
+  /** The socket is lost, as each new one is, unless `wrong` decides otherwise. */
   dropSocket(): void {
     this.pairs.at(-1)?.agent.terminate();
   }

@@ -19,7 +19,10 @@ const MANY = sized(20_000, 100_000);
 const PEOPLE = 500;
 const MOST_MB = 250;
 const MOST_MB_OF_A_BURST = sized(200, 250);
-/** A reply (25 MB at its full size) is read whole: its text and its objects are there at the same time, and V8 collects late. */
+/**
+ * A reply (25 MB at its full size) is read completely: its text and its objects exist at the same time, and V8
+ * collects late.
+ */
 const MOST_MB_OF_A_REPLY = sized(220, 400);
 const NO_LINES = { 'logging.level': 'warn' };
 
@@ -69,7 +72,7 @@ async function open(context: Parameters<typeof EdgeWorld.open>[0]) {
   return { fake, world: await EdgeWorld.open(context, { settings }) };
 }
 
-/** Resolves when all are stored; who asked meanwhile was answered, and told of no more memory than there may be. */
+/** Resolves when all are stored; status requests meanwhile were answered, and reported no more memory than allowed. */
 async function takenIn(world: EdgeWorld, mostMb: number): Promise<void> {
   const seen: (StatusSnapshot | undefined)[] = [];
   await until(

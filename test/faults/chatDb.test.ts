@@ -289,13 +289,13 @@ async function converse(world: EdgeWorld, daemon: DaemonProcess, text: string): 
 /** Stops the agent; then exactly these texts were sent, and each message was delivered once. */
 async function endsHaving(world: EdgeWorld, daemon: DaemonProcess, texts: readonly string[]): Promise<void> {
   expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });
-  // Three messages of a conversation are posted at a time, and bubbles go out as replies arrive.
+  // Three messages of a conversation are posted at a time, and bubbles are sent as replies arrive.
   expect(world.texts.toSorted()).toEqual(texts.toSorted());
   const guids = world.backend.messages.map(({ guid }) => guid);
   expect(new Set(guids).size).toBe(guids.length);
 }
 
-/** A whole copy of chat.db as it is now, in a file of its own. */
+/** A complete copy of chat.db as it is now, in a file of its own. */
 function copyOfChatDb(world: EdgeWorld): string {
   const path = join(world.directory, 'copy.db');
   const database = openDatabase(world.mac.chatDbPath);
@@ -322,7 +322,7 @@ function newWriter(world: EdgeWorld, { onTestFinished }: Parameters<typeof EdgeW
   return writer;
 }
 
-/** Makes the store say that the agent was last alive then. */
+/** Makes the store record that the agent was last alive then. */
 function lastAlive(world: EdgeWorld, at: number): void {
   const store = openDatabase(join(world.state, 'edge-agent.db'));
   store.prepare("UPDATE meta SET value = ? WHERE key = 'alive_at'").run(String(at));

@@ -23,7 +23,7 @@ const JUMPS = [
   ['ahead a year', 365 * DAY],
 ] as const;
 
-/** The rooms through which a text goes out, now or at its time. */
+/** The components through which a text is sent, now or at its time. */
 async function sending(
   backend: Pick<ConstructorParameters<typeof Scheduler>[0], 'ageOf' | 'knowsBackendTime'> = {},
 ) {

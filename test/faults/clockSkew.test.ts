@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../../src/system/clock.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 
 const HOUR = 3_600_000;
-/** Plain secrets: a signed token of a clock that is hours ahead would be refused, which says so by itself. */
+/** Plain secrets: a signed token of a clock that is hours ahead would be refused, which reveals the skew itself. */
 const settings = { 'auth.mode': 'secret' };
 
 /** A clock that a test may set, which runs like everybody's. */
@@ -56,7 +56,7 @@ describe.each([
     await world.sent(3);
 
     backendClock.aheadMs = 0;
-    // Its answers say so from now on; each socket begins with one, and each sync is one.
+    // Its answers show it from now on; each socket begins with one, and each sync is one.
     for (let kick = 0; kick < 3; kick++) await world.cli('kick');
     await daemon.statusUntil((answer) => answer.snapshot?.state === 'healthy');
     expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });

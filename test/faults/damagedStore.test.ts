@@ -11,7 +11,7 @@ const THROW_AT_DAMAGE = fileURLToPath(new URL('../support/throwAtDamage.mjs', im
 const OTHER = '+13105557777';
 const storeOf = (world: EdgeWorld) => join(world.state, 'edge-agent.db');
 
-/** Overwrites pages of a table, or all of its pages and those of its indexes, as a disk that dies would. */
+/** Overwrites pages of a table, or all of its pages and those of its indexes, as a failing disk would. */
 function spoil(path: string, table: string, which: 'root' | 'middle' | 'all'): void {
   const database = openDatabase(path);
   database.pragma('wal_checkpoint(TRUNCATE)');
@@ -45,7 +45,7 @@ function spoil(path: string, table: string, which: 'root' | 'middle' | 'all'): v
   closeSync(file);
 }
 
-/** A commit of somebody else's makes the agent read its pages again, which are spoiled by then. */
+/** A commit of another connection makes the agent read its pages again, which are damaged by then. */
 function spoilWhileItRuns(world: EdgeWorld, table: string): void {
   const database = openDatabase(storeOf(world));
   database.exec("INSERT INTO meta (key, value) VALUES ('touched', '1')");
@@ -80,7 +80,7 @@ async function killedAtWork(context: Cleanup) {
   return { world, scheduled, sent, meanwhile };
 }
 
-/** Every text is another, but for the reflex, which is said once for each message. */
+/** Every text differs, except the reflex, which is sent once for each message. */
 function sendsNothingTwice({ texts, backend }: EdgeWorld): void {
   const others = texts.filter((text) => text !== 'one sec');
   expect(new Set(others).size).toBe(others.length);
@@ -89,7 +89,7 @@ function sendsNothingTwice({ texts, backend }: EdgeWorld): void {
   );
 }
 
-/** Everything is as it would be without the damage, but for what is said to be lost. */
+/** Everything is as it would be without the damage, except what is reported lost. */
 async function isWhole({ world, scheduled, sent, meanwhile }: Awaited<ReturnType<typeof killedAtWork>>) {
   const daemon = await world.start();
   await daemon.line(/\[ERROR\] The store \S+ was damaged\. It was set aside as \S+/);
@@ -136,7 +136,7 @@ const FIRST: readonly Spoiled[] = [
   ['a page of the commands', 'commands', 'middle'],
   ['the acks', 'acks', 'all'],
 ];
-/** Each by itself in the long run; test/store/salvage.test.ts has each table in the quick one. */
+/** Each separately in the long run; test/store/salvage.test.ts has each table in the quick one. */
 const OTHERS: readonly Spoiled[] = [
   ['a page of the ledger', 'sends', 'middle'],
   ['the root of the commands', 'commands', 'root'],

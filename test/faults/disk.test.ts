@@ -298,7 +298,7 @@ function lock(world: EdgeWorld): () => void {
   };
 }
 
-/** Overwrites one page in the middle of a table, as a disk that dies or a power cut that tears would. */
+/** Overwrites one page in the middle of a table, as a failing disk or a power cut that tears would. */
 function damage(path: string, table: string): void {
   const database = openDatabase(path);
   database.pragma('wal_checkpoint(TRUNCATE)');

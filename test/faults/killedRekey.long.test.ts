@@ -51,7 +51,7 @@ test('a change of the key that is killed before any of its steps loses no secret
     expect((await runFreshCli(['gateway', 'rekey'], place)).exitCode).toBe(0);
     const after = gatewayKeys(storage, undefined);
     expect(after.before).toEqual([]);
-    // One that was begun goes on with its key; the next one makes another.
+    // A change that was begun continues with its key; the next one makes another.
     expect(after.key.equals(before.key)).toBe(before.before.length > 0);
     expect(await opened()).toEqual([secret, signing]);
   }

@@ -7,7 +7,7 @@ import { untilIdle } from '../support/statusOf.js';
 
 const MINUTE_MS = 60_000;
 
-/** The backend does not say when it made the command. */
+/** The backend does not send when it made the command. */
 function undated(world: EdgeWorld, text: string): string {
   const payload = { thread_id: PERSON, text };
   return world.backend.pushCommand({ command_type: 'send_message_now', payload, timestamp: '' }).commandId;

@@ -45,7 +45,7 @@ describe('one message', () => {
   );
 });
 
-/** CPU time of a process until now, in ms: of Linux in ticks of 10 ms (proc_pid_stat), of macOS as ps says it. */
+/** CPU time of a process until now, in ms: on Linux in ticks of 10 ms (proc_pid_stat), on macOS as ps prints it. */
 function cpuMs(pid: number): number {
   if (existsSync(`/proc/${pid}/stat`)) {
     const [, , , , , , , , , , , user, system] = readFileSync(`/proc/${pid}/stat`, 'utf8')

@@ -112,7 +112,7 @@ describe.each(Object.entries(WAYS))('an older state directory, %s', RUN, (_, put
   });
 });
 
-/** Runs until everything is done, is stopped, and what it did meanwhile is forgotten: an older copy is put back. */
+/** Runs until everything is done, is stopped, and what it did meanwhile is forgotten: an older copy is restored. */
 async function forgetting(
   world: EdgeWorld,
   live: (daemon: DaemonProcess) => Promise<void>,

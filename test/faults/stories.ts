@@ -9,7 +9,7 @@ export interface Story {
   prepare?: (world: EdgeWorld) => void;
   /** Lets it happen, with the daemon online. Returns the ids of the commands, each with the last revision of its ack. */
   begin: (world: EdgeWorld) => Map<string, number> | Promise<Map<string, number>>;
-  /** Every text that must have gone out, in order; of a file its name. */
+  /** Every text that must have been sent, in order; of a file its name. */
   texts: readonly string[];
   /** The images that the backend must have. */
   images?: readonly string[];

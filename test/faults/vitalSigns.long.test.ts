@@ -97,7 +97,7 @@ const BREAKS: readonly Break[] = [
     mend: (rig) => rig.time.advance(95 * SECOND),
   },
   {
-    // Although the link dropped again and again before it went down for good.
+    // Although the link dropped repeatedly before it went down permanently.
     code: 'websocket_unavailable',
     quietMs: 50 * SECOND,
     lastsMs: 20 * SECOND,
@@ -152,7 +152,7 @@ const BREAKS: readonly Break[] = [
       refusedCommands.add(rig.world.command('refused ack'));
     },
     async mend(rig) {
-      // One that is refused says nothing of the others; where each is refused, none is read.
+      // One refused item proves nothing about the others; where each is refused, none is read.
       await rig.time.advance(12 * MINUTE);
       expect(await rig.codes()).not.toContain('acks_unread');
       refusedCommands.add(rig.world.command('another refused ack'));

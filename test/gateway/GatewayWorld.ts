@@ -116,7 +116,7 @@ export class GatewayWorld {
     return Array.isArray(body.commands) ? body.commands.map(({ command_id }) => command_id) : [];
   }
 
-  /** The types of the events that applications were told, oldest first. */
+  /** The types of the events that applications received, oldest first. */
   async eventTypes(): Promise<unknown[]> {
     const rows = await this.gateway.database.query('SELECT type FROM event_log ORDER BY seq');
     return rows.map(({ type }) => type);

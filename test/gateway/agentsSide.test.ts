@@ -235,7 +235,7 @@ describe.each(engines)('credentials on $name', (engine) => {
     expect(await statuses(send(writer), send(writer), stats(reader))).toEqual([200, 200, 200]);
     expect(await statuses(send(await world.addKey(['admin']), { edge_agent_id: 'edge_1' }))).toEqual([404]);
     expect(await world.waiting()).toEqual(['cmd_1']);
-    // Another text under the id of one that was ordered would be told as sent, and never be.
+    // Another text under the id of an earlier one would be reported as sent, and never be.
     expect(await statuses(send(writer, { message: 'other words' }))).toEqual([409]);
     const { database } = world.gateway;
     await database.transaction((tx) => removeAgent(tx, AGENT_ID, Date.now()));

@@ -11,7 +11,7 @@ import { GatewayWorld } from './GatewayWorld.js';
 import { gatewayEngines } from './gatewayEngines.js';
 import { Receiver } from './webhooks/Receiver.js';
 
-/** Sends a quick word over the socket, then answers with it and what it was told. */
+/** Sends a reflex over the socket, then answers with it and the text it received. */
 async function chattyBot(world: GatewayWorld): Promise<void> {
   const bot = await Receiver.start();
   bot.answer = (response, { event }) => {

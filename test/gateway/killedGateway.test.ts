@@ -18,7 +18,7 @@ const POINTS = engines.flatMap((engine) =>
   ),
 );
 
-/** A gateway with an agent that it knows and a key for applications; dies at `killAt`, and is started again then. */
+/** A gateway with a known agent and a key for applications; it is killed at `killAt`, and restarted then. */
 async function open(context: TestContext, engine: GatewayEngine, killAt: GatewayKill | undefined) {
   const empty = await settingsOn(engine, {}, context);
   const place = empty.storage.kind === 'sqlite' ? empty.storage.path : empty.storage.url;

@@ -150,7 +150,7 @@ describe.each(engines)('overload of a gateway on $name', (engine) => {
     let looks = 0;
     const acked = until(
       async () => {
-        // As an agent does that does not hear of its ack: a slow machine may have had no room for the first one.
+        // As an agent does that gets no answer to its ack: a slow machine may have had no room for the first one.
         if (looks % 500 === 0) ack();
         looks += 1;
         const rows = await database.soon.query("SELECT acked_at FROM commands WHERE command_id = 'c1'");

@@ -7,7 +7,7 @@ import { gatewayEngines } from './gatewayEngines.js';
 
 const [engine] = gatewayEngines();
 
-/** A gateway that is told to take the plain secret. */
+/** A gateway that accepts the plain secret. */
 async function clientsGateway(): Promise<{ world: GatewayWorld; key: string }> {
   if (engine === undefined) throw new Error('there is an engine');
   const world = await GatewayWorld.start(engine, { plainSecrets: true });
@@ -15,7 +15,7 @@ async function clientsGateway(): Promise<{ world: GatewayWorld; key: string }> {
   return { world, key: await world.addKey(['admin']) };
 }
 
-/** Has a text sent as the instructions say, and resolves when the client has acked it. */
+/** Has a text sent as the instructions show, and resolves when the client has acked it. */
 async function carriesOut(world: GatewayWorld, key: string): Promise<void> {
   const stats = async () =>
     readJson(await fetch(`${world.url}/edge/websocket/stats`, { headers: { 'X-Admin-Key': key } }));

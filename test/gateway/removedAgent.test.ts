@@ -38,7 +38,7 @@ async function withTexts(engine: ReturnType<typeof gatewayEngines>[number], isRe
   return { world, scheduled, queued, standing };
 }
 
-/** How a text stands that ended with its agent: `failed` if it was provably never sent. */
+/** The state of a text that ended with its agent: `failed` if it was provably never sent. */
 function removed(status: 'unknown' | 'failed') {
   const retrySafe = status === 'failed';
   return { status, code: 'agent_removed', retry_safe: retrySafe, evidence: { kind: 'removal' } };
@@ -58,7 +58,7 @@ describe.each(gatewayEngines('PostgreSQL'))('the texts of an agent that is remov
     ]);
     await world.addAgent(AGENT_ID, SECRET);
     expect(await world.waiting()).toEqual([]);
-    // What the agent says yet of a text counts.
+    // A later report of the agent about a text counts.
     const [first = ''] = queued;
     await world.post('/edge/command/ack', {
       command_id: first,

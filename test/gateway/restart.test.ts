@@ -17,7 +17,7 @@ test.each(sqlite)('a gateway on $name that was killed waits for none of its own 
   const receiver = await Receiver.start();
   const database = await engine.open(settings.storage.kind === 'sqlite' ? settings.storage.path : '');
   const now = Date.now();
-  // What a process leaves that dies while it posts to a webhook.
+  // What a process leaves behind that dies while it posts to a webhook.
   await database.transaction(async (tx) => {
     const box = new SecretBox(settings.key);
     await addAgent(tx, box, { id: AGENT_ID, name: null, isInvited: false, secret: SECRET }, now);

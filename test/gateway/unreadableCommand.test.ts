@@ -4,7 +4,7 @@ import { until } from '../support/until.js';
 import { GatewayWorld } from './GatewayWorld.js';
 import { gatewayEngines } from './gatewayEngines.js';
 
-/** A gateway with three texts that wait, the second of which cannot be read any more, and a command that is none behind them. */
+/** A gateway with three waiting texts, the second of which can no longer be read, and an invalid command after them. */
 async function withDamage(engine: ReturnType<typeof gatewayEngines>[number]) {
   const world = await GatewayWorld.start(engine);
   const { database } = world.gateway;
@@ -45,7 +45,7 @@ describe.each(gatewayEngines())('a command that cannot be read, on $name', (engi
     expect(await world.eventTypes()).toEqual(['message.status']);
     const told = world.log.lines.filter((line) => line.includes('could not be read and was set aside'));
     expect(told).toHaveLength(1);
-    // It is told once.
+    // It is reported once.
     expect(await world.waiting()).toEqual([first, third, 'c1']);
     expect(await world.eventTypes()).toEqual(['message.status']);
   });
@@ -68,7 +68,7 @@ describe.each(gatewayEngines())('a command that cannot be read, on $name', (engi
     expect(await standing(damaged)).toEqual(UNKNOWN);
     const [told] = await database.query("SELECT body FROM event_log WHERE type = 'command.status'");
     expect(String(told?.body)).toContain('item_set_aside');
-    // What an agent says that had it before counts.
+    // A report of an agent that had it before counts.
     const ack = { command_id: damaged, status: 'completed', result: { outcome: 'sent' } };
     await world.post('/edge/command/ack', ack);
     expect(await standing(damaged)).toMatchObject({ status: 'sent', by: { kind: 'ack' } });

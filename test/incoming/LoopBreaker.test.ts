@@ -10,7 +10,7 @@ import { temporaryStore } from '../support/temporaryStore.js';
 const ANN = '+13105551234';
 const BOB = '+13105559876';
 
-/** One life of the agent, as far as the counting goes. */
+/** One run of the agent, as far as the counting is concerned. */
 class Life {
   readonly loops: (Loop & { conversation: string })[] = [];
   readonly talk: LoopBreaker;
@@ -62,7 +62,7 @@ class Life {
     this.store.write(() => this.talk.sent(send));
   }
 
-  /** Rounds at machine speed with words of their own. */
+  /** Rounds at machine speed with texts that differ. */
   rounds(count: number, conversation = ANN): void {
     for (let n = 0; n < count; n++) {
       this.clock.advance(200);

@@ -7,7 +7,7 @@ import { temporaryStore } from '../support/temporaryStore.js';
 
 const ANN = '+13105551234';
 
-/** A message with two images of which the backend has none; what is told is not of interest here. */
+/** A message with two images of which the backend has none; what is reported does not matter here. */
 function room(posted: boolean, tell: (event: ChatEvent) => void = () => undefined) {
   const clock = new FakeClock();
   const store = temporaryStore(clock);

@@ -110,7 +110,7 @@ function cost(run: () => unknown, enough = 0): number {
 const SLACK_MS = 15;
 const RATIO = 3;
 
-/** A measurement that says otherwise is repeated: what other programs add to it does not come five times. */
+/** A measurement that differs is repeated: the load of other programs does not come five times. */
 function costsAtMostTwice(long: () => unknown, short: () => unknown): boolean {
   for (let attempt = 0; attempt < 5; attempt += 1) {
     const twice = cost(long, SLACK_MS);

@@ -292,7 +292,10 @@ test('what is remembered is bounded', () => {
 });
 
 describe('messages during a reply of many texts', () => {
-  /** Ours go out one by one, theirs arrive meanwhile: `answersMs` after our text in the middle of each reply. */
+  /**
+   * Own texts are sent one by one, theirs arrive meanwhile: `answersMs` after the own text in the middle of each
+   * reply.
+   */
   function within(rounds: number, bubbles: number, gapMs: number, answersMs: () => number) {
     let talk = NO_TALK;
     let seq = 0;

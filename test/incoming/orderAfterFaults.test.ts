@@ -68,14 +68,14 @@ async function exchange() {
           ...{ id, conversation: ANN, threadId: ANN, text, role: 'reflex', priority: 2, pauseMs: 0 },
         }),
       ),
-    /** A kill and a start: what ran before is never heard of again. */
+    /** A kill and a start: what ran before does nothing any more. */
     async restart(downMs = 0) {
       void life.forwarder.stop();
       life.outgoing.stop();
       clock.advance(downMs);
       life = await live();
     },
-    /** Lets all texts go out; they are returned in their order. */
+    /** Lets all texts be sent; they are returned in order. */
     async sent() {
       for (let seen = 0; seen < messages.texts.length; seen += 1) await messages.succeed();
       return messages.texts;

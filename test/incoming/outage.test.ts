@@ -17,7 +17,7 @@ const FAULTS = {
   'gives no usable answer': { kind: 'answered', body: { bubbles: 7 } },
 } as const satisfies Record<string, PostResult>;
 
-/** A dispatcher whose backend answers at once, as `answer` says. */
+/** A dispatcher whose backend answers at once, as `answer` decides. */
 function desk(answer: (guid: string) => PostResult) {
   const clock = new FakeClock();
   const store = temporaryStore(clock);
@@ -76,7 +76,7 @@ describe('a backend that', () => {
       const posts = world.posts.length - before.posts;
       expect(posts).toBeGreaterThan(60);
       expect(posts).toBeLessThan(200);
-      // The store is asked of those alone that are posted.
+      // The store is asked only for those that are posted.
       expect(world.looks - before.looks).toBeLessThan(3 * posts + 20);
 
       world.answer = () => DONE;

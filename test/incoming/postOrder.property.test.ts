@@ -45,7 +45,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom<Step>({ kind: 'kill' }, { kind: 'recover' }) },
 );
 
-/** A backend behind a network that delays, breaks and hangs as it is told; what it saw outlives every agent. */
+/** A backend behind a network that delays, breaks and hangs as configured; what it saw survives every agent. */
 class Network {
   readonly arrivals: { guid: string; person: string; sequence: number }[] = [];
   private made = 0;

@@ -23,7 +23,7 @@ const anyFailure: fc.Arbitrary<Failure> = fc.oneof(
   failure.map((one): Failure => ({ ...one, cause: 'aborted' })),
 );
 
-/** One message that is posted again and again; `play` lets its newest post fail, and says whether it is set aside. */
+/** One message that is posted repeatedly; `play` fails its newest post, and returns whether it is set aside. */
 function message(random: () => number) {
   const answers = new AnswersToOthers();
   const record = { attempts: 0, strikes: 0, firstStrikeAt: null as number | null };

@@ -239,7 +239,7 @@ describe('whatever the parts are', () => {
     .tuple(fc.stringMatching(/^[a-z]{3,8}$/), fc.stringMatching(/^[a-z]{3,8}$/))
     .map(([name, host]) => `${name}@${host}.example`);
   const word = fc.constantFrom('see you', 'ok', 'bring the keys', 'at 8', '#', 'Ünïcode', '你好', '😀');
-  /** How a secret is placed: whole in a part of its own, beside words, or cut in two at some place. */
+  /** How a secret is placed: complete in a part of its own, inside a text, or cut in two at some place. */
   const place = fc.constantFrom('alone', 'behind a word', 'before a word', 'cut');
   const given = fc.record({
     words: fc.array(word, { minLength: 1, maxLength: 6 }),
@@ -274,7 +274,7 @@ describe('whatever the parts are', () => {
             const middle = 1 + Math.floor(cut * (value.length - 2));
             const halves = [value.slice(0, middle), value.slice(middle)].map((half) => half.trim());
             blocks.splice(at, 0, halves);
-            // Of an address that is cut, an end may be a whole address, and the rest words.
+            // Of an address that is cut, an end may be a complete address, and the rest ordinary text.
             if (!value.includes('@'))
               gone.push(...halves.filter((half) => half.replace(/\D/g, '').length >= 5));
           } else blocks.splice(at, 0, pieces);

@@ -11,14 +11,14 @@ export interface Turn {
 
 export interface Ended {
   loop: Loop | undefined;
-  /** How many texts of ours went out. */
+  /** How many texts of the agent were sent. */
   ours: number;
   /** Turns of theirs. */
   rounds: number;
   ms: number;
 }
 
-/** Plays turns of theirs and of ours alternately until a loop is found, or there are none left. */
+/** Plays turns of both sides alternately until a loop is found, or there are none left. */
 export function play(
   theirs: Iterable<Turn>,
   ours: (heard: readonly string[], round: number) => Turn,

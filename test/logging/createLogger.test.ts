@@ -237,7 +237,7 @@ describe('a failing write never reaches the program', () => {
   });
 
   test('lines kept while the disk was full are written in order, then how many were lost', () => {
-    // A limit on the file's size stands for the full disk: writing beyond it fails until the file is shortened.
+    // A limit on the file's size simulates the full disk: writing beyond it fails until the file is shortened.
     const file = place();
     const script = `process.on('SIGXFSZ', () => {});
       for (let i = 0; i < 6000; i += 1) logger.info('line ' + i + ' ' + 'x'.repeat(100));

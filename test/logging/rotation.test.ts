@@ -148,7 +148,7 @@ describe('a log that grows', () => {
           let writtenAt = performance.now();
           await until(
             () => {
-              // As a log does, it goes on: GNU tail looks again only when something happens.
+              // As a log does, it continues: GNU tail looks again only when something happens.
               if (performance.now() - writtenAt > 1_000) {
                 log.logger.info(marker);
                 writtenAt = performance.now();
@@ -179,7 +179,7 @@ describe('log rotation under kill', () => {
       writeSync(1, n + '\\n');
     }`;
 
-  /** Each acknowledged number stands in a file, and none in more than two. */
+  /** Each acknowledged number is in a file, and none in more than two. */
   function expectNothingLost(file: string, acknowledged: readonly number[]): void {
     const found = new Map<number, number>();
     for (const number of numbers(file)) found.set(number, (found.get(number) ?? 0) + 1);

@@ -126,7 +126,7 @@ describe.skipIf(path === undefined)('what the page shows an operator', () => {
 
 describe.skipIf(path === undefined)('what the page shows of a new agent', () => {
   const cleanups: (() => void | Promise<void>)[] = [];
-  /** One agent and one tab for these: they follow one another in its life. */
+  /** One agent and one tab for these: they run one after the other with it. */
   let agent: Awaited<ReturnType<typeof served>>;
   let tab: Tab;
   beforeAll(async () => {

@@ -9,7 +9,10 @@ const path = browserPath();
 const cleanups: (() => void | Promise<void>)[] = [];
 const cleanup = { onTestFinished: (clean: () => void | Promise<void>) => void cleanups.push(clean) };
 let browser: Browser;
-/** One agent and one tab for all tests: they follow one another in its life. A tab costs more than all that a test does in it. */
+/**
+ * One agent and one tab for all tests, which run one after the other. A tab costs more than all that a test does in
+ * it.
+ */
 let agent: Awaited<ReturnType<typeof served>>;
 let tab: Tab;
 

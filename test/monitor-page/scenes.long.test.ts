@@ -6,7 +6,7 @@ import { Browser, browserPath, DESK, loaded, PHONE } from '../support/Browser.js
 import { MonitorStage, TOKEN } from '../support/MonitorStage.js';
 import { FRESH, greeting, NOTHING_YET, PAST, TROUBLED } from '../support/monitorScene.js';
 
-/** SCREENSHOTS=1 puts those of the documents anew. */
+/** SCREENSHOTS=1 renews those of the documents. */
 const PICTURES =
   process.env.SCREENSHOTS === undefined
     ? undefined

@@ -39,7 +39,7 @@ describe('is answered by an error, and the connection stays', () => {
     ],
     ['a prototype', '{"type":"__proto__","__proto__":{"type":"ping"}}', /Unknown message type/],
     ['a binary frame', Buffer.from('{"type":"ping"}'), /binary/],
-    ['JSON nested without end', `${'['.repeat(20_000)}${']'.repeat(20_000)}`, /Invalid message format/],
+    ['endlessly nested JSON', `${'['.repeat(20_000)}${']'.repeat(20_000)}`, /Invalid message format/],
   ];
 
   for (const [name, sent, words] of BAD) {

@@ -35,7 +35,7 @@ test('one that does not know the agent’s pings, such as a hook in a page, is k
     const pinged = once(hook.socket, 'ping');
     clock.advance(30_000);
     await pinged;
-    // Its pong is on its way; whoever asks now is answered after it was read.
+    // Its pong is in flight; a request now is answered after it was read.
     await other.caughtUp();
     await other.caughtUp();
   }

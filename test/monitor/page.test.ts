@@ -18,7 +18,7 @@ async function withPage(cleanup: Cleanup): Promise<MonitorWorld> {
   return world;
 }
 
-/** As it stands on the wire: `fetch` would tidy the path and sets no Host. */
+/** As it is on the wire: `fetch` would tidy the path and sets no Host. */
 function get(
   world: MonitorWorld,
   path: string,

@@ -27,7 +27,7 @@ const BAD_TOKENS: Record<string, Forge> = {
   'one without signature (alg: none)': () => new UnsecuredJWT({ sub: 'ann', exp: soon() }).encode(),
   'one signed by another algorithm': signed('HS384', { sub: 'ann', exp: soon() }),
   'one that never ends': signed('HS256', { sub: 'ann' }),
-  'one of nobody': signed('HS256', { exp: soon() }),
+  'one without a user': signed('HS256', { exp: soon() }),
   'one of somebody without a name': signed('HS256', { sub: 'a b\n', exp: soon() }),
   'one whose user is a number': signed('HS256', { sub: 5 as unknown as string, exp: soon() }),
   'one that is not valid yet': signed('HS256', { sub: 'ann', exp: soon(), nbf: soon() - 60 }),

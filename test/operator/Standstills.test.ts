@@ -18,7 +18,7 @@ function watching() {
       schedule: nothing,
       uploads: { waits: true, isHeld: false, mark: null, ...seen },
     }).uploads;
-  /** Time goes on by so much, with a look every 5 s. */
+  /** Time advances by so much, with a look every 5 s. */
   const during = (ms: number, seen: () => Parameters<typeof look>[0] = () => ({})): Standstill | null => {
     let last = look(seen());
     for (let passed = 0; passed < ms; passed += LOOK_MS) {

@@ -80,7 +80,7 @@ const texts = (more: Partial<NonNullable<VitalFacts['sending']['failing']>>): Pa
 /** What is true, and the code that it makes; the same a little better makes none. */
 const FOUND: readonly (readonly [ErrorCode, facts: Partial<VitalFacts>, better: Partial<VitalFacts>])[] = [
   ['messages_not_taken', posts({}), posts({}, { standstill: stood(0.9) })],
-  // An earlier failure says nothing of a message that has just come.
+  // An earlier failure is no evidence about a message that has just come.
   ['messages_not_taken', posts({ since: ago(180) }), posts({ since: ago(180) }, { ...quiet, waiting: 1 })],
   // Others were answered while it waited: then it may be its own fault, for a while.
   [

@@ -11,7 +11,7 @@ function seqOf(next: NextSend): number | undefined {
   return next.kind === 'now' ? next.send.seq : undefined;
 }
 
-/** How long nobody looks whose turn it is. */
+/** How long the next text is not asked for. */
 function wait(next: NextSend): number {
   return next.kind === 'later' ? next.inMs : Infinity;
 }

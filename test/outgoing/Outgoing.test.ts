@@ -425,7 +425,7 @@ test('a text whose processing throws as its turn comes is set aside, and affects
   const { forms } = messages;
   messages.forms = [];
   expect(() => send('odd')).toThrow('no words for this');
-  // What came in that write is taken in again, each alone.
+  // What came in that write is enqueued again, each alone.
   send('odd');
   messages.forms = forms;
   send('fine', { conversation: BOB, threadId: BOB });

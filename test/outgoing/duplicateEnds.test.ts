@@ -9,7 +9,7 @@ const ROW_WATCHED = 180_001;
 
 type Conversation = Awaited<ReturnType<typeof pairedConversation>>;
 
-/** A message with the reflex `r1`, whose outcome is unknown, and a reply that repeats its words. */
+/** A message with the reflex `r1`, whose outcome is unknown, and a reply that repeats its text. */
 async function unknownReflex(options = {}): Promise<Conversation> {
   const c = await pairedConversation(options);
   c.post('m1');

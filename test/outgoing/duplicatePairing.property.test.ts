@@ -30,7 +30,7 @@ const happenings = fc.array(
 
 const REFUSED = { kind: 'notStarted', errorCode: 'send_refused', message: '', retry: 'never' } as const;
 
-/** Plays what is possible of it, then brings every message to its end; returns the texts that really went out. */
+/** Plays what is possible of it, then brings every message to its end; returns the texts that were really sent. */
 async function play(texts: readonly string[], strays: readonly string[], events: readonly PlayedEvent[]) {
   const c = await pairedConversation();
   const went: string[] = [];
@@ -70,7 +70,7 @@ async function play(texts: readonly string[], strays: readonly string[], events:
       return c.restart();
     }
     if (event.kind === 'refused') {
-      // One refusal a message: its twin is then to go out in its stead.
+      // One refusal a message: its duplicate is then to be sent in its place.
       const m = texts.indexOf(inFlight()?.text ?? '');
       const spent = state[m];
       if (spent === undefined || texts.filter((text) => text === textOf(m)).length > 1 || spent.refused)

@@ -60,7 +60,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-/** Plays what is possible of it, and checks at each text that goes out that nothing had said it for its message, as is known by then. */
+/**
+ * Plays what is possible of it, and checks at each text that is sent that none before it had the same content for its
+ * message, as is known by then.
+ */
 async function play(steps: readonly Step[]): Promise<Conversation> {
   const c = await pairedConversation();
   const { messages, store, clock } = c;
@@ -292,7 +295,8 @@ describe(`seed ${SEED}`, () => {
           const send = sends.get(seq);
           expect(['sent', 'failed', 'unknown', 'deduplicated']).toContain(send?.state);
           if (send?.state !== 'deduplicated') continue;
-          // What is told as a duplicate has a text in its place that went out in its words, and that is no duplicate itself.
+          // A text reported as a duplicate has another in its place that was sent with the same content, and that is
+          // no duplicate itself.
           const root = sends.get(send.twin ?? 0);
           expect(root).toMatchObject({ state: 'sent', twinKey: send.twinKey });
           expect(root?.twin === null || root?.tag !== null).toBe(true);

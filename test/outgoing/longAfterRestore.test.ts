@@ -61,7 +61,7 @@ function world() {
   return { clock, messages, store, outgoing, enqueue };
 }
 
-/** A store whose gap is found so long after the copy was last at work, and a command without a timestamp that comes then. */
+/** A store whose gap is found so long after the copy last ran, and a command without a timestamp that comes then. */
 async function commandAfter(downForMs: number, via: 'http' | 'operator') {
   const { clock, messages, store, outgoing, enqueue } = world();
   messages.rows.push(SENT_IN_THE_GAP);
@@ -91,7 +91,7 @@ describe('a command without a timestamp may have been sent before the restore un
     const { store } = made;
     store.write(() => store.lineage.record({ id: 's', file: '1:1', counter: 7 }, { ...GAP, foundAt: START }));
     const mark = () => store.write(() => store.lineage.endOffering(store.sends.newest()));
-    /** The agent is at work for so long, and marks that every 30 s. */
+    /** The agent runs for so long, and records that every 30 s. */
     const awake = (ms: number) => {
       for (let left = ms; left > 0; left -= 30_000) {
         made.clock.advance(Math.min(left, 30_000));

@@ -12,7 +12,7 @@ const ANN = '+13105551234';
 const BOB = '+13105555678';
 const SEED = 20261129;
 
-/** The room of texts, which ends attempts as `judge` says, at once. */
+/** The sender of texts, which ends attempts as `judge` decides, at once. */
 async function world(
   judge: (text: string) => AttemptResult,
   fetch?: () => Promise<FetchedFile>,

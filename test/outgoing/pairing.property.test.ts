@@ -4,7 +4,7 @@ import { PairingLedger } from '../support/PairingLedger.js';
 import { sized } from '../support/size.js';
 
 /*
- * The rules of pairing against a backend of which we know what it meant. Words are drawn from so few that messages often
+ * The rules of pairing against a backend whose intention is known. Texts are drawn from so few that messages often
  * get equal answers.
  */
 
@@ -39,9 +39,9 @@ const step = (failures: boolean) =>
 
 const steps = (failures: boolean) => fc.array(step(failures), { minLength: 4, maxLength: 50 });
 
-/** What a backend says, and how often it may say it for a message: a reflex for each post at most, one reply. */
+/** What a backend sends, and how often it may send it for a message: a reflex for each post at most, one reply. */
 interface Backend {
-  /** The words for message `m`; a free backend says what the step says. */
+  /** The text for message `m`; a free backend sends what the step has. */
   words: (m: number, given: string) => string;
   isNamed: (given: boolean) => boolean;
   /** Whether a reflex may come for a message that has had as many as posts. */
@@ -79,13 +79,13 @@ function play(backend: Backend, happened: readonly Step[], finish = true): Pairi
   return ledger;
 }
 
-/** Every fact that holds for whatever a backend says. */
+/** Every fact that holds for whatever a backend sends. */
 function expectSound(ledger: PairingLedger): void {
   for (const text of ledger.texts) {
     if (text.duplicateOf === null) continue;
     const root = ledger.texts[text.duplicateOf - 1];
     expect(root).toBeDefined();
-    // Nothing is withheld for a text of other words, for one that did not go out, or for one that is withheld itself.
+    // Nothing is withheld for a different text, for one that was not sent, or for one that is withheld itself.
     expect(root).toMatchObject({ words: text.words, duplicateOf: null });
     if (text.state !== 'failed') expect(root?.state).not.toBe('failed');
   }

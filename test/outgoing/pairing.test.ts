@@ -34,7 +34,7 @@ describe('the rules of pairing', () => {
       ['post m1', 'm1 A', 'm1 A', 'm1 A', 'reply m1 A', 'm1 A'],
       ['sent', 'as 1', 'as 1', 'as 1', 'as 1'],
     ],
-    ['3: the name holds for ever', ['post m1', 'reply m1 A', 'age m1', 'm1 A'], ['sent', 'as 1']],
+    ['3: the name stays valid', ['post m1', 'reply m1 A', 'age m1', 'm1 A'], ['sent', 'as 1']],
     [
       '3: another name is another answer',
       [...both, 'm1 A', 'm2 A', 'reply m2 A', 'reply m1 A'],

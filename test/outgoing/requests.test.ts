@@ -14,7 +14,7 @@ import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js
 
 const ANN = '+13105551234';
 
-/** Files come when the test says so. */
+/** Files arrive when the test says so. */
 class HeldFiles {
   readonly asked: { url: string; name: string; stop: AbortSignal; end: (file: FetchedFile) => void }[] = [];
 

@@ -8,7 +8,7 @@ import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js
 
 const PERSON = '+13105551234';
 
-/** Three texts that are due in a second; of the second one the store has what goes out with it damaged. */
+/** Three texts that are due in a second; the second one has damaged data in the store. */
 function room() {
   const clock = new FakeClock();
   const directory = temporaryDirectory();

@@ -25,7 +25,7 @@ async function world(resendUnknown = false) {
         ...more,
       }),
     );
-  /** A row of which chat.db does not say yet whether it went out. Returns what makes it say so. */
+  /** A row whose sending chat.db leaves undecided. Returns what decides it. */
   const firstState = (text: string, conversation: string | null = ANN) => {
     messages.addRow(conversation ?? '', text);
     const row = messages.rows.at(-1);

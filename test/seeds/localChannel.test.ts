@@ -40,7 +40,7 @@ test('the client for Node of the instructions is admitted, and receives agent, t
   await comes('notification', ({ level, message }) => level === 'success' && message === 'All tests passed!');
 });
 
-/** What the hook of the instructions does, without React: it never pings, and keeps what it is told. */
+/** What the hook of the instructions does, without React: it never pings, and keeps what it receives. */
 const HOOK = `(url) => {
   window.told = { isConnected: false, agentStatus: null, notifications: [] };
   const ws = new WebSocket(url);

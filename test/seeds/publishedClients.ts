@@ -41,7 +41,7 @@ export function nodeClient(context: TestContext, url: string, key: 'payload' | '
   };
 }
 
-/** A Python that has the package `websockets`; undefined, and said loudly, where there is none. */
+/** A Python that has the package `websockets`; undefined, with a loud warning, where there is none. */
 export const python = ['python3', '/usr/bin/python3'].find(
   (one) => spawnSync(one, ['-c', 'import websockets'], { stdio: 'ignore' }).status === 0,
 );

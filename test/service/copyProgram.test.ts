@@ -22,7 +22,7 @@ function pack(
   return directory;
 }
 
-/** What somebody in that directory gets when asking for a package. */
+/** What `require` of a package finds from that directory. */
 const found = (directory: string, name: string) => createRequire(join(directory, 'index.js'))(name) as string;
 
 test('dependencies are found wherever they are now: nested, hoisted beside the program, linked', () => {

@@ -93,7 +93,7 @@ describe('a first installation', { concurrent: true }, () => {
   });
 
   type Refusal = readonly ['bootstrap' | 'kickstart', number, number, string, RegExp, RegExp];
-  /** The words for each exit code are tested with launchctl; here is one of each kind. */
+  /** The texts for each exit code are tested with launchctl; here is one of each kind. */
   const REFUSALS: readonly Refusal[] = [
     ['bootstrap', 5, 4, 'launchd_refused', /input\/output error.*still ending/, /log out and in/],
     ['bootstrap', 125, 1, 'no_desktop_session', /desktop session/, /Screen Sharing/],

@@ -37,13 +37,13 @@ import { until } from '../support/until.js';
 interface MacOs {
   readonly version: string;
   readonly schema: AppleVersion;
-  /** What launchctl ends with where nobody is logged in at the desktop. */
+  /** The exit code of launchctl where no one is logged in at the desktop. */
   readonly noSession: 112 | 125;
   /** As it is when the Mac was set up with an Apple Account. */
   readonly fileVault: 'On' | 'Off';
   /** Whether the user's TCC.db can be read with Full Disk Access. */
   readonly isTccReadable: boolean;
-  /** Whether LaunchAgents are kept from the local network until somebody allows it. */
+  /** Whether LaunchAgents are kept from the local network until a user allows it. */
   readonly hasLocalNetworkPrivacy: boolean;
 }
 
@@ -68,9 +68,9 @@ const CHECKS = [
   ...[access, schema, automation, autoLogin, localNetwork],
 ];
 
-/** A Mac of that version on which nothing was installed yet, and nobody has answered a dialog. */
+/** A Mac of that version on which nothing was installed yet, and no dialog was answered. */
 async function newMac(context: Cleanup, macOs: MacOs) {
-  // In place of the whole of node, which would be copied into the app.
+  // In place of the complete node, which would be copied into the app.
   const elsewhere = mkdtempSync(join(tmpdir(), 'edge-node-'));
   context.onTestFinished(() => rmSync(elsewhere, { recursive: true, force: true }));
   const node = join(elsewhere, 'node');
@@ -130,7 +130,7 @@ async function startAgent(context: Cleanup, newMac: NewMac) {
   return { agent, backend, loaded, send, acked };
 }
 
-/** What each check says of it, as a line. */
+/** The result of each check, as a line. */
 async function said(
   { bench, node }: NewMac,
   loaded: LoadedConfig,
@@ -153,7 +153,7 @@ async function said(
   return Object.fromEntries(checks.map(({ id, verdict, evidence }) => [id, `${verdict} ${evidence}`]));
 }
 
-/** What macOS notes of a decision, where somebody may read it. */
+/** What macOS records of a decision, where it may be read. */
 function noteInTcc(home: string, client: string, { isTccReadable }: MacOs): void {
   const path = join(home, 'Library', 'Application Support', 'com.apple.TCC', 'TCC.db');
   mkdirSync(isTccReadable ? join(path, '..') : path, { recursive: true });
@@ -182,7 +182,7 @@ describe('the first day on a new Mac, from install and doctor to the first text'
 
     const { agent, loaded, send, acked } = await startAgent(context, mac);
     const { directory } = loaded.config.state;
-    // On a busy machine macOS may not have told it in time: then it is asked again.
+    // On a busy machine macOS may not have reported it in time: then it is asked again.
     const ask = (async (request) => {
       for (;;) {
         const answer = await askAt(directory, request, LONGEST_MS);

@@ -15,7 +15,10 @@ import { type Restore, type UnknownText, unknownTexts } from './evidence.js';
 import type { Seeded } from './Seeded.js';
 import type { Traffic } from './Traffic.js';
 
-/** Kinds of fault that are not always there: an older state put back, a full disk, no descriptors, hostile items, a clock that is set. */
+/**
+ * Kinds of fault that are not always there: an older state restored, a full disk, no descriptors, hostile items, a
+ * clock that is set.
+ */
 export const FAULT_KINDS = ['restores', 'disk', 'descriptors', 'poison', 'clock'] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -37,9 +40,9 @@ const HOSTILE_TEXTS: readonly ((size: number) => string)[] = [
 
 /** Lets the world around the daemon go wrong in the kinds that were asked for. */
 export class Faults {
-  /** Older states that were put back. */
+  /** Older states that were restored. */
   readonly restores: Restore[] = [];
-  /** Texts of which stores that were replaced said that their end is unknown. */
+  /** Texts whose outcome replaced stores reported as unknown. */
   readonly unknown: UnknownText[] = [];
   readonly counts: Record<string, number> = {};
   private readonly lasting = new Set<Promise<unknown>>();
@@ -80,7 +83,7 @@ export class Faults {
     this.wasFull = this.isFull;
   }
 
-  /** No daemon runs: perhaps its state is copied, or an older copy is put back. */
+  /** No daemon runs: perhaps its state is copied, or an older copy is restored. */
   async between(): Promise<void> {
     if (!this.kinds.has('restores') || this.isFull || this.isOver) return;
     this.livesSinceCopy += 1;
@@ -143,7 +146,7 @@ export class Faults {
       () => 'osascript to end',
     );
     this.unknown.push(...unknownTexts(state));
-    // What is put aside may tell why.
+    // What is set aside may show why.
     copyTree(state, join(world.directory, `replaced-${this.restores.length + 1}`));
     const way = random.pick(['copied', 'moved', 'overwritten'] as const);
     if (way === 'overwritten') {
@@ -205,7 +208,7 @@ export class Faults {
     this.world.mac.setClock(offsetMs);
   }
 
-  /** A person's message that is hard to read: it is answered all the same. */
+  /** A person's message that is hard to read: it must still be answered. */
   private hostileText(): boolean {
     const { random, traffic } = this;
     const { id, from, chat } = random.pick(traffic.conversations);
@@ -217,7 +220,7 @@ export class Faults {
     return true;
   }
 
-  /** A row of which nothing can be read, or with a guid that nobody would give it: nothing follows from it. */
+  /** An unreadable row, or one with an impossible guid: nothing follows from it. */
   private hostileRow(): boolean {
     const { random } = this;
     const { chatDb } = this.world.mac;
@@ -268,7 +271,7 @@ function nested(depth: number): unknown {
   return inner;
 }
 
-/** Whether a process of this stand-in still runs, be it one that writes a row later. */
+/** Whether a process of this stand-in still runs, even one that writes a row later. */
 function isRunning(osascriptDirectory: string): boolean {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))

@@ -13,10 +13,10 @@ import type { Conversation, Traffic } from './Traffic.js';
 /** How the first rows of our own texts are written, beside the way that is the simulator's default. */
 const FIRST_STATES: readonly FirstState[] = ['recipient', 'none', 'anonymous'];
 const UNSEND_FORMS: readonly UnsendForm[] = ['dated', 'emptied', 'summary'];
-/** More identifiers than eight for one group are not believed (docs/guarantees.md, "What went out"). */
+/** More than eight identifiers for one group are ignored (docs/guarantees.md, "What went out"). */
 const MOST_MOVES = 5;
 const LINK_BALLOON = 'com.apple.messages.URLBalloonProvider';
-/** Only what was said lately is changed, taken back or written again. */
+/** Only recent messages are changed, unsent or rewritten. */
 const LATELY = 12;
 
 /** How often each form was written, by name. */
@@ -38,11 +38,11 @@ export class Forms {
     private readonly world: EdgeWorld,
     private readonly random: Seeded,
     private readonly traffic: Traffic,
-    /** The clock jumps, so that dates do not tell in which order rows were written. */
+    /** The clock jumps, so that dates do not show in which order rows were written. */
     private readonly datesMayLie = false,
   ) {}
 
-  /** Writes one form. `isCalm`: nobody is far behind, so that one message more is welcome. */
+  /** Writes one form. `isCalm`: no backlog, so that one message more is possible. */
   step(isCalm: boolean): void {
     const act = this.random.weighted({
       own: 4,
@@ -126,7 +126,7 @@ export class Forms {
     return true;
   }
 
-  /** iCloud writes a text of ours again. */
+  /** iCloud rewrites a text of the agent. */
   private copyOwn(): boolean {
     const database = openDatabase(this.world.mac.chatDbPath, { readonly: true });
     try {
@@ -164,7 +164,7 @@ export class Forms {
     return true;
   }
 
-  /** One text that was said lately, whole, and neither copied nor changed. */
+  /** One recent text, complete, and neither copied nor changed. */
   private changeable(): MessageIntent | undefined {
     const messages = this.traffic.messages
       .slice(-LATELY)
@@ -180,7 +180,7 @@ export class Forms {
     return messages.length === 0 ? undefined : this.random.pick(messages);
   }
 
-  /** chat.db is made anew: ROWIDs in any order. */
+  /** chat.db is rebuilt: ROWIDs in any order. */
   private rebuild(): boolean {
     const { random } = this;
     if (this.datesMayLie) this.traffic.orderIsLost();

@@ -2,7 +2,7 @@ import { LinkWorld } from '../support/LinkWorld.js';
 import { AGENT_ID } from '../support/startBackend.js';
 import { Seeded } from './Seeded.js';
 
-/** The waits of the tests are about sixty times shorter than the protocol's: a minute of it takes a second of ours. */
+/** The waits of the tests are about sixty times shorter than the protocol's: a minute of it takes a second here. */
 const MINUTE_MS = 1_000;
 /** Longest that a fault lasts which lasts at all. */
 const LONGEST_FAULT_MS = 600;
@@ -205,7 +205,7 @@ export class LinkChaos {
 function resources(): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const kind of process.getActiveResourcesInfo()) {
-    // Lookups and files are of the moment, and the test runner's own; a leak of ours is a timer or a socket.
+    // Lookups and files are temporary, and the test runner's own; a leak of the agent is a timer or a socket.
     if (/^(Timeout|Immediate|TCP|TLS)/.test(kind)) counts[kind] = (counts[kind] ?? 0) + 1;
   }
   return counts;

@@ -7,13 +7,13 @@ import { PEOPLE } from './Traffic.js';
 
 const PATHS = ['/edge/message', '/edge/message', '/edge/sync', '/edge/command/ack', '/edge/register'];
 
-/** What osascript may do to a text without leaving a doubt that it was not sent, even if nobody saw how it ended. */
+/** What osascript may do to a text without leaving a doubt that it was not sent, even if its end was not observed. */
 const CERTAIN: readonly Behaviour[] = [
   { kind: 'error', number: -600, when: 'before' },
   { kind: 'crash', when: 'before' },
 ];
 
-/** What leaves nothing but its row, or the want of one, to tell. */
+/** What leaves only its row, or the lack of one, as evidence. */
 const DOUBTFUL: readonly Behaviour[] = [
   { kind: 'hang', when: 'after' },
   { kind: 'hang', when: 'after', row: { kind: 'none' } },
@@ -28,7 +28,7 @@ const DOUBTFUL: readonly Behaviour[] = [
   { kind: 'ok', row: { kind: 'none' } },
 ];
 
-/** Lets things fail at random, one after the other, until it is told to stop. */
+/** Lets things fail at random, one after the other, until it is stopped. */
 export class Mischief {
   private readonly lasting = new Set<Promise<unknown>>();
   private isDown = false;
@@ -36,7 +36,7 @@ export class Mischief {
   constructor(
     private readonly world: EdgeWorld,
     private readonly random: Seeded,
-    /** Whether texts may come to an end of which nobody knows. */
+    /** Whether texts may come to an unknown end. */
     private readonly unknown: boolean,
   ) {}
 

@@ -10,9 +10,9 @@ import {
 } from '../support/killPoints.js';
 import type { Seeded } from './Seeded.js';
 
-/** Loading alone takes all of the shortest lives. */
+/** Loading alone takes all of the shortest runs. */
 const LIFE_MS = { least: 50, most: 1_500 };
-/** A daemon that does not come to its step is killed all the same. */
+/** A daemon that does not reach its step is killed anyway. */
 const STEP_WITHIN_MS = 3_000;
 
 export interface ReaperHooks {
@@ -20,7 +20,7 @@ export interface ReaperHooks {
   between(): Promise<void>;
   /** One was started. */
   born(daemon: DaemonProcess): void;
-  /** Whether it was right for one that ended by itself not to start: launchd would start the next one. */
+  /** Whether one that exited on its own was right not to start: launchd would start the next one. */
   mayRefuse(daemon: DaemonProcess): boolean;
 }
 
@@ -34,19 +34,19 @@ export class Reaper {
   constructor(
     private readonly world: EdgeWorld,
     private readonly random: Seeded,
-    /** Told at which step the next daemon is to die, so that something brings it there. */
+    /** Called with the step at which the next daemon is to be killed, so that the traffic can reach it. */
     private readonly onStep: (step: StepName) => void,
     private readonly hooks: ReaperHooks,
   ) {}
 
-  /** One life in peace: what comes in before the very first start is nobody's business. */
+  /** One run without a kill: messages from before the very first start are never read. */
   async begin(): Promise<void> {
     await this.spare();
     await this.daemon?.line(REALTIME);
     await this.daemon?.kill('SIGKILL');
   }
 
-  /** One life and its end. Rejects if the daemon ended otherwise than by our SIGKILL. */
+  /** One run and its end. Rejects if the daemon ended other than by our SIGKILL. */
   async reap(): Promise<void> {
     const { random, world, hooks } = this;
     await hooks.between();
@@ -70,7 +70,7 @@ export class Reaper {
     this.kills += 1;
   }
 
-  /** One life that lasts until `lived` resolves, and its end. Rejects when that does, or as `reap` does. */
+  /** One run that lasts until `lived` resolves, and its end. Rejects when that does, or as `reap` does. */
   async reapWhen(lived: () => Promise<void>): Promise<void> {
     await this.spare();
     const life = lived();
@@ -95,7 +95,7 @@ export class Reaper {
     }
   }
 
-  /** One has ended by itself: counts it if it was right not to start, else rejects. */
+  /** One has ended on its own: counts it if it was right not to start, else rejects. */
   private async refused(daemon: DaemonProcess): Promise<void> {
     const { code, signal } = await daemon.exited;
     if (signal !== null || code !== 1 || !this.hooks.mayRefuse(daemon)) {

@@ -27,7 +27,7 @@ export const PEOPLE = [PERSON, 'friend@example.com'] as const;
 /** One of whom chat.db has the number without its plus, and how a backend may write it. */
 const FOREIGNER = { stored: '447967960994', canonical: '+447967960994', other: '00447967960994' };
 
-/** Said in answer to several messages, as people do: only the count tells whether one was lost. */
+/** Texts in answer to several messages, as people write them: only the count shows whether one was lost. */
 const COMMON_REFLEX = 'one sec';
 const FORMS: readonly ReplyForm[] = ['reply_text', 'reply_bubbles', 'reflex_burst'];
 /** The group that goes from one chat to the next. */
@@ -52,7 +52,7 @@ export class Traffic {
   constructor(
     private readonly world: EdgeWorld,
     private readonly random: Seeded,
-    /** Told of each text that is to be sent, before anything can send it. */
+    /** Called with each text that is to be sent, before anything can send it. */
     private readonly onText: (text: string) => void,
     /** Whether there are people and groups whose names in chat.db are not what they seem, or change. */
     withForms: boolean,
@@ -78,7 +78,7 @@ export class Traffic {
     });
   }
 
-  /** Says what was planned for the message. */
+  /** Sends what was planned for the message. */
   readonly persona: Persona = (_message, { guid }) => {
     const message = this.messages.find((sent) => guidsOf(sent).includes(guid));
     return this.answers.get(message?.guid ?? guid) ?? { bubbles: [], shouldRespond: false };
@@ -153,12 +153,12 @@ export class Traffic {
     this.messages.push(message);
   }
 
-  /** Nothing tells any more in which order the messages were written that nobody has answered yet. */
+  /** There is no longer any evidence of the order in which the unanswered messages were written. */
   orderIsLost(): void {
     for (const message of this.messages) if (this.unanswered.has(message.guid)) message.late = true;
   }
 
-  /** Nobody waits for an answer to this message any more. */
+  /** No answer to this message is expected any more. */
   givenUp(guid: string): void {
     this.unanswered.delete(guid);
   }
@@ -249,7 +249,8 @@ export class Traffic {
       ...(hasReflex ? { reflex } : {}),
       ...(random.chance(0.3) ? { reflexDelayMs: random.int(1, 400) } : {}),
       ...(random.chance(0.5) ? { delayMs: random.int(1, 400) } : {}),
-      // Such a reflex is in no reply, so only its name can tell it from one that is said again (protocol, "Reflex bubbles").
+      // Such a reflex is in no reply, so only its name distinguishes it from a repeated one (protocol, "Reflex
+      // bubbles").
       ...(form === 'reply_text' || random.chance(0.5) ? { inReplyTo: true } : {}),
       ...(form === 'reflex_burst' ? { burstDelayMs: random.int(0, 60) } : {}),
     };
@@ -315,7 +316,7 @@ export class Traffic {
     this.commands.push({ kind: 'cancel', commandId: this.push('cancel_scheduled', payload) });
   }
 
-  /** The backend says again what it has said before, in a frame of its own or with the next one. */
+  /** The backend repeats an earlier frame, in a frame of its own or with the next one. */
   private repeat(): void {
     const { backend } = this.world;
     const request = this.requests.length === 0 ? undefined : this.random.pick(this.requests.slice(-8));

@@ -5,23 +5,23 @@ import type { Journal } from '../../src/kit/backend/Journal.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { AGENT_ID, type EdgeWorld } from '../support/EdgeWorld.js';
 
-/** An older state directory was put back. Times are Unix ms. */
+/** An older state directory was restored. Times are Unix ms. */
 export interface Restore {
   copiedAt: number;
   restoredAt: number;
 }
 
-/** A text of which a store said that its end is unknown. */
+/** A text whose end a store reported as unknown. */
 export interface UnknownText {
   /** Derived from its cause: the same in each store that ever had it. */
   id: string;
-  /** Its words, or the name of its file. */
+  /** Its text, or the name of its file. */
   text: string;
-  /** What the store said of it. */
+  /** What the store reported of it. */
   error: string;
 }
 
-/** What a store says of an unknown text, and what the report calls that. */
+/** How a store reports an unknown text, and what the report calls that. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [/a different answer/, 'another answer'],
   [/the same words/, 'same words'],
@@ -39,15 +39,15 @@ export interface Evidence {
   journal: Journal;
   /** The ack that counts, by command id. */
   acks: ReadonlyMap<string, Ack>;
-  /** Older states that were put back: what they did not know was found in chat.db, or is told as unknown. */
+  /** Older states that were restored: what they did not know was found in chat.db, or is reported as unknown. */
   restores: readonly Restore[];
   /** Each text that the ledger calls unknown, or one did that was replaced. */
   unknown: readonly UnknownText[];
   /** Texts, or names of files, that failed. */
   failed: readonly string[];
-  /** How messages stand in the store, by guid. */
+  /** The state of messages in the store, by guid. */
   incoming: ReadonlyMap<string, string>;
-  /** What SQLite says of the store; `ok` if it is sound. */
+  /** The result of SQLite's check of the store; `ok` if it is sound. */
   integrity: string;
   /** Stores that were set aside as damaged. */
   damaged: readonly string[];
@@ -85,7 +85,7 @@ export async function gather(
   }
 }
 
-/** Texts of which a store says that their end is unknown. */
+/** Texts whose end a store reports as unknown. */
 export function unknownTexts(state: string): UnknownText[] {
   const database = openDatabase(join(state, 'edge-agent.db'));
   try {
@@ -98,7 +98,7 @@ export function unknownTexts(state: string): UnknownText[] {
   }
 }
 
-/** A store that was put back says again what the one before it said. */
+/** A restored store repeats the reports of the one before it. */
 function distinct(unknown: readonly UnknownText[]): UnknownText[] {
   return [...new Map(unknown.map((one) => [one.id, one])).values()];
 }

@@ -6,16 +6,19 @@ import type { Expected } from './rules.js';
 /** A daemon that is busy, or was killed meanwhile, has a reply or a reflex so much later than it was sent. */
 const READ_WITHIN_MS = 10_000;
 
-/** The texts that the backend said in answer to one message, in order, and its reflex if that went by socket. */
+/** The texts that the backend sent in answer to one message, in order, and its reflex if that was sent by socket. */
 export interface Answer {
   guid: string;
   texts: readonly string[];
   reflex: string | undefined;
-  /** By how many commands the reflex was said: a message that is posted under another guid is another one for the backend. */
+  /**
+   * By how many commands the reflex was sent: a message that is posted under another guid is another one for the
+   * backend.
+   */
   reflexes: number;
 }
 
-/** What the backend said to each message: of several replies under one guid they are all the same. */
+/** The answer of the backend to each message: several replies under one guid are all the same. */
 export function answersIn({ journal }: Evidence): Answer[] {
   const replies = new Map(journal.replies.map(({ guid, body }) => [guid, textsOf(body)]));
   const pushed = journal.reflexes.filter(({ commandId }) => commandId !== null);
@@ -27,9 +30,9 @@ export function answersIn({ journal }: Evidence): Answer[] {
 }
 
 /**
- * How often each text is to be seen: a reflex that the reply begins with is the same text, not one more. It may be seen twice
- * only where it names no message and another one of its conversation was open (protocol, "The reflex"). What answers a
- * message that was taken back may go out or not, as the one or the other was sooner.
+ * How often each text is to be seen: a reflex that the reply begins with is the same text, not one more. It may be
+ * seen twice only where it names no message and another one of its conversation was open (protocol, "The reflex").
+ * The answer to an unsent message may be sent or not, whichever came first.
  */
 export function expectedTexts(intents: Intents, evidence: Evidence): Map<string, Expected> {
   const expected = new Map<string, Expected>();
@@ -56,8 +59,9 @@ export function expectedTexts(intents: Intents, evidence: Evidence): Map<string,
 }
 
 /**
- * The same, once for each message: a restored store may know a message that iCloud wrote again by another guid than the one before it,
- * and the backend answers that as another message. One of the answers goes out: that of which more did.
+ * The same, once for each message: a restored store may know a message that iCloud rewrote by another guid than the
+ * one before it, and the backend answers that as another message. One of the answers is sent: the one of which more
+ * was.
  */
 function answersByMessage({ messages }: Intents, evidence: Evidence): Answer[] {
   const answers = answersIn(evidence);
@@ -97,8 +101,8 @@ function isAmbiguous(guid: string, { messages }: Intents, { journal }: Evidence)
 }
 
 /**
- * Whether a state was put back that was older than the agent's word on this schedule: the backend does not offer again what was
- * acked, and only chat.db is left to tell what was sent of it.
+ * Whether a state was restored that was older than the agent's report on this schedule: the backend does not offer
+ * again what was acked, and only chat.db can show what was sent of it.
  */
 export function wasForgotten({ commandId }: ScheduleIntent, { journal, restores }: Evidence): boolean {
   const acked = journal.acks.filter(({ body }) => body.command_id === commandId).map(({ at }) => at);
@@ -107,12 +111,12 @@ export function wasForgotten({ commandId }: ScheduleIntent, { journal, restores 
   );
 }
 
-/** Whether the agent says that it took the text back in time. */
+/** Whether the agent reports that it cancelled the text in time. */
 export function wasCancelled({ commandId }: ScheduleIntent, acks: Evidence['acks']): boolean {
   return acks.get(commandId)?.error?.startsWith('cancelled by ') ?? false;
 }
 
-/** What an ack says of a text. */
+/** What an ack reports of a text. */
 export function outcomeIn(ack: Ack): unknown {
   return ack.result?.outcome;
 }

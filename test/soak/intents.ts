@@ -33,7 +33,7 @@ export interface MessageIntent {
   conversation: string;
   /** Its row was complete only some time after it appeared, so that younger ones may be posted before it. */
   late: boolean;
-  /** What it says in the end. */
+  /** Its final text. */
   text: string;
   /** Its parts in order, files by `''`; undefined if it is one text alone. */
   parts?: readonly string[];
@@ -41,13 +41,13 @@ export interface MessageIntent {
   images: readonly string[];
   /** The same message under other guids, each with the guids of its images there. */
   copies: { guid: string; images: readonly string[] }[];
-  /** It is hard to read: only that its text begins with `text` is known of its words. */
+  /** It is hard to read: of its text only the beginning, `text`, is known. */
   isHostile?: boolean;
-  /** Whether the reflex that answers it says so (`in_reply_to`). */
+  /** Whether the reflex that answers it names it (`in_reply_to`). */
   isReflexNamed?: boolean;
   /** What became of it: it was changed, or taken back. */
   fate?: 'edited' | 'unsent';
-  /** What it said before it was changed. */
+  /** Its text before it was changed. */
   before?: string;
 }
 
@@ -59,7 +59,7 @@ export interface OperatorIntent {
 
 export type CommandIntent = SendIntent | ScheduleIntent | CancelIntent | HostileIntent;
 
-/** Everything that was asked of the agent, in the order of asking. */
+/** Everything that was requested from the agent, in order. */
 export interface Intents {
   commands: readonly CommandIntent[];
   messages: readonly MessageIntent[];

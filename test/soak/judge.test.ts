@@ -16,7 +16,7 @@ const message = (guid: string, text: string): MessageIntent => ({
   ...{ guid, text, conversation: 'a', late: false, images: [], copies: [] },
 });
 
-/** Two commands, a scheduled text and a message with a reflex, all of them as they should be; `sent` is what went out. */
+/** Two commands, a scheduled text and a message with a reflex, all of them correct; `sent` is what was sent. */
 function flawless(sent: readonly string[] = TEXTS) {
   const journal = new Journal(systemClock, 1000, () => undefined);
   const body = { thread_id: 'a', sender: 'b', filtered_text: 'hello' };
@@ -73,7 +73,7 @@ describe('the judge of a soak', () => {
   test.for([
     ['a command sent twice', ['one', 'one', 'two', 'later', 'reflex', 'bubble'], 'twice: “one”'],
     ['a reflex seen twice', ['one', 'two', 'later', 'reflex', 'reflex', 'bubble'], 'twice: “reflex”'],
-    ['a text that nobody asked for', ['one', 'two', 'later', 'reflex', 'bubble', 'x'], 'twice: “x”'],
+    ['an unrequested text', ['one', 'two', 'later', 'reflex', 'bubble', 'x'], 'twice: “x”'],
     ['a lost bubble', ['one', 'two', 'later', 'reflex'], 'lost: “bubble”'],
     ['a lost scheduled text', ['one', 'two', 'reflex', 'bubble'], 'lost: “later”'],
     ['commands in the wrong order', ['two', 'one', 'later', 'reflex', 'bubble'], 'order: “two”'],
@@ -125,7 +125,7 @@ describe('the judge of a soak', () => {
   const unsent = { ...message('m1', 'hello'), fate: 'unsent' as const };
 
   test.for([
-    ['a row of ours that was posted', [], [post('x', 'one', 1)], 'ownership: x (“one”)'],
+    ['a row of the agent that was posted', [], [post('x', 'one', 1)], 'ownership: x (“one”)'],
     ['a copy that was posted too', [copied], [post('copy of m1', 'hello', 1)], 'identity: one message'],
     ['other words', [], [post('m1', 'hallo', 1)], 'words: m1 was posted as ["hallo",null]'],
     [
@@ -138,7 +138,12 @@ describe('the judge of a soak', () => {
     ['a message that was taken back without a word', [unsent], [], 'later: the backend has m1'],
     ['an edit of nothing', [], [told('message_edited', { message_guid: 'm1' })], 'told as edited 1 times'],
     ['a message called ours', [], [told('message_withdrawn', { message_guid: 'm1' })], 'withdrawn as ours'],
-    ['a text of ours called a person’s', [], [told('operator_replied', { text: 'one' })], 'operator: “one”'],
+    [
+      'a text of the agent called a person’s',
+      [],
+      [told('operator_replied', { text: 'one' })],
+      'operator: “one”',
+    ],
     [
       'a number twice',
       [message('m1', 'hello'), message('m2', 'ho')],

@@ -7,9 +7,9 @@ import { judgeCounts, judgeLanes, tally } from './rules.js';
 /** Posts of one conversation that may be on their way at the same time, and so overtake one another (protocol, "HTTP"). */
 const IN_FLIGHT = 3;
 
-/** What was promised and not kept, in words; empty if all was. */
+/** What was promised and not kept, as text; empty if all was. */
 export function judge(intents: Intents, evidence: Evidence, mayDoubt: boolean): string[] {
-  // A state that was put back may know too little of what was under way to tell its end.
+  // A restored state may know too little of what was in progress to determine its end.
   const unknownAllowed = mayDoubt || evidence.restores.length > 0;
   const unknown = tally(unknownAllowed ? evidence.unknown.map(({ text }) => text) : []);
   return [
@@ -24,7 +24,7 @@ export function judge(intents: Intents, evidence: Evidence, mayDoubt: boolean): 
   ];
 }
 
-/** Every command is acked, with the truth, and an ack that comes again says the same. */
+/** Every command is acked, truthfully, and an ack that comes again is the same. */
 function judgeAcks({ commands }: Intents, evidence: Evidence): string[] {
   const { acks, sent, journal, unknown } = evidence;
   const went = tally(sent);
@@ -32,7 +32,8 @@ function judgeAcks({ commands }: Intents, evidence: Evidence): string[] {
   const said = new Map<string, string>();
   const isAcked = new Set(journal.acks.map(({ body }) => body.command_id));
   const contradictions = journal.acks.flatMap(({ body }) => {
-    // The store forgot what it had said, and says so: such an ack counts only where there is none (protocol, "Acks").
+    // The store forgot its earlier report, and says so: such an ack counts only where there is none (protocol,
+    // "Acks").
     if (body.result?.restored === true) return [];
     const key = `${body.command_id} revision ${body.revision}`;
     const words = `${body.status} ${outcomeIn(body)} ${body.error}`;
@@ -95,7 +96,10 @@ function judgeMessages({ messages }: Intents, { journal, incoming }: Evidence): 
   return [...unanswered, ...missing, ...overtaken];
 }
 
-/** Texts of a conversation go out in the order of their commands, bubbles of a reply in theirs, a reflex before them. */
+/**
+ * Texts of a conversation are sent in the order of their commands, bubbles of a reply in theirs, a reflex before
+ * them.
+ */
 function judgeOrder(
   { commands }: Intents,
   evidence: Evidence,
@@ -109,9 +113,9 @@ function judgeOrder(
   return judgeLanes(lanes, evidence.sent, unknown);
 }
 
-/** The backend is told of every text that went out, under one id each. */
+/** The backend gets a report of every text that was sent, under one id each. */
 function judgeEvents({ journal, sent, unknown, restores }: Evidence): string[] {
-  // What a store did not know that was put back may be told again, and what it alone had to tell is lost.
+  // What a restored store did not know may be reported again, and what it alone had to report is lost.
   if (restores.length > 0) return [];
   const ids = new Set(
     journal.events.flatMap(({ body }) => (body.event_type === 'message_sent' ? [body.event_id] : [])),

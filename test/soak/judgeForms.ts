@@ -4,7 +4,7 @@ import { answersIn } from './expectations.js';
 import { conversationsOf, guidsOf, type Intents, type MessageIntent } from './intents.js';
 import { judgeTargets } from './rules.js';
 
-/** Whose a row was, which message it was and where it belonged: what was not kept of that, in words. */
+/** Whose a row was, which message it was and where it belonged: what was wrong of that, as text. */
 export function judgeForms(intents: Intents, evidence: Evidence): string[] {
   // An older store does not know under which guid, and with which number, a message was posted.
   const isWhole = evidence.restores.length === 0;
@@ -37,7 +37,7 @@ function judgeIdentity({ messages }: Intents, { journal }: Evidence): string[] {
   });
 }
 
-/** A message is posted with its words, each part in its place. */
+/** A message is posted with its text, each part in its place. */
 function judgeWords({ messages }: Intents, { journal }: Evidence): string[] {
   const byGuid = intentByGuid(messages);
   return journal.messages.flatMap(({ guid, body }) => {
@@ -54,9 +54,9 @@ function judgeWords({ messages }: Intents, { journal }: Evidence): string[] {
   });
 }
 
-/** The backend has each message as it is in the end, and knows what was taken back; it hears of nothing else. */
+/** The backend has each message in its final form, and knows which were unsent; it gets nothing else. */
 function judgeLaterLife({ messages }: Intents, { journal, restores }: Evidence): string[] {
-  // An older store tells again what it does not know that it told.
+  // An older store repeats reports that it does not know of.
   const times = 1 + restores.length;
   const last = new Map(journal.messages.map(({ guid, body }) => [guid, body.filtered_text]));
   const told = (type: string, message: MessageIntent) => {
@@ -71,7 +71,8 @@ function judgeLaterLife({ messages }: Intents, { journal, restores }: Evidence):
     const name = `${message.guid} (“${message.text}”)`;
     const edits = told('message_edited', message);
     const unsends = told('message_unsent', message);
-    // A store that forgot the message tells it of each row that iCloud made of it: under which guid it was posted is not known.
+    // A store that forgot the message reports it for each row that iCloud made of it: under which guid it was posted
+    // is not known.
     const perRow = countBy(unsends, (event) => String(detail(event, 'message_guid')));
     const isChanged = message.fate === 'edited' || message.text.includes('://');
     const isCurrent =
@@ -94,7 +95,7 @@ function judgeLaterLife({ messages }: Intents, { journal, restores }: Evidence):
   });
 }
 
-/** What a person answers from another device is told, once, and nothing else is taken for it. */
+/** What an operator answers from another device is reported, once, and nothing else is taken for it. */
 function judgeOperators({ operators }: Intents, { journal, restores }: Evidence): string[] {
   const events = journal.events.filter(({ body }) => body.event_type === 'operator_replied');
   const replies = new Map(events.map(({ body }) => [body.event_id, String(detail(body, 'text'))]));
@@ -104,7 +105,7 @@ function judgeOperators({ operators }: Intents, { journal, restores }: Evidence)
     ...told.flatMap((text) => (wanted.has(text) ? [] : [`operator: “${text}” is no answer of a person's`])),
     ...[...wanted].flatMap((text) => {
       const times = told.filter((other) => other === text).length;
-      // What happened in a gap was told by the agent that was at work then, or never.
+      // What happened in a gap was reported by the agent that ran then, or never.
       return times === 1 || restores.length > 0 ? [] : [`operator: “${text}” was told ${times} times`];
     }),
   ];
@@ -127,8 +128,8 @@ function judgePlaces(intents: Intents, evidence: Evidence): string[] {
 }
 
 /**
- * Each message has one number, no other of its conversation has it, messages that were whole at once have theirs in the
- * order in which they were written, and none is missing but of what was given up.
+ * Each message has one number, no other of its conversation has it, messages that were complete at once have theirs
+ * in the order in which they were written, and none is missing except of those given up.
  */
 function judgeSequence({ messages }: Intents, { journal }: Evidence): string[] {
   const numbers = new Map<string, Set<number>>();

@@ -2,9 +2,9 @@ import { parseArgs } from 'node:util';
 import { createViteServer } from 'vitest/node';
 
 /*
- * The line to the backend under faults for long, and cut again and again: test/soak/LinkChaos.ts and reconnects.ts, run
- * from their source. Prints what happened; the exit code is 1 if a promise was broken. Minutes are the protocol's: sixty
- * of them pass in one of ours.
+ * The link to the backend under faults for long, and repeatedly cut: test/soak/LinkChaos.ts and reconnects.ts, run
+ * from their source. Prints what happened; the exit code is 1 if a promise was broken. Minutes are the protocol's:
+ * sixty of them pass in one real minute.
  */
 const { values } = parseArgs({
   options: {

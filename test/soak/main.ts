@@ -31,7 +31,7 @@ export async function main(args: readonly string[]): Promise<number> {
 
 type Options = Pick<SoakOptions, 'seed' | 'kills' | 'minutes' | 'unknown' | 'forms' | 'faults' | 'keep'>;
 
-/** Throws in words for a person if an option is not known or is no number. */
+/** Throws a readable error if an option is not known or is no number. */
 function read(args: readonly string[]): Options & { balancer?: BalancerName } {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean', default: false } as const;
@@ -83,7 +83,7 @@ function balancerNamed(name: string | undefined): BalancerName | undefined {
   return found;
 }
 
-/** What a soak of either kind tells. */
+/** What a soak of either kind reports. */
 interface Report {
   kills: number;
   deaths: Readonly<Record<string, number>>;

@@ -55,7 +55,7 @@ export async function reconnectOften(count: number): Promise<ReconnectReport> {
   return { reconnects: count, seconds, heap, heapGrowth, mostOpen };
 }
 
-/** Collects garbage, and tells what the heap holds then, bytes. Needs no flag on the command line. */
+/** Collects garbage, and returns the size of the heap then, bytes. Needs no flag on the command line. */
 function collector(): () => number {
   setFlagsFromString('--expose_gc');
   const gc = runInNewContext('gc') as () => void;

@@ -1,6 +1,4 @@
-/*
- * The rules by which every soak is judged, whatever it soaks: each gives what was not kept, in words.
- */
+/* The rules by which every soak is judged, whatever it soaks: each returns what was not kept, as text. */
 
 /** How often a text is to be seen. */
 export interface Expected {
@@ -14,7 +12,7 @@ export function tally(texts: readonly string[]): Map<string, number> {
   return counts;
 }
 
-/** No text twice, none lost but those whose outcome is told as unknown, none that nobody asked for. */
+/** No text twice, none lost except those whose outcome is reported as unknown, none that was not requested. */
 export function judgeCounts(
   expected: ReadonlyMap<string, Expected>,
   sentTexts: readonly string[],
@@ -32,8 +30,8 @@ export function judgeCounts(
 }
 
 /**
- * Of each of these lists the texts that went out once did so in their order. Of one that is told as unknown nobody waits: it may come later, or
- * by another command that wants the same words.
+ * Of each of these lists the texts that were sent once were sent in order. One reported as unknown is not waited for:
+ * it may come later, or by another command with the same text.
  */
 export function judgeLanes(
   lanes: readonly (readonly string[])[],
@@ -52,7 +50,7 @@ export function judgeLanes(
   });
 }
 
-/** Each text went to where its conversation is; one that nobody asked for is the concern of `judgeCounts`. */
+/** Each text was sent to its conversation; unrequested ones are the concern of `judgeCounts`. */
 export function judgeTargets(
   dispatches: readonly { text: string; target: string }[],
   conversations: ReadonlyMap<string, ReadonlySet<string>>,

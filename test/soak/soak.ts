@@ -24,7 +24,7 @@ export interface SoakOptions {
   kills: number;
   /** No further kill after so many minutes. */
   minutes: number;
-  /** Whether osascript may leave a doubt; then, and only then, a text may be lost if it is told as unknown. */
+  /** Whether osascript may leave a doubt; then, and only then, a text may be lost if it is reported as unknown. */
   unknown: boolean;
   /** What goes wrong beside what always may. */
   faults: readonly FaultKind[];
@@ -32,7 +32,7 @@ export interface SoakOptions {
   forms: boolean;
   /** Keeps everything in any case, not only where a promise was broken. */
   keep: boolean;
-  /** Hears of the progress. */
+  /** Called with the progress. */
   say?: (line: string) => void;
 }
 
@@ -54,14 +54,14 @@ export interface SoakReport {
       number
     >
   >;
-  /** How many texts were ever told as unknown, by the reason. */
+  /** How many texts were ever reported as unknown, by the reason. */
   unknown: Readonly<Record<string, number>>;
   /** How often each form was written, and each fault begun. */
   forms: Readonly<Record<string, number>>;
   faults: Readonly<Record<string, number>>;
   /** What was promised and not kept. */
   violations: readonly string[];
-  /** Where everything was kept that may tell why; undefined if it was not. */
+  /** Where everything was kept that may show why; undefined if it was not. */
   artefacts: string | undefined;
 }
 
@@ -72,15 +72,15 @@ const DISK_MB = { least: 64, perKill: 0.25 };
 const MOST_KILLS = 5_000;
 /** How much may be asked and not yet done: more would only wait. */
 const BACKLOG = 20;
-/** A daemon that is so far behind gets a life in which it can catch up: on a busy machine the short ones do nothing. */
+/** A daemon that is so far behind gets a run in which it can catch up: on a busy machine the short ones do nothing. */
 const FAR_BEHIND = 60;
 /** So long without a step forward is standing still: link and poller may each wait a minute, and the machine be busy. */
 const STILL_AFTER_MS = 240_000;
 const TELL_EVERY = 25;
 
 /**
- * Runs the real daemon while things are asked of it and everything around it fails, kills it again and again, lets it
- * settle in the end, and judges whether every promise was kept.
+ * Runs the real daemon under traffic while everything around it fails, kills it repeatedly, lets it settle in the
+ * end, and judges whether every promise was kept.
  */
 export async function soak(options: SoakOptions): Promise<SoakReport> {
   const cleanups: (() => void | Promise<void>)[] = [];

@@ -38,7 +38,7 @@ const person = (n: number) => people[n % people.length] ?? '';
 
 /** What is outside of the agent, and outlives it: the backend with what it knows, chat.db, and Messages. */
 export interface Outside {
-  /** Commands that the backend has made, and what it was told of each. */
+  /** Commands that the backend has made, and the acks that it got for each. */
   commands: Map<string, { command: ReceivedCommand; acks: AckBody[] }>;
   chatDb: IncomingMessage[];
   /** Guids of messages that were posted. */
@@ -48,7 +48,10 @@ export interface Outside {
   schedules: string[];
 }
 
-/** A life of the agent on a store: its rooms for commands, texts, schedules and replies, with a backend that answers at once. */
+/**
+ * A run of the agent on a store: its components for commands, texts, schedules and replies, with a backend that
+ * answers at once.
+ */
 export class Life {
   readonly log = new RecordingLog();
   readonly store: Store;
@@ -118,7 +121,7 @@ export class Life {
     this.offer(command(id, 'schedule_message', payload));
   }
 
-  /** Takes in what chat.db has beyond the cursor, by date where that is lost. */
+  /** Reads what chat.db has beyond the cursor, by date where that is lost. */
   read(upTo = Number.POSITIVE_INFINITY): void {
     const cursor = this.store.cursor.get();
     const reading = this.store.cursor.reading();
@@ -192,14 +195,14 @@ export class Life {
     }
   }
 
-  /** The backend offers again what it has heard no end of; or everything, as one that was put back to an older state. */
+  /** The backend offers again the commands without a final ack; or everything, if it was restored to an older state. */
   offerAgain(everything: boolean): void {
     for (const { command, acks } of this.outside.commands.values()) {
       if (everything || acks.length === 0) this.commands.receive([command], 'websocket');
     }
   }
 
-  /** Everything that can happen happens; `offersAll`: the backend also offers again what it has heard the end of. */
+  /** Everything that can happen happens; `offersAll`: the backend also offers again the commands with a final ack. */
   async settle(offersAll: boolean): Promise<void> {
     for (let round = 0; round < 3; round++) {
       this.read();
@@ -246,7 +249,7 @@ function message(n: number, sentAt: number): IncomingMessage {
   };
 }
 
-/** The files of a store at a moment of its life, as a kill -9 leaves them. */
+/** The files of a store at a moment of its run, as a kill -9 leaves them. */
 export interface Killed {
   files: Map<string, Buffer>;
   outside: Outside;
@@ -309,7 +312,7 @@ export async function killedAtWork(): Promise<Killed> {
   outside.schedules = store.schedule.list('pending', 1000).map(({ commandId }) => commandId);
   const files = new Map(['', '-wal'].map((suffix) => [suffix, readFileSync(path + suffix)]));
   const under = outside.messages.started.at(-1);
-  // Of the text under way nobody but Messages knows whether it went out: it did.
+  // Only Messages knows whether the text in progress was sent: it was.
   if (under !== undefined) outside.messages.dispatchedBeforeDeath.add(under.tag);
   store.close();
   return { files, outside };
@@ -345,7 +348,7 @@ export function revive(
   };
 }
 
-/** The next life, an hour later. */
+/** The next run, an hour later. */
 export async function nextLife(path: string, outside: Outside): Promise<Life> {
   const life = new Life(path, outside, new FakeClock(BEGAN + HOUR));
   onTestFinished(() => {

@@ -3,7 +3,7 @@ import { begunTexts, forgottenTexts, isBegun, takenUp, withoutKnown } from '../.
 
 const text = (words: string, tag = words) => ({ conversation: 'ann', text: words, file: null, tag });
 const always = () => true;
-/** The gap that a restore finds, told by what the agent before it had under way. */
+/** The gap that a restore finds, with what the agent before it had in progress. */
 const gapOf = (until: number, words: readonly string[], earlier: ReturnType<typeof forgottenTexts> = []) =>
   forgottenTexts(
     earlier,

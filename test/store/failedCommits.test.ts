@@ -58,7 +58,7 @@ function killed(path: string): string {
   return copy;
 }
 
-/** How many frames of its log are committed, as the index of it says. */
+/** How many frames of its log are committed, by its index. */
 function committed(path: string): number {
   const index = readFileSync(`${path}-shm`);
   return endianness() === 'LE' ? index.readUInt32LE(16) : index.readUInt32BE(16);
@@ -140,7 +140,7 @@ describe('a log in which commits failed and were overwritten in part by shorter 
       const copy = killed(path);
       expect(walFrames(copy, PAGE_BYTES).damaged).toBe(false);
       expect(start(copy)).toBeUndefined();
-      // The last one is whole on the disk: it may be there, those before it are not.
+      // The last one is completely on the disk: it may be there, those before it are not.
       const taken = Array.from({ length: count }, (_, n) => `put ${n}`).toSorted();
       expect(keys(copy).filter((key) => key !== 'failed 12')).toEqual(taken);
     },

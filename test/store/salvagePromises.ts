@@ -15,7 +15,10 @@ import {
   spoil,
 } from './SalvageWorld.js';
 
-/** One damage and what follows: a page of this table, chosen with the seed, is spoiled in a store that was killed at work. */
+/**
+ * One damage and what follows: a page of this table, chosen with the seed, is damaged in a store that was killed
+ * while in use.
+ */
 export async function damagedLife(killed: Killed, table: string, seed: number): Promise<Life> {
   const random = seeded(seed);
   const { path, outside } = revive(killed, true);
@@ -96,7 +99,7 @@ function namesEveryLostSchedule({ outside, store }: Life): void {
   );
   const named = new Set(store.salvaged?.schedules.map(({ commandId }) => commandId));
   const { schedule, commands } = store.salvaged?.tables ?? {};
-  // Where neither the text nor its command left a name, it is told that texts are lost.
+  // Where neither the text nor its command left a name, the report says that texts are lost.
   const isNameless = schedule?.mayBeMore === true && commands?.mayBeMore === true;
   const losses = outside.events
     .filter(({ type }) => type === 'store_damaged')

@@ -5,7 +5,7 @@ import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
 
-/** A store that is opened again and again as by a process that dies: it is never closed in order. */
+/** A store that is opened repeatedly as by a process that crashes: it is never closed cleanly. */
 function lives() {
   const path = join(temporaryDirectory(), 'store.db');
   const clock = new FakeClock();
@@ -19,7 +19,7 @@ function lives() {
   };
 }
 
-/** Work in which the process dies: nothing behind it happens. */
+/** Work in which the process crashes: nothing after it happens. */
 class Death extends Error {}
 
 function dieIn({ start, die }: ReturnType<typeof lives>, key: string): 'died' | 'set aside' {

@@ -13,7 +13,7 @@ const HEADER = 32;
 const FRAME = 24 + PAGE_BYTES;
 const SEEDS = sized(60, 3_000);
 
-/** How many frames the log at this path has, as its index says. */
+/** How many frames the log at this path has, by its index. */
 function framesOf(path: string): number {
   const index = readFileSync(`${path}-shm`);
   return endianness() === 'LE' ? index.readUInt32LE(16) : index.readUInt32BE(16);
@@ -28,7 +28,7 @@ function newest({ offsets }: ReturnType<typeof walFrames>): number {
   return Math.max(...offsets.values(), 0);
 }
 
-/** A database at work, on whose log anything may happen that happens to logs. */
+/** A database in use, on whose log anything may happen that happens to logs. */
 class Logged {
   readonly path = join(temporaryDirectory(), 'a.db');
   readonly database = openDurableDatabase(this.path, {
@@ -132,7 +132,7 @@ test.each(Array.from({ length: SEEDS }, (_, seed) => seed))(
     const end = framesOf(logged.path);
     expect(isSameLog(before, logOf(logged.path)) && end > first).toBe(true);
 
-    // A power cut during the last commit: it is there whole, or nothing of it, as SQLite finds too.
+    // A power cut during the last commit: it is there completely, or nothing of it, as SQLite finds too.
     const cut = logged.copy();
     writeFileSync(`${cut}-wal`, cutOff(logged, before, HEADER + first * FRAME, HEADER + end * FRAME));
     if (logged.random() < 0.5) rmSync(`${cut}-shm`);
@@ -146,7 +146,8 @@ test.each(Array.from({ length: SEEDS }, (_, seed) => seed))(
     if (isThere) expect(newest(found)).toBe(HEADER + end * FRAME - PAGE_BYTES);
     else expect(newest(found)).toBeLessThan(HEADER + first * FRAME);
 
-    // Damage to what is committed. Without its index, that of the last commits alone cannot be told from a power cut.
+    // Damage to what is committed. Without its index, that of the last commits alone cannot be distinguished from a
+    // power cut.
     const spoilt = logged.copy();
     if (logged.random() < 0.3) rmSync(`${spoilt}-shm`);
     const log = logOf(spoilt);

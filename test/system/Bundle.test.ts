@@ -11,7 +11,7 @@ import { temporaryDirectory } from '../support/temporaryStore.js';
 
 const WRAPPED = '(function (module, exports, require, bundleUrl, hasCode) {';
 
-/** A bundle of two modules; the second says whether V8 had the code of both. */
+/** A bundle of two modules; the second reports whether V8 had the code of both. */
 class BundleOnDisk {
   readonly directory = temporaryDirectory();
 

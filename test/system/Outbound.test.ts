@@ -28,7 +28,7 @@ async function host() {
 
 const by = (url: string) => ({ url, place: 'backend.proxy', isOfProcess: false });
 
-/** The answer, or the words of what went wrong. */
+/** The answer, or the message of the error. */
 function get(outbound: Outbound, address: string): Promise<string> {
   return new Promise((resolve) => {
     const url = new URL(address);

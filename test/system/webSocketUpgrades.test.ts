@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { onWebSocketUpgrade, UPGRADE_OPTIONS } from '../../src/system/webSocketUpgrades.js';
 
-/** A server that says which request it served, with what body; `asked` is what it was really asked. */
+/** A server that reports which request it served, with what body; `asked` is the real request. */
 async function start() {
   const asked: IncomingMessage[] = [];
   const server = createServer(UPGRADE_OPTIONS, (request, response) => {

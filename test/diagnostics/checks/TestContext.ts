@@ -25,7 +25,7 @@ const PERSON = '+13105551234';
 /** As osascript ends with an error of a script: osascript(1). */
 const TELLS_NUMBER = `echo '0:32: execution error: edge-agent (-1728)' >&2; exit 1`;
 
-/** A Mac on which everything is as it should be: a chat.db, and stand-ins for every program that is asked. */
+/** A healthy Mac: a chat.db, and stand-ins for every program that is started. */
 export class TestContext {
   readonly standIns = new StandIns();
   readonly homeDir = join(this.standIns.directory, 'home');

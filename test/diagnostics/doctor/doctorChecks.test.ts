@@ -61,7 +61,7 @@ class Patient extends TestContext {
     writeFileSync(path, change(filled), { mode: 0o644 });
   }
 
-  /** A running agent that says this of itself. */
+  /** A running agent with this status. */
   answers(
     snapshot: Partial<StatusSnapshot> = {},
     runtime = { node_path: this.nodePath, node_version: 'v22.21.0' },
@@ -87,7 +87,7 @@ class Patient extends TestContext {
     this.changes = { ...this.changes, agent: { kind: 'up', snapshot: whole }, askAgent };
   }
 
-  /** None runs, or nobody can tell. */
+  /** None runs, or that is not known. */
   silent(agent: AgentView = { kind: 'down' }): void {
     this.changes = { ...this.changes, agent };
   }

@@ -12,7 +12,7 @@ async function see(context: TestContext) {
   return { signature, libraries };
 }
 
-/** What launchd starts is in a bundle, about which codesign says this. */
+/** What launchd starts is in a bundle, for which codesign prints this. */
 function bundled(context: TestContext, codesign: string): string {
   const executable = join(context.homeDir, 'Edge Agent.app/Contents/MacOS/edge-agent');
   mkdirSync(dirname(executable), { recursive: true });

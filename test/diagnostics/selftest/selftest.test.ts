@@ -238,7 +238,7 @@ describe('sending', () => {
   });
 });
 
-/** A running agent that answers so, by the verb; what is not here it does not know. */
+/** A running agent with these answers, by verb; a verb that is not listed is unknown to it. */
 function answering(
   answers: Readonly<Record<string, unknown>>,
   ...problems: Partial<Problem>[]

@@ -3,8 +3,8 @@ import { LinkWorld, type WorldOptions } from '../../support/LinkWorld.js';
 import { until } from '../../support/until.js';
 
 /**
- * What lies between us and the backend, at its worst: real sockets, the reference backend, waits about sixty times shorter.
- * An error that nobody hears fails the run by itself.
+ * What is between the agent and the backend, at its worst: real sockets, the reference backend, waits about sixty
+ * times shorter. An unhandled error fails the run.
  */
 describe('between the agent and the backend', () => {
   let world: LinkWorld | undefined;

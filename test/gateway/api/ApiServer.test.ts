@@ -388,7 +388,7 @@ function beforeEachWrite(
   };
 }
 
-/** A database whose connection is lost in the middle of a commit: what was written is there, and nobody is told. */
+/** A database whose connection is lost in the middle of a commit: the write is there, and its outcome unknown. */
 function dieAfterCommit(database: GatewayDatabase, isTime: () => boolean): GatewayDatabase {
   return {
     dialect: database.dialect,

@@ -7,7 +7,7 @@ import { until } from '../../support/until.js';
 
 const path = browserPath();
 let browser: Browser;
-/** One for all tests: they follow one another in its life. */
+/** One for all tests: they run one after the other with it. */
 let demo: GatewayDemo;
 /** One that has signed in, for the tests that need no more: a tab costs more than all that a test does in it. */
 let tab: Tab;
@@ -50,7 +50,7 @@ describe.skipIf(path === undefined)('the console of a running gateway', () => {
     await page.getByRole('link', { name: 'Messages' }).click();
     await page.getByText('No message yet.').waitFor();
     execFileSync('sh', ['-c', `${demo.curl} --silent`]);
-    // It appears by itself: the page hears of it.
+    // It appears without a reload: the page gets an event.
     await page.getByRole('list', { name: 'Messages' }).getByRole('link').click();
     const steps = page.getByRole('region', { name: 'Steps' }).getByRole('listitem');
     await steps.filter({ hasText: 'Gateway: the application asked for it' }).waitFor();

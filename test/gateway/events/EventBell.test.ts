@@ -9,7 +9,7 @@ import { gatewayEngines } from '../gatewayEngines.js';
 import { Receiver } from '../webhooks/Receiver.js';
 import { WebhookRoom } from '../webhooks/WebhookRoom.js';
 
-/** What a bell is heard to say from now on. */
+/** The notifications of an EventBell from now on. */
 function heardOf(bell: EventBell): boolean[] {
   const heard: boolean[] = [];
   onTestFinished(bell.listen((isForWebhooks) => heard.push(isForWebhooks)));

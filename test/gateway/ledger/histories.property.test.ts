@@ -17,8 +17,8 @@ import { sized } from '../../support/size.js';
 import { gatewayEngines } from '../gatewayEngines.js';
 
 /*
- * What applications order and what agents say of it, in any order and damaged or not: both engines keep the same, and what is promised of
- * an ack holds.
+ * What applications order and what agents report of it, in any order and damaged or not: both engines keep the same,
+ * and what is promised of an ack holds.
  */
 
 const ENGINES = gatewayEngines();
@@ -238,7 +238,7 @@ test('any history of orders, acks, events, removals and damage leaves the same o
       const [one, ...others] = found;
       for (const other of others) expect(other).toEqual(one);
       const { history = [], events = [], commands = [], deliveries = [] } = one ?? {};
-      // Each step of a text but its first was told once, and nothing else of it.
+      // Each step of a text but its first was reported once, and nothing else of it.
       const told = events.filter(
         ({ type, body }) => type === 'message.status' && JSON.parse(String(body)).data.message_id !== null,
       );

@@ -173,7 +173,7 @@ const arbitrary = fc.oneof(
     ),
 );
 
-/** One ack of each revision, as an agent gives them; equal ones are told apart by which came first. */
+/** One ack of each revision, as an agent sends them; of equal ones the first to arrive counts. */
 const evidence = fc
   .array(arbitrary, { maxLength: 12 })
   .map((all) =>

@@ -141,7 +141,7 @@ describe.each(ENGINES)('webhooks in $name', ({ open }) => {
       );
     }
     await database.transaction((tx) => changeWebhook(tx, { ...reactions, events: ['agent.recovered', '*'] }));
-    // Told again, it is no new event for those that want it since.
+    // Reported again, it is no new event for those that have subscribed since.
     await happen(database, 1);
     await happen(database, 2);
     expect(

@@ -14,7 +14,7 @@ import { until } from '../../support/until.js';
 
 const AGENTS = ['agent', 'other', 'of a', 'of b', 'one', 'two', 'three', 'four'];
 
-/** The tables of the sockets alone, with the agents of these tests, and what was told of them. */
+/** The tables of the sockets alone, with the agents of these tests, and the notifications about them. */
 export const SOCKETS: readonly Migration[] = [
   () => [
     'CREATE TABLE agents (agent_id TEXT PRIMARY KEY)',
@@ -27,7 +27,7 @@ export const SOCKETS: readonly Migration[] = [
 /** Nothing of the replicas falls due twice within so long. */
 const STEP_MS = 1_000;
 
-/** A replica on a real database, by way of a proxy, with a clock of its own; and what it was told. */
+/** A replica on a real database, through a proxy, with a clock of its own; and the notifications that it got. */
 export class TestReplica {
   readonly takenOver: [string, number][] = [];
   readonly woken: string[] = [];
@@ -139,7 +139,7 @@ export class TestReplica {
   }
 }
 
-/** What the database says, asked past every replica. */
+/** The state in the database, read past every replica. */
 export class Observer {
   private constructor(readonly database: GatewayDatabase) {}
 

@@ -368,7 +368,7 @@ describe('a slow database', () => {
       ends[nth]?.();
     }
     await expect(waits[2]).resolves.toBe(3);
-    // Nobody held it for 5 s, but the last one has waited for 12 s.
+    // No connection held it for 5 s, but the last one has waited for 12 s.
     clock.advance(4_000);
     await last;
     ends[2]?.();

@@ -86,7 +86,7 @@ export class S3Server {
   }
 }
 
-/** Signs what came once more, by the key that it names, and compares. */
+/** Signs the request again, with the key that it names, and compares. */
 function isGenuine({ method, url, headers }: IncomingMessage): boolean {
   const { authorization = '', host } = headers;
   const [, names = ''] = /SignedHeaders=([^,]+)/.exec(authorization) ?? [];

@@ -17,7 +17,7 @@ import { gatewayEngines } from '../gatewayEngines.js';
 import { uploadPhoto } from '../uploadPhoto.js';
 import { S3Server } from './S3Server.js';
 
-/** A store of uploads, what it stands on, and how that is taken away and put back. */
+/** A store of uploads, its storage, and how that is removed and restored. */
 interface Kept {
   readonly place: Parameters<typeof openUploads>[0];
   readonly store: UploadStore;

@@ -12,7 +12,7 @@ export interface Received {
 
 type Answer = (response: ServerResponse, received: Received, request: IncomingMessage) => void;
 
-/** An application's server: keeps what it gets, and answers as it is told. */
+/** An application's server: keeps what it gets, and answers as configured. */
 export class Receiver {
   readonly received: Received[] = [];
   answer: Answer = (response) => response.writeHead(204).end();

@@ -24,7 +24,10 @@ const HOUR = 60 * MINUTE;
 const allTaken = (all: readonly { state: string }[]) =>
   all.length > 0 && all.every(({ state }) => state === 'delivered');
 
-/** The database of a replica, which says when it was told what is next in a conversation, and when it has stored something. */
+/**
+ * The database of a replica, which reports when it gave out the next event of a conversation, and when it has stored
+ * something.
+ */
 function watched(
   database: GatewayDatabase,
   { headRead, stored }: { headRead: () => Promise<void>; stored: () => Promise<void> },

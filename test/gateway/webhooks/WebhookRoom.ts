@@ -88,7 +88,7 @@ export class WebhookRoom {
     return dispatcher;
   }
 
-  /** A replica dies: its lease ends, and another one looks. */
+  /** A replica dies: its lease ends, and another one takes over. */
   async endLease(replicaId = REPLICA): Promise<void> {
     await this.database.transaction((tx) => endReplica(tx, replicaId, 'it died'));
     this.bell.ring();
@@ -122,7 +122,7 @@ export class WebhookRoom {
     return id;
   }
 
-  /** Somebody writes; gives the id of the event. */
+  /** A person writes; returns the id of the event. */
   async receive(guid: string, text = 'hi'): Promise<string> {
     const body = { message_guid: guid, thread_id: PERSON, sender: PERSON, filtered_text: text };
     await this.database.transaction(async (tx) => {
@@ -132,7 +132,7 @@ export class WebhookRoom {
     return eventId('message.received', AGENT, guid);
   }
 
-  /** Time passes by the clock on the wall, at once, and somebody looks what is due then. */
+  /** Time passes by the wall clock, at once, and the dispatcher looks for what is due then. */
   later(ms: number): void {
     this.clock.move(ms);
     this.bell.ring();

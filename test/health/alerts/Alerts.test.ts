@@ -87,7 +87,7 @@ function begin({
   });
   alerts.start();
   onTestFinished(() => alerts.stop());
-  // Each attempt is a real one: its end is awaited before time goes on, as its deadline is a timer of that clock.
+  // Each attempt is a real one: its end is awaited before time advances, as its deadline is a timer of that clock.
   const pass = async (seconds: number) => {
     for (let left = seconds; left > 0; left -= STEP_S) {
       clock.advance(Math.min(STEP_S, left) * 1000);

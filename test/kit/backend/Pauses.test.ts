@@ -12,7 +12,7 @@ test('a promise that rejects once the pauses have ended is not left unhandled', 
   const pauses = new Pauses(new FakeClock());
   pauses.end();
   expect(await pauses.within(Promise.reject(new Error('too late')), 1_000)).toEqual({ kind: 'ended' });
-  // Node tells of unhandled rejections when the microtasks are through.
+  // Node reports unhandled rejections when the microtasks are through.
   await new Promise((resolve) => setImmediate(resolve));
   expect(unhandled).toEqual([]);
 });

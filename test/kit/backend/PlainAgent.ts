@@ -24,7 +24,7 @@ export function freshToken(agentId = AGENT_ID, secret = SECRET): string {
   return mintToken(secret, agentId, PHONE, Math.floor(Date.now() / 1000));
 }
 
-/** The agent's end of a socket with nothing clever in it: it keeps what came and lets a test wait for it. */
+/** The agent's end of a socket, as simple as possible: it keeps what arrived and lets a test wait for it. */
 export class PlainSocket {
   readonly frames: Frame[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;

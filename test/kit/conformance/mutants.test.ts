@@ -31,7 +31,7 @@ const isForged = (authorization: string | undefined) => {
   if (seconds === undefined || Date.now() / 1_000 - Number(seconds) > 3_600) return false;
   return authorization !== `Bearer ${mintToken(SECRET, id, phone, Number(seconds) * 1_000)}`;
 };
-/** Whether the backend behind lets them in: what is wrong with a mutant is not this, unless it says so. */
+/** Whether the backend behind accepts their credentials: a mutant's defect is not this, unless stated. */
 const isAdmitted = (headers: Record<string, string>) => {
   const { authorization } = headers;
   const isFresh = Math.abs(ageOf(authorization)) < 86_400;
@@ -41,7 +41,7 @@ const ageOf = (authorization: string | undefined) => Date.now() / 1_000 - madeAt
 const withCommand = (frame: Json, parts: Json) =>
   isCommand(frame) ? [{ ...frame, data: { ...dataOf(frame), ...parts } }] : [frame];
 
-/** What a backend may do wrong, made anew for each test, and the one check that must notice. */
+/** What a backend may do wrong, created for each test, and the one check that must notice. */
 const DEFECTS: Record<string, { fails: string; make: () => Defect }> = {
   'leaves pings unanswered': {
     fails: 'keepalive.pong',
@@ -157,7 +157,7 @@ const DEFECTS: Record<string, { fails: string; make: () => Defect }> = {
             return [frame, before];
           }
           held.set(pair, frame);
-          // Nothing is held back for good.
+          // Nothing is held back permanently.
           setTimeout(() => {
             if (held.get(pair) !== frame) return;
             held.delete(pair);
@@ -351,7 +351,7 @@ const DEFECTS: Record<string, { fails: string; make: () => Defect }> = {
     make: () => {
       const ids = new Map<unknown, unknown>();
       let asked = 0;
-      // Only the two texts of the check itself: an id for both would confuse all that is told apart by ids.
+      // Only the two texts of the check itself: an id for both would confuse everything that is distinguished by ids.
       return {
         request: ({ path }) => {
           if (path === '/api/send-message') asked += 1;
@@ -386,11 +386,11 @@ const DEFECTS: Record<string, { fails: string; make: () => Defect }> = {
           : [frame],
     }),
   },
-  'sends the reflex to nobody': {
+  'sends the reflex to no agent': {
     fails: 'message.reflex',
     make: () => ({ down: (frame) => (isReflex(frame) ? [] : [frame]) }),
   },
-  'answers a message anew each time it is posted': {
+  'answers a message again each time it is posted': {
     fails: 'message.repeat',
     make: () => {
       let posted = 0;
@@ -549,7 +549,7 @@ const COMMON = [
   'writes the command under payload without an id',
   'rejects an ack that has more keys than it knows',
   'forgets a command once it was written to a socket',
-  'answers a message anew each time it is posted',
+  'answers a message again each time it is posted',
   'does not acknowledge events',
 ];
 const TRIED = Object.entries(DEFECTS).filter(([name]) => sized(COMMON, Object.keys(DEFECTS)).includes(name));

@@ -140,7 +140,7 @@ const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
     }),
   ),
 }));
-/** A documented example in which anything may stand in the place of anything. */
+/** A documented example in which anything may replace anything. */
 const spoilt = fc
   .tuple(fc.constantFrom(...EXAMPLES), fc.infiniteStream(fc.option(tree, { freq: 3 })))
   .map(([example, spoils]) => {

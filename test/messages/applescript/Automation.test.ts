@@ -10,7 +10,7 @@ import { temporaryStore } from '../../support/temporaryStore.js';
 const ANN = '+13105551234';
 const MINUTE = 60_000;
 
-/** The room of texts behind the permission, on a Mac that says of it what `mac` has. */
+/** The sender of texts behind the permission, on a Mac whose answer is `mac`. */
 async function world(permission: AutomationAnswer) {
   const mac = { permission, questions: 0, dialogs: 0 };
   const clock = new FakeClock();

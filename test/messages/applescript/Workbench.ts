@@ -50,7 +50,7 @@ export class Workbench {
   }
 }
 
-/** A request like any other, but for what is said. */
+/** An ordinary request with these changes. */
 export function request(changes: Partial<SendRequest> = {}): SendRequest {
   return {
     tag: freshId('att'),

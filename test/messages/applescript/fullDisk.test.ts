@@ -19,7 +19,7 @@ describe.skipIf(!SmallDisk.canMount())('on a full disk', () => {
     return { disk, runner, at };
   }
 
-  /** osascript runs; the disk fills up; then osascript says so much, asks Messages, and ends. */
+  /** osascript runs; the disk fills up; then osascript prints so much, asks Messages, and ends. */
   async function fillsUp(context: Parameters<typeof place>[0], bytes: number, end: string) {
     const { disk, runner, at } = place(context, (own) =>
       [

@@ -54,7 +54,7 @@ const appears = (path: string) =>
     () => `${path} to appear`,
   );
 
-/** A stand-in that tells by a file that it has begun, and ends when another file is there. */
+/** A stand-in that creates a file when it has begun, and ends when another file exists. */
 function patient(begin = ''): string {
   const [begun, go] = [bench.path('begun'), bench.path('go')];
   return bench.shell(`${begin}\ntouch '${begun}'; until test -e '${go}'; do sleep 0.02; done`);
@@ -185,7 +185,7 @@ describe('private files', () => {
     expect(bench.warnings).toEqual([]);
   });
 
-  /** A runner whose osascript says what its text is, once it has a file ready. */
+  /** A runner whose osascript prints its text, once it has a file ready. */
   async function ready() {
     const runner = bench.runner(bench.shell('echo "$4 was said" >&2; exit 1'));
     const send = async (text: string) => {

@@ -230,7 +230,7 @@ describe('the deadline', () => {
   });
 });
 
-/** A process that has ended but that nobody has asked about is a Z and no longer alive. */
+/** A process that has ended but was not waited for is a Z and no longer alive. */
 function isAlive(pid: number): boolean {
   return /^[^Z]/.test(
     spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim(),

@@ -44,7 +44,7 @@ function world() {
     get agent() {
       return built;
     },
-    /** A new life of the agent with the same store. */
+    /** A new run of the agent with the same store. */
     restart() {
       built.chatDb.close();
       store.close();

@@ -7,7 +7,7 @@ import { FakeClock } from '../../support/FakeClock.js';
 import { RecordingLog } from '../../support/RecordingLog.js';
 import { temporaryDirectory } from '../../support/temporaryStore.js';
 
-/** Without these nothing can be said of a row: what it is called, whose it is, when it was written, where it belongs. */
+/** Without these nothing is known of a row: its name, its owner, its date, its conversation. */
 const ESSENTIAL: Readonly<Record<string, readonly string[]>> = {
   message: ['ROWID', 'guid', 'handle_id', 'is_from_me', 'date'],
   chat: ['ROWID', 'guid', 'chat_identifier'],

@@ -38,7 +38,7 @@ function real(options: Partial<ChatDbWatcherOptions> = {}) {
   return { directory, path, writer, chatDb, watcher, log };
 }
 
-/** A directory tells that a file in it was made or removed, and not that one was written that stays open. */
+/** A directory reports that a file in it was created or deleted, and not that an open one was written. */
 const asOnMacOs: NonNullable<ChatDbWatcherOptions['watchPath']> = (path, onEvent) =>
   watch(path, { encoding: 'utf8' }, (event, name) => {
     if (!statSync(path, { throwIfNoEntry: false })?.isDirectory() || event === 'rename') onEvent(event, name);
@@ -46,7 +46,7 @@ const asOnMacOs: NonNullable<ChatDbWatcherOptions['watchPath']> = (path, onEvent
 
 describe('by file events', () => {
   test('a commit is noticed long before the tick, at the median', async () => {
-    // Neither tick nor forced look comes within this test: only events can tell.
+    // Neither tick nor forced look comes within this test: only events can trigger it.
     const { writer, chatDb, watcher } = real({ tickMs: 600_000, forcedMs: 600_000 });
     watcher.start();
     // Nothing was seen yet, so that it would be a guess.
@@ -204,7 +204,7 @@ describe('by the timer', () => {
 });
 
 describe('the tick', () => {
-  /** A chat.db that changes when it is told to, and events that come when they are told to. */
+  /** A chat.db that changes on demand, and events that come on demand. */
   function calm() {
     const clock = new FakeClock();
     const path = join(temporaryDirectory(), 'chat.db');

@@ -291,7 +291,7 @@ function shuffled(ids: readonly number[], seed: number): number[] {
 
 class Killed extends Error {}
 
-/** A reader that dies at one of its commits, before or after it. */
+/** A reader that is killed at one of its commits, before or after it. */
 class MortalAgent {
   private store: Store;
   private reader: IncomingReader;

@@ -5,7 +5,7 @@ import { noteGap } from '../../../src/messages/chatdb/ReaderStore.js';
 import { openDatabase } from '../../../src/store/sqlite.js';
 import { MessagesWorld, PERSON } from './messagesWorld.js';
 
-/** A store that was put back, and a chat.db with a text that went out since. */
+/** A restored store, and a chat.db with a text that was sent since. */
 function restored() {
   const world = new MessagesWorld();
   const store = world.newStore();
@@ -45,7 +45,7 @@ test('a gap is noted at the next look where chat.db is busy only for the look at
     generation: () => chatDb.generation(),
     highestRowId: () => chatDb.highestRowId(),
     whole: <T>(reads: () => T) => chatDb.whole(reads),
-    // Nobody else can lock it once this look has begun.
+    // No other connection can lock it once this look has begun.
     rowsOfSendsSince() {
       chatDb.readMessages(() => {
         throw new BetterSqlite3.SqliteError('database is locked', 'SQLITE_BUSY');

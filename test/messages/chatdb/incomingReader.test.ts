@@ -177,7 +177,7 @@ describe('an incomplete row', () => {
     const { world, store, reader } = started();
     const group = world.writer.groupChat([PERSON, OTHER], { identifier: 'chat77' });
     const row = world.receive({ from: PERSON, text: 'to all' });
-    // Joining a chat writes the column anew, from that chat.
+    // Joining a chat writes the column again, from that chat.
     world.writer.updateMessage(row.rowId, columns);
     reader.scan();
     world.clock.advance(30 * 60_000);

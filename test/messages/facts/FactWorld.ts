@@ -19,7 +19,7 @@ import { queuedText } from '../../support/queuedText.js';
 import { RecordingLog } from '../../support/RecordingLog.js';
 import { openTestStore } from '../../support/temporaryStore.js';
 
-/** One form that chat.db takes on somebody's machine. */
+/** One form that chat.db takes on some machine. */
 export interface SchemaForm {
   version: AppleVersion;
   srColumns: boolean;
@@ -123,19 +123,19 @@ export class FactWorld {
     return this.form.version;
   }
 
-  /** The number of somebody who never wrote before. */
+  /** The number of a person who never wrote before. */
   person(): string {
     this.people += 1;
     return `+1212555${String(1000 + this.people)}`;
   }
 
-  /** A message of now from somebody; each has a date of its own, as on a Mac. */
+  /** A message of now from a person; each has a date of its own, as on a Mac. */
   receive(message: Parameters<ChatDbWriter['receive']>[0]): ReturnType<ChatDbWriter['receive']> {
     this.clock.jumpWall(1);
     return this.writer.receive({ date: this.clock.now(), ...message });
   }
 
-  /** Somebody who wrote already, so that their conversation is one that the agent serves. */
+  /** A person who wrote already, so that their conversation is one that the agent serves. */
   acquaintance(): string {
     const person = this.person();
     this.receive({ from: person, text: 'hello' });
@@ -156,12 +156,12 @@ export class FactWorld {
     });
   }
 
-  /** Reads new rows; what became known is said by the next `news`. */
+  /** Reads new rows; what became known is reported by the next `news`. */
   scan(): void {
     this.reader.scan();
   }
 
-  /** Looks at chat.db and says what became known. */
+  /** Looks at chat.db and reports what became known. */
   news(): News {
     this.reader.scan();
     this.edits.look();
@@ -192,7 +192,7 @@ export class FactWorld {
     return all.filter(({ details }) => details.message_guid === guid);
   }
 
-  /** Lets time pass, for what waits, and says what became known. */
+  /** Lets time pass, for what waits, and reports what became known. */
   after(ms: number): News {
     this.clock.advance(ms);
     return this.news();

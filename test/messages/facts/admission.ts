@@ -18,7 +18,7 @@ export const ADMISSION: Fact[] = [
     expect(world.news().texts).toEqual(['so you know me']);
   }),
   fact(
-    'with forward.unknown_senders off, whoever writes first is kept back until somebody writes to them',
+    'with forward.unknown_senders off, an unknown sender is filtered until a text is sent to them',
     (world) => {
       world.settings.unknown_senders = false;
       const [friend, other] = [world.person(), world.person()];
@@ -35,7 +35,7 @@ export const ADMISSION: Fact[] = [
       expect(world.news().texts).toEqual(['oh']);
     },
   ),
-  fact('a code for signing in is left out by the attribute that Messages sets', (world) => {
+  fact('a sign-in code is filtered by the attribute that Messages sets', (world) => {
     const from = world.person();
     const attributes = [['__kIMOneTimeCodeAttributeName', { url: 'code:123456' }]] as const;
     const plain: (typeof attributes)[number][] = [];
@@ -49,7 +49,7 @@ export const ADMISSION: Fact[] = [
     world.receive({ from, stages: ['row', 'chat'], columns: { attributedBody } });
     expect(world.news().texts).toEqual(['It is 123456']);
   }),
-  fact('a code for signing in is left out by a short-code sender, also with (smsft)', (world) => {
+  fact('a sign-in code is filtered by a short-code sender, also with (smsft)', (world) => {
     world.receive({ from: '72000', text: 'Your code is 482913', service: 'SMS' });
     world.receive({ from: '72001(smsft)', text: 'G-482913 is your verification code', service: 'SMS' });
     world.receive({ from: '72002', text: 'Your parcel 4829 arrives today', service: 'SMS' });
@@ -73,7 +73,7 @@ export const ADMISSION: Fact[] = [
     world.receive({ from: bob, text: 'seen', chat: group });
     expect(world.news()).toMatchObject({ texts: ['seen'], types: [], skipped: { ignored: 5 } });
   }),
-  fact('forward.allow: these people wherever they write, these groups, nobody else', (world) => {
+  fact('forward.allow: these people wherever they write, these groups, no one else', (world) => {
     const [ann, bob, eve] = [world.person(), world.person(), world.person()];
     const group = world.writer.groupChat([ann, bob]);
     const other = world.writer.groupChat([ann, bob]);

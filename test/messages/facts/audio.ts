@@ -18,19 +18,19 @@ function posted(world: FactWorld, guid: string): void {
 
 /** Audio messages. */
 export const AUDIO: Fact[] = [
-  fact('what was said in an audio message stands in an attribute at its file', (world) => {
+  fact('the transcription of an audio message is an attribute of its file', (world) => {
     world.receive({ from: world.person(), ...audio(' see you at five ') });
     expect(world.news().messages).toMatchObject([
       { text: '', attachments: [{ mimeType: 'audio/x-caf', transcription: 'see you at five' }] },
     ]);
   }),
-  fact('an audio message without it is not held up', (world) => {
+  fact('an audio message without it is not delayed', (world) => {
     world.receive({ from: world.person(), ...audio() });
     const [message] = world.news().messages;
     expect(message?.attachments[0]).not.toHaveProperty('transcription');
   }),
   fact(
-    'an audio message may have no body at all: nobody took it back, whether it was posted or waits',
+    'an audio message may have no body at all: it was not unsent, whether it was posted or waits',
     (world) => {
       const [ann, bob] = [world.person(), world.person()];
       const bare = { ...audio(), stages: ['row', 'chat', 'attachments', 'transfers'] as const };
@@ -44,7 +44,7 @@ export const AUDIO: Fact[] = [
     13,
   ),
   fact(
-    'written down later, it is told once; before the message was posted, it is posted with it',
+    'transcribed later, it is reported once; before the message was posted, it is posted with it',
     (world) => {
       const from = world.person();
       const message = world.receive({ from, ...audio() });
@@ -69,7 +69,7 @@ export const AUDIO: Fact[] = [
     13,
   ),
   fact(
-    'an audio message whose file and words both come late: the file is told first, and has its words',
+    'an audio message whose file and transcription both come late: the file is reported first, with its transcription',
     (world) => {
       const stages = ['row', 'text', 'chat'] as const;
       const message = world.receive({ from: world.person(), ...audio(), stages });

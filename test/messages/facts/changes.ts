@@ -7,7 +7,7 @@ import { DEFAULTS, type FactWorld } from './FactWorld.js';
 /** Messages that are changed or taken back in place. */
 export const CHANGES: Fact[] = [
   fact(
-    'an edit changes the row in place: told once, over restarts too, and again if edited again',
+    'an edit changes the row in place: reported once, over restarts too, and again if edited again',
     (world) => {
       const from = world.person();
       const message = world.receive({ from, text: 'see you at 5' });
@@ -35,7 +35,7 @@ export const CHANGES: Fact[] = [
     13,
   ),
   fact(
-    'an unsend empties the row (macOS 26: without a date): told once, over restarts too',
+    'an unsend empties the row (macOS 26: without a date): reported once, over restarts too',
     (world) => {
       const message = world.receive({ from: world.person(), text: 'oops' });
       posted(world, message.guid);
@@ -56,7 +56,7 @@ export const CHANGES: Fact[] = [
     13,
   ),
   fact(
-    'a message that was edited before it was read is read as it stands, and no edit is told',
+    'a message that was edited before it was read is read as edited, and no edit is reported',
     (world) => {
       const message = world.receive({ from: world.person(), text: 'first' });
       world.writer.happenings.edit(message, 'second', world.clock.now());
@@ -67,7 +67,7 @@ export const CHANGES: Fact[] = [
     13,
   ),
   fact(
-    'a message that was taken back before it was read is not forwarded',
+    'a message that was unsent before it was read is not forwarded',
     (world) => {
       const message = world.receive({ from: world.person(), text: 'oops' });
       world.writer.happenings.unsend(message, world.clock.now());
@@ -77,7 +77,7 @@ export const CHANGES: Fact[] = [
     13,
   ),
   fact(
-    'a message of which a part was taken back before it was read is what is left of it, and no edit is told',
+    'a message of which a part was unsent before it was read is what is left of it, and no edit is reported',
     (world) => {
       const at = appleDate(world.clock.now());
       const columns = { date_retracted: at, date_edited: at, part_count: 2 };
@@ -98,7 +98,7 @@ export const CHANGES: Fact[] = [
     13,
   ),
   fact(
-    'an edit, and then a part taken back, are two changes, each told once',
+    'an edit, and then a part unsent, are two changes, each reported once',
     (world) => {
       const message = world.receive({ from: world.person(), text: 'part one part two' });
       posted(world, message.guid);
@@ -119,7 +119,7 @@ export const CHANGES: Fact[] = [
     13,
   ),
   fact(
-    'an edit whose body cannot be read is no message taken back; it is told when it can be read',
+    'an edit whose body cannot be read is no unsend; it is reported when it can be read',
     (world) => {
       const from = world.person();
       const [message, waiting] = [
@@ -156,7 +156,7 @@ export const CHANGES: Fact[] = [
     13,
   ),
   fact(
-    'an edit that comes while we are down, or hours after, is found within 48 h',
+    'an edit that comes while the agent is down, or hours after, is found within 48 h',
     (world) => {
       const message = world.receive({ from: world.person(), text: 'before' });
       posted(world, message.guid);
@@ -168,7 +168,7 @@ export const CHANGES: Fact[] = [
     13,
   ),
   fact(
-    'a message that still waits to be posted is posted as it stands now, or not at all; nothing is told',
+    'a message that still waits to be posted is posted as edited, or not at all; no change is reported',
     (world) => {
       const [ann, bob] = [world.person(), world.person()];
       const edited = world.receive({ from: ann, text: 'first' });
@@ -183,7 +183,7 @@ export const CHANGES: Fact[] = [
     13,
   ),
   fact(
-    'forward.edits and forward.unsends: false, and what was not told stays untold',
+    'forward.edits and forward.unsends: false, and what was not reported stays unreported',
     (world) => {
       Object.assign(world.settings, { edits: false, unsends: false });
       const edited = world.receive({ from: world.person(), text: 'a' });
@@ -198,7 +198,7 @@ export const CHANGES: Fact[] = [
     13,
   ),
   fact(
-    'an edit of a message that the backend never saw is not told',
+    'an edit of a message that the backend never got is not reported',
     (world) => {
       const from = world.person();
       world.settings.ignore = [from];

@@ -28,7 +28,7 @@ export const FILES: Fact[] = [
     },
   ),
   fact(
-    'a file of any kind that joins a message which the backend has is told, once, over restarts too',
+    'a file of any kind that joins a message which the backend has is reported, once, over restarts too',
     (world) => {
       const from = world.person();
       const attachments = [{ name: 'menu.pdf', mimeType: 'application/pdf' }];
@@ -60,7 +60,7 @@ export const FILES: Fact[] = [
       expect(world.after(61_000).types).toEqual([]);
     },
   ),
-  fact('the photo of a caption that was taken without it is found hours later, over a restart', (world) => {
+  fact('the photo of a caption that was read without it is found hours later, over a restart', (world) => {
     const stages = ['row', 'text', 'chat'] as const;
     const photo = world.receive({ from: world.person(), text: 'look', attachments: [{}], stages });
     world.news();
@@ -73,7 +73,7 @@ export const FILES: Fact[] = [
     expect(world.lateFiles).toEqual(photo.attachments.map(({ guid }) => guid));
   }),
   fact(
-    'a file of a message that was taken back meanwhile stays where it is',
+    'a file of a message that was unsent meanwhile is not reported',
     (world) => {
       const photo = world.receive({
         from: world.person(),
@@ -91,7 +91,7 @@ export const FILES: Fact[] = [
     },
     13,
   ),
-  fact('neither what is hidden nor what came with its message comes late', (world) => {
+  fact('neither a hidden file nor one that came with its message is reported late', (world) => {
     world.lateFiles.length = 0;
     world.receive({ from: world.person(), text: 'a', attachments: [{}, { hidden: true }] });
     world.news();

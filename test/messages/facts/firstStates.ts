@@ -3,22 +3,25 @@ import { encodeAttributedBody } from '../../../src/kit/messages/typedstreamEncod
 import { type Fact, fact, NOTHING } from './Fact.js';
 import type { FactWorld } from './FactWorld.js';
 
-/** A text that goes out is in chat.db first as one that came in, without a handle, unfinished (openclaw/imsg #80). */
+/** A sent text is in chat.db first like an incoming one, without a handle, unfinished (openclaw/imsg #80). */
 export const FIRST_STATES: Fact[] = [
   ...['omw', 'k', '👍', 'a long text of ours, with — “quotes” and all'].map((text) =>
-    fact(`our own “${text}” is not a message, however long its row says that it came in`, (world) => {
-      const from = world.acquaintance();
-      const seq = world.send(from, text);
-      world.store.write(() => world.store.sends.ended(seq, world.clock.now() + 180_000, null));
-      const row = world.writer.writeSent({ handle: from, text, date: world.clock.now(), upTo: 'first' });
-      expect(world.news()).toMatchObject({ ...NOTHING, skipped: {} });
-      expect(world.after(30_000)).toMatchObject({ ...NOTHING, skipped: {} });
-      row.settle().markSent();
-      expect(world.news()).toMatchObject({ ...NOTHING, skipped: { own: 1 } });
-      settle(world, seq, row.guid);
-    }),
+    fact(
+      `the agent’s own “${text}” is not a message, however long its row looks like an incoming one`,
+      (world) => {
+        const from = world.acquaintance();
+        const seq = world.send(from, text);
+        world.store.write(() => world.store.sends.ended(seq, world.clock.now() + 180_000, null));
+        const row = world.writer.writeSent({ handle: from, text, date: world.clock.now(), upTo: 'first' });
+        expect(world.news()).toMatchObject({ ...NOTHING, skipped: {} });
+        expect(world.after(30_000)).toMatchObject({ ...NOTHING, skipped: {} });
+        row.settle().markSent();
+        expect(world.news()).toMatchObject({ ...NOTHING, skipped: { own: 1 } });
+        settle(world, seq, row.guid);
+      },
+    ),
   ),
-  fact('and so it is with the handle of whom it goes to', (world) => {
+  fact('and the same holds with the handle of its recipient', (world) => {
     const from = world.acquaintance();
     const seq = world.send(from, 'on my way');
     const { clock, writer } = world;
@@ -32,7 +35,7 @@ export const FIRST_STATES: Fact[] = [
     settle(world, seq, row.guid);
   }),
   ...(['anonymous', 'recipient'] as const).map((firstState) =>
-    fact(`what the operator writes is told as theirs when its row (${firstState}) says so`, (world) => {
+    fact(`what the operator writes is reported as theirs when its row (${firstState}) shows it`, (world) => {
       const from = world.acquaintance();
       const row = world.writer.writeSent({
         ...{ handle: from, text: 'mine', date: world.clock.now(), upTo: 'first', firstState },
@@ -59,7 +62,7 @@ export const FIRST_STATES: Fact[] = [
     row.settle();
     expect(world.news()).toMatchObject({ texts: [], types: ['operator_replied'] });
   }),
-  fact('a text or chat that comes late does not use up the wait', (world) => {
+  fact('a text or chat that arrives late does not use up the wait', (world) => {
     const from = world.acquaintance();
     const chat = world.writer.directChat(from);
     const late = world.writer.insertMessage({ is_from_me: 0, is_finished: 0 });
@@ -77,7 +80,7 @@ export const FIRST_STATES: Fact[] = [
     world.writer.updateMessage(chatless.rowId, { is_from_me: 1, is_finished: 1 });
     expect(world.news().types).toEqual(['operator_replied']);
   }),
-  fact('in a group too, where nobody is named: however late it is settled', (world) => {
+  fact('in a group too, without a handle: however late it is settled', (world) => {
     const chat = world.writer.groupChat([world.acquaintance(), world.person()]);
     world.receive({ from: world.acquaintance(), text: 'hello all', chat });
     world.news();
@@ -86,7 +89,7 @@ export const FIRST_STATES: Fact[] = [
     row.settle();
     expect(world.news()).toMatchObject({ texts: [], types: ['operator_replied'] });
   }),
-  fact('a tapback of ours is not the other side’s', (world) => {
+  fact('a tapback of the agent’s account is not the other side’s', (world) => {
     const from = world.acquaintance();
     const chat = world.writer.directChat(from);
     const target = world.receive({ from, text: 'nice?' });
@@ -97,7 +100,7 @@ export const FIRST_STATES: Fact[] = [
     world.writer.updateMessage(row.rowId, { is_from_me: 1, is_finished: 1 });
     expect(world.after(2_000)).toMatchObject({ ...NOTHING, skipped: { own: 1 } });
   }),
-  fact('a file of ours is waited for as well, and is no message without a text', (world) => {
+  fact('a file of the agent is waited for as well, and is no message without a text', (world) => {
     const from = world.acquaintance();
     const seq = world.send(from, '', { file: '/tmp/x.png' });
     const columns = { is_from_me: 0, is_finished: 0, cache_has_attachments: 1, text: '\ufffc' };
@@ -107,7 +110,7 @@ export const FIRST_STATES: Fact[] = [
     expect(world.news()).toMatchObject({ ...NOTHING, skipped: { own: 1 } });
     settle(world, seq, row.guid);
   }),
-  fact('a person’s photo whose row stays unfinished is no file of ours that is under way', (world) => {
+  fact('a person’s photo whose row stays unfinished is no file that the agent is sending', (world) => {
     const from = world.acquaintance();
     const seq = world.send(from, '', { file: '/tmp/y.png' });
     world.store.write(() => world.store.sends.ended(seq, world.clock.now() + 1_200_000, null));
@@ -120,7 +123,7 @@ export const FIRST_STATES: Fact[] = [
     expect(messages).toMatchObject([{ sender: from, attachments: [{ filename: 'theirs.jpg' }] }]);
     settle(world, seq, 'its row');
   }),
-  fact('a person whose row names nobody is heard after a second, and in the order of their chat', (world) => {
+  fact('a person whose row has no handle is read after a second, and in the order of their chat', (world) => {
     const from = world.acquaintance();
     const chat = world.writer.directChat(from);
     world.writer.insertMessage({ is_from_me: 0, is_finished: 1, text: 'first' }, chat);
@@ -129,7 +132,7 @@ export const FIRST_STATES: Fact[] = [
     expect(world.news().texts).toEqual(['somebody else']);
     expect(world.after(1_000).texts).toEqual(['first', 'second']);
   }),
-  fact('also while a text of ours of the same words is under way elsewhere: once that is proven', (world) => {
+  fact('also while the agent is sending the same text elsewhere: once that is proven', (world) => {
     const [ann, bob] = [world.acquaintance(), world.acquaintance()];
     const seq = world.send(ann, 'k');
     world.writer.insertMessage({ is_from_me: 0, is_finished: 1, text: 'k' }, world.writer.directChat(bob));
@@ -139,7 +142,7 @@ export const FIRST_STATES: Fact[] = [
     expect(world.after(1_000).texts).toEqual(['k']);
   }),
   fact(
-    'a person with a handle says our very words while ours are on their way, and is heard at once',
+    'a person with a handle writes the text that the agent is just sending, and is read at once',
     (world) => {
       const from = world.acquaintance();
       const seq = world.send(from, 'ok');
@@ -151,17 +154,14 @@ export const FIRST_STATES: Fact[] = [
     },
   ),
   ...(['anonymous', 'recipient'] as const).flatMap((firstState) => [
-    fact(
-      `a row that stays (${firstState}) and has the words of a text that was lost is that text`,
-      (world) => {
-        const from = world.acquaintance();
-        const seq = world.send(from, 'lost?');
-        writeFirst(world, { handle: from, text: 'lost?', firstState });
-        expect(world.news()).toMatchObject(NOTHING);
-        world.store.write(() => world.store.sends.settle(seq, { state: 'unknown' }));
-        expect(world.after(200_000)).toMatchObject({ ...NOTHING, skipped: { own: 1 } });
-      },
-    ),
+    fact(`a row that stays (${firstState}) and equals a text that was lost is that text`, (world) => {
+      const from = world.acquaintance();
+      const seq = world.send(from, 'lost?');
+      writeFirst(world, { handle: from, text: 'lost?', firstState });
+      expect(world.news()).toMatchObject(NOTHING);
+      world.store.write(() => world.store.sends.settle(seq, { state: 'unknown' }));
+      expect(world.after(200_000)).toMatchObject({ ...NOTHING, skipped: { own: 1 } });
+    }),
     fact(`and so is one that stays (${firstState}) beside the row that proves that text`, (world) => {
       const from = world.acquaintance();
       const seq = world.send(from, 'omw');
@@ -174,21 +174,24 @@ export const FIRST_STATES: Fact[] = [
       world.restart();
       expect(world.after(20_000)).toMatchObject(NOTHING);
     }),
-    fact(`a copy of a row of ours is not a message in its first state (${firstState}) either`, (world) => {
-      const from = world.acquaintance();
-      const seq = world.send(from, 'k');
-      const date = world.clock.now();
-      settle(world, seq, world.writer.writeSent({ handle: from, text: 'k', date }).guid);
-      world.news();
-      world.clock.advance(3_600_000);
-      const copy = writeFirst(world, { handle: from, text: 'k', firstState, date });
-      expect(world.news()).toMatchObject(NOTHING);
-      expect(world.after(30_000)).toMatchObject(NOTHING);
-      copy.settle().markSent();
-      expect(world.after(2_000)).toMatchObject({ ...NOTHING, skipped: { copy: 1 } });
-    }),
     fact(
-      `nor (${firstState}) a text of ours that chat.db has below its place, as it was rebuilt`,
+      `a copy of a row of the agent is not a message in its first state (${firstState}) either`,
+      (world) => {
+        const from = world.acquaintance();
+        const seq = world.send(from, 'k');
+        const date = world.clock.now();
+        settle(world, seq, world.writer.writeSent({ handle: from, text: 'k', date }).guid);
+        world.news();
+        world.clock.advance(3_600_000);
+        const copy = writeFirst(world, { handle: from, text: 'k', firstState, date });
+        expect(world.news()).toMatchObject(NOTHING);
+        expect(world.after(30_000)).toMatchObject(NOTHING);
+        copy.settle().markSent();
+        expect(world.after(2_000)).toMatchObject({ ...NOTHING, skipped: { copy: 1 } });
+      },
+    ),
+    fact(
+      `nor (${firstState}) a text of the agent that chat.db has below its place, as it was rebuilt`,
       (world) => {
         const from = world.acquaintance();
         const seq = world.send(from, 'brb');
@@ -206,7 +209,7 @@ export const FIRST_STATES: Fact[] = [
   ]),
   ...(['anonymous', 'recipient'] as const).map((firstState) =>
     fact(
-      `a row (${firstState}) that was taken for a person’s and turns out to be ours is withdrawn`,
+      `a row (${firstState}) that was taken for a person’s and turns out to be the agent’s is withdrawn`,
       (world) => {
         const from = world.acquaintance();
         const { store, clock } = world;
@@ -235,7 +238,7 @@ export const FIRST_STATES: Fact[] = [
       },
     ),
   ),
-  fact('one that was never posted is withdrawn without a word, and told as the operator’s alone', (world) => {
+  fact('one that was never posted is withdrawn silently, and reported only as the operator’s', (world) => {
     const from = world.acquaintance();
     const row = world.writer.writeSent({
       handle: from,
@@ -251,7 +254,7 @@ export const FIRST_STATES: Fact[] = [
     world.after(1_000);
     expect(world.toldOf(row.guid).map(({ eventType }) => eventType)).toEqual(['operator_replied']);
   }),
-  fact('a text of ours whose row was taken for a person’s can still be proven by it', (world) => {
+  fact('a text of the agent whose row was taken for a person’s can still be proven by it', (world) => {
     const from = world.acquaintance();
     const row = world.writer.writeSent({
       ...{ handle: from, text: 'ours after all', date: world.clock.now(), upTo: 'first' },

@@ -39,7 +39,7 @@ const UNSEND_FORMS: readonly UnsendForm[] = ['dated', 'emptied', 'summary'];
 export const FORMS: Fact[] = [
   ...UNSEND_FORMS.flatMap((form) => [
     fact(
-      `a message taken back is reported once, over a restart too, in the form: ${form}`,
+      `an unsent message is reported once, over a restart too, in the form: ${form}`,
       (world) => {
         const message = atBackend(world, { from: world.person(), text: 'oops' });
         world.writer.happenings.unsend(message, world.clock.now(), form);
@@ -50,7 +50,7 @@ export const FORMS: Fact[] = [
       13,
     ),
     fact(
-      `a message taken back before it was read is never forwarded, in the form: ${form}`,
+      `a message unsent before it was read is never forwarded, in the form: ${form}`,
       (world) => {
         const message = world.receive({ from: world.person(), text: 'oops' });
         world.writer.happenings.unsend(message, world.clock.now(), form);
@@ -64,7 +64,7 @@ export const FORMS: Fact[] = [
       13,
     ),
     fact(
-      `a message taken back while it waits to be posted again is not posted, in the form: ${form}`,
+      `a message unsent while it waits to be posted again is not posted, in the form: ${form}`,
       (world) => {
         const from = world.person();
         const message = world.receive({ from, text: 'oops' });
@@ -77,7 +77,7 @@ export const FORMS: Fact[] = [
     ),
   ]),
   fact(
-    'taken back in one form and later in another is reported once',
+    'unsent in one form and later in another is reported once',
     (world) => {
       const message = atBackend(world, { from: world.person(), text: 'oops' });
       world.writer.happenings.unsend(message, world.clock.now(), 'summary');
@@ -88,7 +88,7 @@ export const FORMS: Fact[] = [
     13,
   ),
   fact(
-    'a photo taken back is taken back though its file is still joined',
+    'an unsent photo is unsent though its file is still joined',
     (world) => {
       const message = atBackend(world, { from: world.person(), attachments: [{}] });
       world.writer.happenings.unsend(message, world.clock.now(), 'summary');
@@ -97,7 +97,7 @@ export const FORMS: Fact[] = [
     13,
   ),
   fact(
-    'a summary that names every part means taken back, though the body still holds text',
+    'a summary that names every part means unsent, though the body still has text',
     (world) => {
       const message = atBackend(world, { from: world.person(), text: 'oops' });
       const summary = encodeSummary({ original: 1, retracted: [0] });
@@ -114,7 +114,7 @@ export const FORMS: Fact[] = [
     13,
   ),
   fact(
-    'a body that is cleared for a moment during an edit is not taken back, and the edit is reported when it is filled',
+    'a body that is cleared for a moment during an edit is not unsent, and the edit is reported when it is filled',
     (world) => {
       const message = atBackend(world, { from: world.person(), text: 'at five' });
       change(world, message, { ...CLEARED, date_edited: now(world) });
@@ -129,7 +129,7 @@ export const FORMS: Fact[] = [
     13,
   ),
   fact(
-    'an audio message that is empty, whatever is_empty says, is not taken back',
+    'an audio message that is empty, whatever is_empty says, is not unsent',
     (world) => {
       const columns = { is_audio_message: 1 };
       const message = atBackend(world, { from: world.person(), text: 'spoken', columns });
@@ -139,7 +139,7 @@ export const FORMS: Fact[] = [
     13,
   ),
   fact(
-    'of a message of two texts one taken back: an edit to what is left, with the part',
+    'of a message of two texts one unsent: an edit to what is left, with the part',
     (world) => {
       const body = twoParts('keep this', 'not this');
       const message = atBackend(world, {
@@ -161,7 +161,7 @@ export const FORMS: Fact[] = [
     13,
   ),
   fact(
-    'parts taken back one after the other without a date are two edits, and then the rest is taken back',
+    'parts unsent one after the other without a date are two edits, and then the rest is unsent',
     (world) => {
       const message = atBackend(world, { from: world.person(), text: 'a b c' });
       const left = (text: string, retracted: number[]) =>
@@ -182,7 +182,7 @@ export const FORMS: Fact[] = [
     13,
   ),
   fact(
-    'of two photos one taken back: the other stays, the taken one is named and does not come back as a late file',
+    'of two photos one unsent: the other stays, the unsent one is named and does not come back as a late file',
     (world) => {
       const message = atBackend(world, { from: world.person(), attachments: [{}, {}] });
       const [kept, gone] = message.attachments.map(({ guid }) => guid);
@@ -197,7 +197,7 @@ export const FORMS: Fact[] = [
     13,
   ),
   fact(
-    'a part taken back before the message was read: only the rest is forwarded, without the file',
+    'a part unsent before the message was read: only the rest is forwarded, without the file',
     (world) => {
       const message = world.receive({ from: world.person(), text: 'look', attachments: [{}] });
       world.writer.happenings.unsendParts(message, [0], { text: 'look', original: 2 }, world.clock.now());
@@ -214,7 +214,7 @@ export const FORMS: Fact[] = [
     13,
   ),
   fact(
-    'an edit that no date tells of is known by its history',
+    'an edit without a date is recognised by its history',
     (world) => {
       const message = atBackend(world, { from: world.person(), text: 'at five' });
       const at = Math.floor(world.clock.now() / 1000) * 1000;
@@ -263,7 +263,7 @@ export const FORMS: Fact[] = [
     13,
   ),
   fact(
-    'a damaged summary changes nothing: neither taken back nor edited',
+    'a damaged summary changes nothing: neither unsent nor edited',
     (world) => {
       const message = atBackend(world, { from: world.person(), text: 'stays' });
       const whole = encodeSummary({ original: 1, retracted: [0] });
@@ -280,7 +280,7 @@ export const FORMS: Fact[] = [
     13,
   ),
   fact(
-    'what the operator edits or takes back is nobody’s message',
+    'what the operator edits or unsends is no message of a person',
     (world) => {
       const to = world.acquaintance();
       const row = { is_from_me: 1, account: 'E:operator@example.com', text: 'mine', date: now(world) };

@@ -26,7 +26,7 @@ export const GROUPS: Fact[] = [
       { eventType: 'group_renamed', details: { title: null } },
     ]);
   }),
-  fact('a notice is told though it is marked as a system message', (world) => {
+  fact('a notice is reported though it is marked as a system message', (world) => {
     const ann = world.person();
     const chat = world.writer.groupChat([ann]);
     const change = { kind: 'renamed', by: ann, title: 'Marked', date: world.clock.now() } as const;
@@ -34,7 +34,7 @@ export const GROUPS: Fact[] = [
     world.writer.updateMessage(rowId, { is_system_message: 1, is_service_message: 1 });
     expect(world.news()).toMatchObject({ types: ['group_renamed'], skipped: {} });
   }),
-  fact('somebody left; the photo was set or removed; a background is nothing (item_type 3)', (world) => {
+  fact('a member left; the photo was set or removed; a background is nothing (item_type 3)', (world) => {
     const ann = world.person();
     const chat = world.writer.groupChat([ann]);
     for (const kind of ['left', 'photo', 'photoRemoved', 'background'] as const)
@@ -48,14 +48,14 @@ export const GROUPS: Fact[] = [
       skipped: { system: 1 },
     });
   }),
-  fact('what we ourselves change in a group is told as ours', (world) => {
+  fact('a change of a group from this account is reported as own', (world) => {
     const ann = world.person();
     const chat = world.writer.groupChat([ann]);
     const change = { kind: 'removed', by: null, member: ann, date: world.clock.now() } as const;
     world.writer.happenings.changeGroup(chat, change);
     expect(world.news().events).toMatchObject([{ details: { member: ann, by: null, by_us: true } }]);
   }),
-  fact('the same person before and after is a new number: nobody came', (world) => {
+  fact('the same person before and after is a new number: no one joined', (world) => {
     const ann = world.person();
     const chat = world.writer.groupChat([ann]);
     world.writer.happenings.changeGroup(chat, {

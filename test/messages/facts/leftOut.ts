@@ -43,7 +43,7 @@ export const SKIP_REASONS: Fact[] = [
     expect(world.after(600_000)).toMatchObject({ ...NOTHING, skipped: { empty: 1 } });
   }),
   fact(
-    'a text of ours that waits in Send Later is nothing yet',
+    'an own text that waits in Send Later is nothing yet',
     (world) => {
       const chat = world.writer.directChat(world.acquaintance());
       world.writer.happenings.sendLater(chat, 'tomorrow', world.clock.now());
@@ -69,7 +69,7 @@ export const SKIP_REASONS: Fact[] = [
     expect(world.news().texts).toEqual([]);
     expect(world.after(500).texts).toEqual(['https://b.example']);
   }),
-  fact('the same link from somebody else, or in another chat, is no preview', (world) => {
+  fact('the same link from another person, or in another chat, is no preview', (world) => {
     const link = 'https://c.example';
     const [ann, bob] = [world.person(), world.person()];
     const columns = { balloon_bundle_id: 'com.apple.messages.URLBalloonProvider' };

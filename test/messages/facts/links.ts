@@ -15,7 +15,7 @@ function ours(world: FactWorld, to: string, text: string, columns = {}) {
   return world.writer.insertMessage(row, world.writer.directChat(to));
 }
 
-/** A text of ours that went out and was proven. */
+/** A text of the agent that was sent and proven. */
 function sent(world: FactWorld, to: string, text: string) {
   const seq = world.send(to, text);
   const { guid } = ours(world, to, text);
@@ -24,7 +24,7 @@ function sent(world: FactWorld, to: string, text: string) {
 
 /** Links, whose previews may be rows of their own. */
 export const LINKS: Fact[] = [
-  fact('the preview of a link in a text of ours is no answer of a person', (world) => {
+  fact('the preview of a link in the agent’s own text is no answer of an operator', (world) => {
     world.settings.pause_on_operator_reply = true;
     const from = world.acquaintance();
     sent(world, from, 'look at https://example.com/a now');
@@ -45,7 +45,7 @@ export const LINKS: Fact[] = [
     expect(world.news()).toMatchObject(NOTHING);
     expect(world.after(1000)).toMatchObject(NOTHING);
   }),
-  fact('but a link that a person sends from another device is, and the same link once more too', (world) => {
+  fact('but a link that an operator sends from another device is, and the same link again too', (world) => {
     const from = world.acquaintance();
     sent(world, from, 'look at https://example.com/d now');
     ours(world, from, 'https://example.com/d', LINK);
@@ -57,7 +57,7 @@ export const LINKS: Fact[] = [
       'https://example.com/e',
     ]);
   }),
-  fact('what Messages answers by itself while its owner drives is no answer of a person', (world) => {
+  fact('an automatic answer of Messages while its owner drives is no answer of an operator', (world) => {
     ours(world, world.acquaintance(), 'I’m driving', { is_auto_reply: 1 });
     expect(world.news()).toMatchObject({ ...NOTHING, skipped: { own: 1 } });
   }),
@@ -68,7 +68,7 @@ export const LINKS: Fact[] = [
     world.news();
     expect(world.after(500).texts).toEqual(['https://e.example']);
   }),
-  fact('a link that is sent once more after its text and preview is a message', (world) => {
+  fact('a link that is sent again after its text and preview is a message', (world) => {
     const from = world.person();
     const link = 'https://f.example/x';
     world.writer.happenings.sendLink(from, `look: ${link}`, link, { date: world.clock.now() });
@@ -90,7 +90,7 @@ export const LINKS: Fact[] = [
       expect(world.after(60_000).texts).toEqual([]);
     }),
   ),
-  fact('a link sent twice with words between, or 95 s apart, is two messages', (world) => {
+  fact('a link sent twice with a text between, or 95 s apart, is two messages', (world) => {
     const from = world.person();
     const link = 'https://h.example/x';
     const sends = (text: string, columns = LINK) => world.receive({ from, text, columns });
@@ -106,7 +106,7 @@ export const LINKS: Fact[] = [
     world.news();
     expect(world.after(500).texts).toEqual([link]);
   }),
-  fact('a tapback of the sender is not words between', (world) => {
+  fact('a tapback of the sender is no text between', (world) => {
     const from = world.person();
     const chat = world.writer.directChat(from);
     const link = 'https://i.example/x';
@@ -128,7 +128,7 @@ export const LINKS: Fact[] = [
     world.news();
     expect(world.after(500).messages.map(({ sender }) => sender)).toEqual([ann, bob]);
   }),
-  fact('a preview spelt otherwise than in its text is the same link', (world) => {
+  fact('a preview spelled differently from its text is the same link', (world) => {
     const from = world.person();
     world.receive({ from, text: 'see HTTPS://K.example/x/?utm_source=sms now' });
     world.receive({ from, text: 'https://www.k.example/x', columns: LINK });
@@ -178,16 +178,19 @@ export const LINKS: Fact[] = [
       expect(world.news()).toMatchObject({ texts: ['https://p.example/x'], types: [] });
     },
   ),
-  fact('a link that only follows other words, as reply_to_guid says of nearly all, is a message', (world) => {
-    const from = world.person();
-    const before = world.receive({ from, text: 'good morning' });
-    world.news();
-    world.clock.advance(8_000);
-    const columns = { ...LINK, reply_to_guid: before.guid };
-    world.receive({ from, text: 'https://m.example/x', columns });
-    world.news();
-    expect(world.after(500).texts).toEqual(['https://m.example/x']);
-  }),
+  fact(
+    'a link that only follows another text, as reply_to_guid says of nearly all, is a message',
+    (world) => {
+      const from = world.person();
+      const before = world.receive({ from, text: 'good morning' });
+      world.news();
+      world.clock.advance(8_000);
+      const columns = { ...LINK, reply_to_guid: before.guid };
+      world.receive({ from, text: 'https://m.example/x', columns });
+      world.news();
+      expect(world.after(500).texts).toEqual(['https://m.example/x']);
+    },
+  ),
   fact('a preview without text is read from its payload, or belongs to the text that it names', (world) => {
     const [ann, bob, eve] = [world.person(), world.person(), world.person()];
     const payload_data = encodeBinaryPlist({ $objects: ['$null', 'https://n.example/x'] });

@@ -20,7 +20,7 @@ function overrunning(text: string): Buffer {
   return damaged;
 }
 
-/** What stands in a row and is not what a person wrote. */
+/** What a row contains that is not what a person wrote. */
 export const NO_TEXT: Fact[] = [
   ...[
     `${RECEIVER} closed all three rings`,
@@ -66,7 +66,7 @@ export const NO_TEXT: Fact[] = [
       },
     ),
   ),
-  fact('a damaged body that is nothing but binary is not read as words', (world) => {
+  fact('a damaged body that is entirely binary is not read as text', (world) => {
     const body = Buffer.concat([
       Buffer.from('\x04\x0bstreamtyped\x81\xe8\x03\x84NSString\x01\x94\x84\x01+\x20', 'latin1'),
       Buffer.from([0x86, 0x84, 0x02, 0x69, 0x49, 0x01, 0x05]),
@@ -87,14 +87,14 @@ export const NO_TEXT: Fact[] = [
     },
     13,
   ),
-  fact('so is what the operator writes', (world) => {
+  fact('and so is what the operator writes', (world) => {
     const to = world.acquaintance();
     const date = appleDate(world.clock.now());
     const text = 'mine\u0002 too';
     world.writer.insertMessage({ is_from_me: 1, text, date }, world.writer.directChat(to));
     expect(world.after(200_000).events).toMatchObject([{ details: { text: 'mine too' } }]);
   }),
-  fact('so is a subject', (world) => {
+  fact('and so is a subject', (world) => {
     world.receive({ from: world.person(), text: 'b', columns: { subject: '\u0000A\ufffd' } });
     expect(world.news().texts).toEqual(['A\nb']);
   }),

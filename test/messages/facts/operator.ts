@@ -4,26 +4,29 @@ import { type Fact, fact, NOTHING } from './Fact.js';
 
 /** What a person writes from another device. */
 export const OPERATOR: Fact[] = [
-  fact('what a person sends from another device is told, where the agent serves', (world) => {
-    const from = world.acquaintance();
-    const sent = world.writer.writeSent({ handle: from, text: 'I take over', date: world.clock.now() });
-    const { events } = world.news();
-    expect(events).toMatchObject([
-      {
-        eventType: 'operator_replied',
-        threadId: from,
-        details: { message_guid: sent.guid, text: 'I take over', is_group: false, service: 'iMessage' },
-      },
-    ]);
-    world.restart();
-    expect(world.news().types).toEqual([]);
-  }),
-  fact('and not where it does not', (world) => {
+  fact(
+    'what an operator sends from another device is reported, in conversations that the agent serves',
+    (world) => {
+      const from = world.acquaintance();
+      const sent = world.writer.writeSent({ handle: from, text: 'I take over', date: world.clock.now() });
+      const { events } = world.news();
+      expect(events).toMatchObject([
+        {
+          eventType: 'operator_replied',
+          threadId: from,
+          details: { message_guid: sent.guid, text: 'I take over', is_group: false, service: 'iMessage' },
+        },
+      ]);
+      world.restart();
+      expect(world.news().types).toEqual([]);
+    },
+  ),
+  fact('and not in others', (world) => {
     world.writer.writeSent({ handle: world.person(), text: 'private', date: world.clock.now() });
     expect(world.news()).toMatchObject({ ...NOTHING, skipped: { own: 1 } });
   }),
   fact(
-    'a text of ours is no operator: proven, on its way, or so late that its outcome is unknown',
+    'a text of the agent is no operator’s: proven, being sent, or so late that its outcome is unknown',
     (world) => {
       const from = world.acquaintance();
       const { store } = world;
@@ -44,7 +47,7 @@ export const OPERATOR: Fact[] = [
       expect(world.news().types).toEqual(['operator_replied']);
     },
   ),
-  fact('while a file of ours is looked for, a text of a person is told at once', (world) => {
+  fact('while a file of the agent is looked for, a text of an operator is reported at once', (world) => {
     const from = world.acquaintance();
     const { store, clock } = world;
     const seq = world.send(from, '', { file: '/tmp/x.png' });
@@ -54,7 +57,7 @@ export const OPERATOR: Fact[] = [
     store.write(() => store.sends.settle(seq, { state: 'failed', errorCode: 'send_refused' }));
   }),
   fact(
-    'while a text of ours is looked for, another text of a person is told at once, and so is a file',
+    'while a text of the agent is looked for, another text of an operator is reported at once, and so is a file',
     (world) => {
       const from = world.acquaintance();
       const { store, clock } = world;
@@ -65,7 +68,7 @@ export const OPERATOR: Fact[] = [
       expect(world.news().types).toEqual(['operator_replied', 'operator_replied']);
     },
   ),
-  fact('nothing is said of what may be a part of it, until that is over; then it is a person’s', (world) => {
+  fact('what may be a part of it is not reported until that is over; then it is an operator’s', (world) => {
     const from = world.acquaintance();
     const { store, clock } = world;
     const seq = world.send(from, 'ours, look');
@@ -77,13 +80,13 @@ export const OPERATOR: Fact[] = [
     store.write(() => store.sends.settle(seq, { state: 'sent', guid }));
     expect(world.after(1000).types).toEqual(['operator_replied']);
   }),
-  fact('a file that goes out while we send one is ours', (world) => {
+  fact('a file that is sent while the agent sends one is the agent’s', (world) => {
     const from = world.acquaintance();
     world.send(from, '', { file: '/tmp/x.png' });
     world.writer.writeSent({ handle: from, text: '\ufffc', date: world.clock.now() });
     expect(world.news().types).toEqual([]);
   }),
-  fact('an answer whose text is written minutes after its row is told then', (world) => {
+  fact('an answer whose text is written minutes after its row is reported then', (world) => {
     const chat = world.writer.directChat(world.acquaintance());
     const date = appleDate(world.clock.now());
     const { rowId } = world.writer.insertMessage({ is_from_me: 1, date }, chat);
@@ -92,13 +95,13 @@ export const OPERATOR: Fact[] = [
     world.writer.updateMessage(rowId, { text: 'mine' });
     expect(world.news().types).toEqual(['operator_replied']);
   }),
-  fact('a ghost, empty and without a chat, is nobody’s answer', (world) => {
+  fact('a ghost, empty and without a chat, is no answer', (world) => {
     const from = world.acquaintance();
     world.writer.writeSent({ handle: from, text: '', ghost: true, date: world.clock.now() });
     world.news();
     expect(world.after(600_000)).toMatchObject({ ...NOTHING, skipped: { own: 1 } });
   }),
-  fact('outgoing.pause_on_operator_reply makes the conversation quiet, in the same write', (world) => {
+  fact('outgoing.pause_on_operator_reply pauses the conversation, in the same write', (world) => {
     world.settings.pause_on_operator_reply = true;
     const from = world.acquaintance();
     world.writer.writeSent({ handle: from, text: 'mine', date: world.clock.now() });

@@ -5,18 +5,18 @@ import { type FactWorld, OWN } from './FactWorld.js';
 
 /** What we wrote to ourselves. */
 export const OURSELVES: Fact[] = [
-  fact('a text to our own number comes back as an incoming row: not forwarded', (world) => {
+  fact('a text to the own number comes back as an incoming row: not forwarded', (world) => {
     const date = world.clock.now();
     world.writer.happenings.writeToSelf(OWN, 'note', { date });
     world.writer.happenings.writeToSelf(OWN, 'text in the second row alone', { date, receipt: true });
     expect(world.news()).toMatchObject(NOTHING);
   }),
-  fact('to an address that nobody told us: known by the account of the row that went out', (world) => {
+  fact('to an address that is not configured: recognised by the account of the sent row', (world) => {
     const date = world.clock.now();
     world.writer.happenings.writeToSelf(`me${world.person()}@example.com`, 'note', { date });
     expect(world.news()).toMatchObject({ ...NOTHING, skipped: { own: 2 } });
   }),
-  fact('from one unknown address of ours to another, the second row written first', (world) => {
+  fact('from one unknown own address to another, the second row written first', (world) => {
     const date = world.clock.now();
     const [to, sentFrom] = [`to${world.person()}@example.com`, `from${world.person()}@example.com`];
     const chat = world.writer.directChat(to);
@@ -26,15 +26,12 @@ export const OURSELVES: Fact[] = [
     });
     expect(world.news()).toMatchObject({ ...NOTHING, skipped: { own: 2 } });
   }),
-  fact(
-    'a message that came to the very address that it came from is ours, whatever else is known',
-    (world) => {
-      const from = `me${world.person()}@example.com`;
-      world.receive({ from, text: 'note', columns: { destination_caller_id: from } });
-      world.receive({ from, text: 'note', columns: { account: `e:${from.toUpperCase()}` } });
-      expect(world.news()).toMatchObject({ ...NOTHING, skipped: { echo: 2 } });
-    },
-  ),
+  fact('a message to the same address that it came from is own, whatever else is known', (world) => {
+    const from = `me${world.person()}@example.com`;
+    world.receive({ from, text: 'note', columns: { destination_caller_id: from } });
+    world.receive({ from, text: 'note', columns: { account: `e:${from.toUpperCase()}` } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { echo: 2 } });
+  }),
   fact('an SMS that claims to have come to its sender is a message: another device wrote that', (world) => {
     const from = world.person();
     const columns = { destination_caller_id: from, account: `P:${from}` };
@@ -44,7 +41,7 @@ export const OURSELVES: Fact[] = [
   ...[{ account: 'P:' }, { destination_caller_id: '' }, { account: 'p:', destination_caller_id: '' }].map(
     (form) =>
       fact(
-        `nor does an SMS that went out make ours what its ${Object.keys(form).join(' and ')} names`,
+        `nor does a sent SMS make an own address of what its ${Object.keys(form).join(' and ')} names`,
         (world) => {
           const from = world.acquaintance();
           const chat = world.writer.directChat(from);
@@ -61,7 +58,7 @@ export const OURSELVES: Fact[] = [
       ),
   ),
   ...['ok', '1', '👍'].map((text) =>
-    fact(`“${text}” comes back while our own row is in its first state: its chat waits for that`, (world) => {
+    fact(`“${text}” comes back while the own row is in its first state: its chat waits for that`, (world) => {
       const me = `alias${world.person()}@example.com`;
       const chat = world.writer.directChat(me);
       world.receive({ from: me, chat, text: 'hello', columns: UNNAMED });
@@ -79,19 +76,16 @@ export const OURSELVES: Fact[] = [
       expect(world.after(5_000)).toMatchObject(NOTHING);
     }),
   ),
+  fact('a sent row without its account shows by destination_caller_id what it was sent from', (world) => {
+    const from = `me${world.person()}@example.com`;
+    const chat = world.writer.directChat(`to${world.person()}@example.com`);
+    const columns = { is_from_me: 1, account: null, destination_caller_id: from, text: 'note' };
+    world.writer.insertMessage({ ...columns, date: appleDate(world.clock.now()) }, chat);
+    world.receive({ from, text: 'note', chat });
+    expect(world.news()).toMatchObject({ texts: [], skipped: { echo: 1 } });
+  }),
   fact(
-    'a row that went out without its account tells by destination_caller_id what it was sent from',
-    (world) => {
-      const from = `me${world.person()}@example.com`;
-      const chat = world.writer.directChat(`to${world.person()}@example.com`);
-      const columns = { is_from_me: 1, account: null, destination_caller_id: from, text: 'note' };
-      world.writer.insertMessage({ ...columns, date: appleDate(world.clock.now()) }, chat);
-      world.receive({ from, text: 'note', chat });
-      expect(world.news()).toMatchObject({ texts: [], skipped: { echo: 1 } });
-    },
-  ),
-  fact(
-    'where rows do not tell what ours was sent from, the same text right after it, in a chat with us, is its echo',
+    'where rows do not show what the own one was sent from, the same text just after it, in a chat with oneself, is its echo',
     (world) => {
       const from = `alias${world.person()}@example.com`;
       const chat = world.writer.directChat(OWN);
@@ -111,7 +105,7 @@ export const OURSELVES: Fact[] = [
       expect(world.news().texts).toEqual(['ok', 'ok']);
     },
   ),
-  fact('and in a chat with somebody else, however soon it comes, it is their answer', (world) => {
+  fact('and in a chat with another person, however soon it comes, it is their answer', (world) => {
     const from = world.acquaintance();
     const date = world.clock.now();
     const row = { is_from_me: 1, account: null, text: 'ok', date: appleDate(date) };
@@ -120,7 +114,7 @@ export const OURSELVES: Fact[] = [
     expect(world.news().texts).toEqual(['ok']);
   }),
   fact(
-    'where no row tells that a chat is with us, a text of ours that comes back at once is its echo',
+    'where no row shows that a chat is with oneself, an own text that comes back at once is its echo',
     (world) => {
       const me = `me${world.person()}@icloud.com`;
       const chat = world.writer.directChat(me);
@@ -144,7 +138,7 @@ export const OURSELVES: Fact[] = [
     },
   ),
   fact(
-    'a person may say what we said: later, shorter, or what another person wrote; one echo is forgiven',
+    'a person may repeat the agent’s text: later, shorter, or what another person wrote; one echo is dropped',
     (world) => {
       const ann = world.acquaintance();
       const { sent, back } = unnamed(world, ann);
@@ -165,7 +159,7 @@ export const OURSELVES: Fact[] = [
     },
   ),
   fact(
-    'a person whose rows name the address of ours that they wrote to is heard, whatever words of ours they say',
+    'a person whose rows name the own address that they wrote to is read, whatever text of the agent they repeat',
     (world) => {
       const ann = world.acquaintance();
       const { sent, back } = unnamed(world, ann, { account: `P:${OWN}`, destination_caller_id: OWN });
@@ -177,28 +171,25 @@ export const OURSELVES: Fact[] = [
       expect(world.news().texts).toEqual(texts);
     },
   ),
-  fact(
-    'one text of ours that comes back twice is one echo, and nobody is ever silenced for good',
-    (world) => {
-      const ann = world.acquaintance();
-      const { sent, back } = unnamed(world, ann);
-      sent('Reply YES I CONFIRM');
-      for (const afterMs of [5_000, 9_000]) {
-        back('Reply YES I CONFIRM', afterMs);
-        expect(world.news()).toMatchObject({ texts: [], skipped: { echo: 1 } });
-      }
-      sent('Reply NO to go back');
-      back('Reply NO to go back', 5_000);
+  fact('an own text that comes back twice is one echo, and no one is dropped permanently', (world) => {
+    const ann = world.acquaintance();
+    const { sent, back } = unnamed(world, ann);
+    sent('Reply YES I CONFIRM');
+    for (const afterMs of [5_000, 9_000]) {
+      back('Reply YES I CONFIRM', afterMs);
       expect(world.news()).toMatchObject({ texts: [], skipped: { echo: 1 } });
-      back('hello? are you there', 6_000);
-      expect(world.news().texts).toEqual(['hello? are you there']);
-      sent('yes');
-      back('yes', 7_000);
-      expect(world.news().texts).toEqual(['yes']);
-    },
-  ),
+    }
+    sent('Reply NO to go back');
+    back('Reply NO to go back', 5_000);
+    expect(world.news()).toMatchObject({ texts: [], skipped: { echo: 1 } });
+    back('hello? are you there', 6_000);
+    expect(world.news().texts).toEqual(['hello? are you there']);
+    sent('yes');
+    back('yes', 7_000);
+    expect(world.news().texts).toEqual(['yes']);
+  }),
   fact(
-    'an echo is known also where our own row is an empty receipt and the text stands in the other alone',
+    'an echo is recognised also where the own row is an empty receipt and only the other has the text',
     (world) => {
       const me = `me${world.person()}@icloud.com`;
       const chat = world.writer.directChat(me);
@@ -221,7 +212,7 @@ export const OURSELVES: Fact[] = [
       expect(world.news().texts).toEqual(['Happy New Year!']);
     },
   ),
-  fact('somebody who answers with our very words is no echo', (world) => {
+  fact('a person who answers with exactly the agent’s text is no echo', (world) => {
     const from = world.acquaintance();
     const seq = world.send(from, 'ok');
     const sent = world.writer.writeSent({ handle: from, text: 'ok', date: world.clock.now() });
@@ -229,7 +220,7 @@ export const OURSELVES: Fact[] = [
     world.receive({ from, text: 'ok' });
     expect(world.news().texts).toEqual(['ok']);
   }),
-  fact('own addresses are learned from what was sent, and from where two people reach us', (world) => {
+  fact('own addresses are learned from what was sent, and from where two people write to', (world) => {
     const [sender, reached] = [`from${world.person()}@example.com`, `at${world.person()}@example.com`];
     const chat = world.writer.directChat(world.person());
     world.writer.insertMessage({ is_from_me: 1, account: `e:${sender}` }, chat);
@@ -248,10 +239,10 @@ export const OURSELVES: Fact[] = [
   }),
 ];
 
-/** Rows that tell neither where they came to nor, truly, which of our accounts they are of. */
+/** Rows that show neither their recipient nor, correctly, their own account. */
 const UNNAMED = { account: `P:${OWN}`, destination_caller_id: null };
 
-/** A chat of which no row tells whom it is with: what we send there, and what comes from there so many ms later. */
+/** A chat of which no row shows the other side: what is sent there, and what comes from there so many ms later. */
 function unnamed(world: FactWorld, address: string, columns: Record<string, string | null> = UNNAMED) {
   const chat = world.writer.directChat(address);
   return {

@@ -32,7 +32,7 @@ export const PARTS: Fact[] = [
       },
     ]);
   }),
-  fact('parts that are left after one was taken back begin with a higher number', (world) => {
+  fact('parts that are left after one was unsent begin with a higher number', (world) => {
     const attributedBody = encodeRuns([
       { text: 'second', attributes: [[PART, 1]] },
       { text: 'fourth', attributes: [[PART, 3]] },
@@ -103,7 +103,7 @@ export const PARTS: Fact[] = [
     });
   }),
   fact(
-    'an edited message has the seams and the parts of what it is now',
+    'an edited message has the seams and the parts of its new form',
     (world) => {
       const from = world.person();
       const message = world.receive({ from, parts: ['at 8', 'with keys'] });

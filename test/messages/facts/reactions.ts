@@ -32,7 +32,7 @@ export const REACTIONS: Fact[] = [
     }),
   ),
   ...(['bp:TARGET', 'TARGET'] as const).map((associated) =>
-    fact(`what a tapback is on may be written ${associated}`, (world) => {
+    fact(`the target of a tapback may be written ${associated}`, (world) => {
       const columns = { associated_message_type: 2001, associated_message_guid: associated };
       world.receive({ from: world.person(), text: 'Liked', columns });
       expect(world.news().events).toMatchObject([{ details: { message_guid: 'TARGET', part: null } }]);
@@ -50,7 +50,7 @@ export const REACTIONS: Fact[] = [
     world.receive({ from: world.person(), text: '\ufffd', columns });
     expect(world.news()).toMatchObject({ ...NOTHING, skipped: { reaction: 1 } });
   }),
-  fact('our own tapback is not told', (world) => {
+  fact('an own tapback is not reported', (world) => {
     const chat = world.writer.directChat(world.acquaintance());
     world.writer.insertMessage(
       { is_from_me: 1, associated_message_type: 2000, associated_message_guid: 'p:0/X', text: 'Loved' },
@@ -65,7 +65,7 @@ export const REACTIONS: Fact[] = [
     world.writer.happenings.react({ to: 'X', from, chat, kind: 'love', date: world.clock.now() });
     expect(world.news()).toMatchObject({ ...NOTHING, skipped: { reaction: 1 } });
   }),
-  fact('a tapback of last year that iCloud brings is not told', (world) => {
+  fact('a tapback of last year that iCloud downloads is not reported', (world) => {
     const from = world.person();
     const chat = world.writer.directChat(from);
     const date = world.clock.now() - 365 * 86_400_000;

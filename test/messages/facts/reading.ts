@@ -3,30 +3,27 @@ import { appleDate } from '../../../src/kit/messages/AppleDatabase.js';
 import { encodeAttributedBody, encodeRuns } from '../../../src/kit/messages/typedstreamEncoder.js';
 import { type Fact, fact, NOTHING } from './Fact.js';
 
-/** How messages stand in chat.db. */
+/** The forms of messages in chat.db. */
 export const READING: Fact[] = [
-  fact('the text may stand in attributedBody alone', (world) => {
+  fact('the text may be in attributedBody alone', (world) => {
     world.receive({ from: world.person(), text: 'only here', textIn: 'attributedBody' });
     expect(world.news().texts).toEqual(['only here']);
   }),
-  fact('the text may stand in text alone', (world) => {
+  fact('the text may be in text alone', (world) => {
     world.receive({ from: world.person(), text: 'only there', textIn: 'text' });
     expect(world.news().texts).toEqual(['only there']);
   }),
-  fact(
-    'a text that is written minutes after its row is read then, and holds up nobody meanwhile',
-    (world) => {
-      const from = world.person();
-      const late = world.receive({ from, stages: ['row', 'chat'] });
-      world.receive({ from, text: 'next' });
-      expect(world.news().texts).toEqual([]);
-      expect(world.after(2000).texts).toEqual(['next']);
-      world.clock.advance(590_000);
-      world.restart();
-      world.writer.updateMessage(late.rowId, { text: 'late' });
-      expect(world.news()).toMatchObject({ texts: ['late'], skipped: {} });
-    },
-  ),
+  fact('a text that is written minutes after its row is read then, and delays no one meanwhile', (world) => {
+    const from = world.person();
+    const late = world.receive({ from, stages: ['row', 'chat'] });
+    world.receive({ from, text: 'next' });
+    expect(world.news().texts).toEqual([]);
+    expect(world.after(2000).texts).toEqual(['next']);
+    world.clock.advance(590_000);
+    world.restart();
+    world.writer.updateMessage(late.rowId, { text: 'late' });
+    expect(world.news()).toMatchObject({ texts: ['late'], skipped: {} });
+  }),
   fact('a file without mime_type is known by its uti', (world) => {
     const attachments = [
       { name: 'IMG', mimeType: null, uti: 'public.heic' },
@@ -54,7 +51,7 @@ export const READING: Fact[] = [
       expect(world.news().messages.map(({ replyToGuid }) => replyToGuid)).toEqual(['ASKED', null]);
     },
   ),
-  fact('a service is passed on as it is called: iMessage, SMS, RCS, rcs, satellite', (world) => {
+  fact('a service is passed on by its name: iMessage, SMS, RCS, rcs, satellite', (world) => {
     const services = ['iMessage', 'SMS', 'RCS', 'rcs', 'iMessageLite', 'SatelliteRelay'];
     const from = world.person();
     const chat = world.writer.directChat(from);
@@ -76,13 +73,13 @@ export const READING: Fact[] = [
     world.receive({ from, columns: { text: 'in the column', attributedBody: encodeAttributedBody('') } });
     expect(world.news().texts).toEqual(['the saved text', 'in the column']);
   }),
-  fact('a subject stands above the text, and may be all that was written', (world) => {
+  fact('a subject is put above the text, and may be all that was written', (world) => {
     const from = world.person();
     world.receive({ from, text: 'at five', columns: { subject: 'Dinner' } });
     world.receive({ from, columns: { subject: ' Dinner? ' } });
     expect(world.news().texts).toEqual(['Dinner\nat five', 'Dinner?']);
   }),
-  fact('without a handle the sender is the other side of a direct chat, and nobody in a group', (world) => {
+  fact('without a handle the sender is the other side of a direct chat, and unknown in a group', (world) => {
     const [ann, bob] = [world.person(), world.person()];
     world.receive({ from: ann, text: 'mine', chat: world.writer.directChat(ann), columns: { handle_id: 0 } });
     world.receive({
@@ -136,7 +133,7 @@ export const READING: Fact[] = [
     world.receive({ from: world.person(), text: 'look', attachments });
     expect(world.news().messages).toMatchObject([{ text: 'look', attachments: [] }]);
   }),
-  fact('a file that Messages could not fetch, or iCloud keeps, is named all the same', (world) => {
+  fact('a file that Messages could not fetch, or that is only in iCloud, is still named', (world) => {
     const from = world.person();
     world.receive({ from, attachments: [{ name: 'broken.png', endState: 6 }] });
     world.receive({ from, attachments: [{ name: 'away.png', endState: 0 }] });
@@ -186,7 +183,7 @@ export const READING: Fact[] = [
     world.writer.joinChat(message.rowId, rcs);
     expect(world.news().messages).toMatchObject([{ chatGuid: guid }]);
   }),
-  fact('an orphan of somebody in no group is a direct message of its handle after a minute', (world) => {
+  fact('an orphan of a person in no group is a direct message of its handle after a minute', (world) => {
     const from = world.person();
     world.receive({ from, text: 'orphan', chat: null });
     expect(world.news()).toMatchObject(NOTHING);
@@ -194,7 +191,7 @@ export const READING: Fact[] = [
     expect(world.after(1).messages).toMatchObject([{ text: 'orphan', conversation: from, chatGuid: '' }]);
   }),
   fact(
-    'an orphan of somebody in a group is nobody\u2019s private message, however long it has no chat',
+    'an orphan of a person in a group is never a private message, however long it has no chat',
     (world) => {
       const from = world.person();
       world.writer.groupChat([from, world.person()]);

@@ -21,7 +21,9 @@ export function fuzzDirectory(): string {
 const PATIENCE_MS = 60_000;
 const QUESTIONS = 20;
 
-/** The whole agent in this process, on a real chat.db and a real store, with a backend that says what it is asked to say. */
+/**
+ * The complete agent in this process, on a real chat.db and a real store, with a backend that sends what it is given.
+ */
 export class AgentHost {
   private constructor(
     readonly directory: string,
@@ -33,7 +35,7 @@ export class AgentHost {
     readonly socket: string,
   ) {}
 
-  /** Everything is on that reads what comes in; nothing goes out, for every conversation is paused. */
+  /** Every reader is on; nothing is sent, because every conversation is paused. */
   static async start(settings: Readonly<Record<string, string>> = {}): Promise<AgentHost> {
     const directory = fuzzDirectory();
     const backend = await FuzzBackend.start();

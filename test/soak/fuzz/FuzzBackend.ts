@@ -5,7 +5,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 /** What a request is answered with. */
 type Answer = (body: string) => Promise<string | Buffer> | string | Buffer;
 
-/** The other end of the protocol, which says whatever it is asked to say, byte for byte. */
+/** The other end of the protocol, which sends whatever it is given, byte for byte. */
 export class FuzzBackend {
   /** What a sync, and a message, is answered with. */
   onSync: Answer = () => '{}';
@@ -46,7 +46,7 @@ export class FuzzBackend {
     });
   }
 
-  /** Says these frames, and resolves when the agent has read all of them. Rejects where it gives its socket up. */
+  /** Sends these frames, and resolves when the agent has read all of them. Rejects where it gives its socket up. */
   async say(frames: readonly (string | Buffer)[]): Promise<void> {
     await this.link();
     const { socket } = this;

@@ -10,7 +10,7 @@ import { damagedBytes, hostileText } from './hostile.js';
 
 const part = (index: number): [string, number] => ['__kIMMessagePartAttributeName', index];
 
-/** Bodies as Messages writes them, with texts that nobody writes. */
+/** Bodies as Messages writes them, with texts that no person writes. */
 function wholeBody(chance: Chance): Buffer {
   const text = hostileText(chance);
   switch (chance.below(5)) {

@@ -70,7 +70,7 @@ export function commandOf(chance: Chance, salt: string): unknown {
 
 const SETTINGS = { 'outgoing.bubble_delay_ms': 100, 'forward.reactions': true, unknown: 1 };
 
-/** What the backend says by its socket: a text, or the bytes of a binary frame. */
+/** What the backend sends by its socket: a text, or the bytes of a binary frame. */
 export function frameOf(chance: Chance, salt: string): string | Buffer {
   if (chance.oneIn(60)) return Buffer.from(hostileText(chance));
   if (chance.oneIn(30)) return hostileText(chance);

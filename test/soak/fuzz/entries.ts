@@ -96,7 +96,7 @@ const DONE = '+13105559999';
 /** Rows that lack something are judged at each look for up to ten minutes: more of them than a Mac has are another question. */
 const MOST_ROWS = 100;
 
-/** Nothing waits any more: the rows are gone, as when somebody deletes his conversations. */
+/** Nothing waits any more: the rows are gone, as when a user deletes his conversations. */
 function forgetRows(path: string): void {
   const chatDb = openDatabase(path);
   try {
@@ -152,7 +152,10 @@ const rows = entry({
 
 const filter = privacyFilter(PRIVATE_KINDS, 'US');
 
-/** All that is done with what a row says, up to what is posted. Throws where its parts contradict each other. */
+/**
+ * Everything that is done with the contents of a row, up to what is posted. Throws where its parts contradict each
+ * other.
+ */
 function readBody(attributedBody: Buffer | null, summary: Buffer | null): void {
   const body = rowBodyOf({ text: null, attributedBody, summary, isFromMe: 0 });
   if (attributedBody !== null && summary === null) checkRuns(body, attributedBody.length);
@@ -257,7 +260,7 @@ const config = entry({
           try {
             loadConfig({ env, cwd: directory, homeDir: directory, platform: 'linux' }, text);
           } catch (error) {
-            // Every mistake has its words; anything else is one of ours.
+            // Every expected error has its message; anything else is a bug.
             if (!(error instanceof EdgeError)) throw error;
           }
         }
@@ -404,7 +407,7 @@ const monitor = entry({
   },
 });
 
-/** How many items of each are run where nothing else is said. */
+/** How many items of each are run by default. */
 export const FULL_COUNTS = {
   frames: 1_000_000,
   sync: 100_000,
@@ -418,7 +421,7 @@ export const FULL_COUNTS = {
 
 export type EntryName = keyof typeof FULL_COUNTS;
 
-/** Every way in, to be run by itself. */
+/** Every entrance, to be run separately. */
 export const ENTRIES: Readonly<Record<EntryName, (options: FuzzOptions) => Promise<FuzzReport>>> = {
   frames: (options) => fuzz(frames, options),
   sync: (options) => fuzz(sync, options),

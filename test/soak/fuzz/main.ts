@@ -5,7 +5,7 @@ import { type FuzzReport, MOST_COST_MS, MOST_HEAP_GROWTH_MB } from './runner.js'
 const NAMES = Object.keys(ENTRIES) as EntryName[];
 const USAGE = `npm run fuzz -- [--entry ${NAMES.join('|')}|all] [--seed N] [--count N] [--from N]`;
 
-/** The command: runs the entries, says how it went, and returns the exit code: 1 if an item did harm. */
+/** The command: runs the entries, prints the results, and returns the exit code: 1 if an item did harm. */
 export async function main(args: readonly string[]): Promise<number> {
   const asked = read(args);
   if (asked === undefined) {
@@ -59,7 +59,7 @@ function read(
     if (entries.length === 0 || ![seed, count, from].every(isNumber)) return undefined;
     return { entries, seed: seed ?? 1, count, from: from ?? 0 };
   } catch {
-    // An option that is not known: the usage says which there are.
+    // An unknown option: the usage lists the known ones.
     return undefined;
   }
 }

@@ -13,7 +13,7 @@ export type RowItem = (chatDb: ChatDbWriter) => void;
 
 const SENDERS = ['+13105551234', '+13105550199', 'ann@example.com', '12345', '+13105550100'] as const;
 
-/** What a column may hold where nobody keeps to its type. */
+/** What a column may contain where its type is not enforced. */
 function odd(chance: Chance): Value {
   switch (chance.below(7)) {
     case 0:
@@ -86,7 +86,7 @@ function columnsOf(chance: Chance, salt: string): Columns {
   return columns;
 }
 
-/** A chat of this database: one that is as it should be, or one with names that nobody has. */
+/** A chat of this database: a normal one, or one with names that do not exist. */
 function chatOf(chance: Chance, chatDb: ChatDbWriter, salt: string): SimulatedChat | undefined {
   if (chance.oneIn(60)) return undefined;
   if (chance.oneIn(15))
@@ -130,7 +130,7 @@ export function rowOf(chance: Chance, salt: string): RowItem {
     });
 }
 
-/** What the backend answers a message with: mostly that there is nothing to say. */
+/** What the backend answers a message with: mostly no reply. */
 export function answerOf(chance: Chance): string {
   if (!chance.oneIn(10)) return '{"reply_text":null}';
   return JSON.stringify({

@@ -58,9 +58,9 @@ export interface FuzzReport {
   readonly seed: number;
   readonly count: number;
   readonly seconds: number;
-  /** The most that one item cost at most, in ms: by itself, or with those that were given together with it. */
+  /** The most that one item cost at most, in ms: alone, or with those that were given together with it. */
   readonly worst: { readonly index: number; readonly ms: number };
-  /** By how much the heap grew over the second half of the run, after collection, in MB; and the process as a whole. */
+  /** By how much the heap grew over the second half of the run, after collection, in MB; and the complete process. */
   readonly heapGrowthMb: number;
   readonly rssGrowthMb: number;
   readonly faults: readonly FuzzFault[];
@@ -69,15 +69,15 @@ export interface FuzzReport {
 /** So much one item may cost, in ms: the less of the CPU time of the process and of the wall time until it is done. */
 export const MOST_COST_MS = 50;
 /**
- * What took longer may have met a collection, or code that was not compiled yet: it is measured again so often, one time right after
- * the other, and the least counts. What is slow by itself is so each time. No collection in between: it throws away what was
- * compiled, so that each time would be the first.
+ * What took longer may have met a collection, or code that was not compiled yet: it is measured again so often, one
+ * time right after the other, and the minimum counts. A slow item is slow each time. No collection in between: it
+ * discards compiled code, so that each time would be the first.
  */
 const MEASURED = 20;
 /** By so much the heap may grow over the second half of a run, in MB. */
 export const MOST_HEAP_GROWTH_MB = 8;
 const MB = 1024 * 1024;
-/** More faults than these tell nothing new. */
+/** More faults than these add nothing new. */
 const MOST_FAULTS = 20;
 /** An item that is not done after so many seconds hangs. A second counts only where the process got a turn in it. */
 const PATIENCE_S = 60;
@@ -181,7 +181,10 @@ class Run<Item> {
     }
   }
 
-  /** What one item costs by itself. Before it is accused it is alone in a world of its own: what others left there costs it nothing. */
+  /**
+   * What one item costs alone. Before it is reported it is alone in a world of its own: what others left there costs
+   * it nothing.
+   */
   private async judge(world: FuzzWorld<Item>, index: number): Promise<void> {
     let least = await this.measured(world, index);
     if (least !== undefined && least > MOST_COST_MS) {

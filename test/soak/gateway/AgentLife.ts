@@ -6,11 +6,11 @@ import type { Seeded } from '../Seeded.js';
 
 const LOOK_AGAIN_MS = 100;
 
-/** An agent that is started again as often as it dies. */
+/** An agent that is restarted as often as it dies. */
 export class AgentLife {
   /** How many deaths there were at a step of its work, and at any time. */
   readonly deaths: Record<string, number> = {};
-  /** Ends that nobody brought about. */
+  /** Unexpected ends. */
   readonly offences: string[] = [];
   kills = 0;
   private daemon: DaemonProcess | undefined;
@@ -26,7 +26,7 @@ export class AgentLife {
     private readonly random: Seeded,
   ) {}
 
-  /** Resolves when it is connected: what came in before its very first start is nobody's business. */
+  /** Resolves when it is connected: messages from before its very first start are never read. */
   async begin(): Promise<void> {
     const first = this.spawn();
     this.running = this.live();
@@ -77,7 +77,7 @@ export class AgentLife {
     for (let daemon = this.daemon; daemon !== undefined && !this.isOver; daemon = this.spawn()) {
       const { code, signal } = await daemon.exited;
       if (this.isOver) return;
-      // One that has said nothing yet does not heed signals yet either.
+      // One that has printed nothing yet does not handle signals yet either.
       const isUnheard = signal === 'SIGTERM' && daemon.lines().length === 0;
       const isOrder = this.isStopping && (code === 0 || isUnheard);
       this.isStopping = false;

@@ -29,7 +29,7 @@ const pageSchema = <T extends z.ZodType>(item: T) =>
 const PATIENCE_MS = 10_000;
 const IMPATIENCE_MS = { least: 5, most: 400 };
 
-/** Talks to the gateway by its REST API as an application does that may not lose anything: what is not answered is asked again. */
+/** Uses the gateway's REST API as an application does that may not lose anything: unanswered requests are repeated. */
 export class Application {
   readonly texts: SentText[] = [];
   /** Answers that a gateway may not give. */
@@ -111,7 +111,7 @@ export class Application {
       this.offences.push(`rest: “${sent.text}” was answered ${status} ${JSON.stringify(json).slice(0, 300)}`);
   }
 
-  /** Asks until there is an answer that is none of a moment: 5xx and 429 are asked again, as is what was not answered. */
+  /** Asks until there is a final answer: 5xx and 429 are retried, as are unanswered requests. */
   private async ask(
     method: string,
     path: string,

@@ -25,7 +25,10 @@ export interface Attempt {
   readonly body: string;
   /** What was answered to the message; empty: nothing. */
   readonly texts: readonly string[];
-  /** Ms of `performance.now()`: when it came, and when a whole 2xx was written, which may have been lost on the way. */
+  /**
+   * Ms of `performance.now()`: when it arrived, and when a complete 2xx was written, which may have been lost on the
+   * way.
+   */
   readonly at: number;
   takenAt: number | undefined;
 }
@@ -36,8 +39,8 @@ type Way = 'well' | 'refuse' | 'cut' | 'half' | 'lose' | 'slow' | 'late';
 const LATE_MS = { least: 4_500, most: 7_000 };
 
 /**
- * An application behind two webhooks: `bot` answers what people write, each attempt in words of its own, and `archive` only listens. At
- * the first attempt of an event it may fail in any way.
+ * An application behind two webhooks: `bot` answers messages, each attempt with a different text, and `archive` only
+ * listens. At the first attempt of an event it may fail in any way.
  */
 export class Bot {
   readonly attempts: Attempt[] = [];
@@ -113,7 +116,7 @@ export class Bot {
     }
   }
 
-  /** A reflex, bubbles, both, or neither; each text says which attempt it answers. */
+  /** A reflex, bubbles, both, or neither; each text names the attempt that it answers. */
   private answer({ type, data }: SeenEvent, nth: number): string[] {
     if (type !== 'message.received' || data.message === undefined) return [];
     const [name = ''] = data.message.filtered_text.split(' ');
@@ -146,7 +149,7 @@ export class Bot {
         response.write(body.slice(0, 1), () => cut(response));
         return;
       case 'lose':
-        // Whether the gateway has read it, nobody knows.
+        // It is not known whether the gateway has read it.
         attempt.takenAt = performance.now();
         response.writeHead(200, headers);
         response.write(body, () => cut(response));

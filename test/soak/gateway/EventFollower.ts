@@ -16,7 +16,10 @@ export type FollowedEvent = z.infer<typeof eventSchema>;
 
 const RETRY_MS = 200;
 
-/** Reads `GET /v1/events` for as long as it lives: each time the stream breaks it goes on behind the last event that it has. */
+/**
+ * Reads `GET /v1/events` for as long as it lives: each time the stream breaks it continues after the last event that
+ * it has.
+ */
 export class EventFollower {
   readonly events: FollowedEvent[] = [];
   /** How often the stream was opened. */
@@ -43,7 +46,7 @@ export class EventFollower {
       try {
         await this.read();
       } catch {
-        // The stream broke, or nobody could open it: that is what is soaked.
+        // The stream broke, or could not be opened: that is what is soaked.
       }
       await pause(RETRY_MS);
     }

@@ -12,7 +12,7 @@ export type BalancerName = (typeof BALANCERS)[number];
 const PATH = `${process.env.PATH}:/usr/sbin:/usr/local/sbin`;
 const PAGE = join(import.meta.dirname, '../../../docs/gateway.md');
 
-/** A load balancer that the machine has: the wanted one, or the first. Throws in words for a person if it has none. */
+/** An installed load balancer: the wanted one, or the first. Throws a readable error if there is none. */
 export function installedBalancer(wanted: BalancerName | undefined): BalancerName {
   const found = (wanted === undefined ? BALANCERS : [wanted]).find(isInstalled);
   if (found !== undefined) return found;

@@ -22,7 +22,7 @@ const OWNED: Cleanup = { onTestFinished: () => undefined };
 export class Replica {
   /** How many ends there were of which kind. */
   readonly deaths: Record<string, number> = {};
-  /** Ends that nobody brought about. */
+  /** Unexpected ends. */
   readonly offences: string[] = [];
   kills = 0;
   private process: GatewayProcess | undefined;

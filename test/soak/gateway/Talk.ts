@@ -18,7 +18,7 @@ const ENDED = new Set(['sent', 'delivered', 'read', 'failed', 'cancelled', 'unkn
 /** How much may be asked and not yet done: more would only wait. */
 const BACKLOG = 12;
 
-/** What people and the application say by way of one agent. */
+/** What people and the application send through one agent. */
 export class Talk {
   readonly messages: WrittenMessage[] = [];
   readonly targets = new Map<string, Set<string>>();
@@ -48,7 +48,7 @@ export class Talk {
     return this.open.size + this.asked - this.ended.size < BACKLOG;
   }
 
-  /** Somebody says something. */
+  /** A person writes a message. */
   step(): void {
     if (!this.isCalm) return;
     if (this.random.chance(0.5)) this.write();
@@ -94,7 +94,7 @@ export class Talk {
     const { random, world, agentId } = this;
     const { lane, chat, people } = random.pick(this.conversations);
     this.count += 1;
-    // The bot says nothing to those with a mark.
+    // The bot does not answer those with a mark.
     const text = `${agentId.slice(-1)}m${this.count}${random.chance(0.1) ? '!' : ''} hello`;
     const { guid } = world.mac.chatDb.receive({ from: random.pick(people), chat, text });
     this.open.add(guid);

@@ -40,7 +40,7 @@ export interface GatewaySoakOptions {
   balancer: BalancerName;
   /** Keeps everything in any case, not only where a promise was broken. */
   keep: boolean;
-  /** Hears of the progress. */
+  /** Called with the progress. */
   say?: (line: string) => void;
 }
 
@@ -274,7 +274,7 @@ async function settle(stage: Stage): Promise<string | undefined> {
   }
 }
 
-/** What is still to be done, in words; empty if nothing is. */
+/** What is still to be done, as text; empty if nothing is. */
 async function openWork({ talks, agents, application, webhookIds, bot, follower }: Stage): Promise<string> {
   const heard = new Set(follower.events.flatMap(({ data }) => messageGuidIn(data) ?? []));
   const unheard = talks.flatMap(({ messages }) => messages).filter(({ guid }) => !heard.has(guid));

@@ -23,11 +23,11 @@ export interface GatewayIntents {
 export interface GatewayEvidence {
   /** What Messages took on the Mac of each agent, oldest first. */
   readonly dispatches: ReadonlyMap<string, readonly { text: string; target: string }[]>;
-  /** What came to the webhooks, oldest first. */
+  /** What arrived at the webhooks, oldest first. */
   readonly attempts: readonly Attempt[];
   /** What the stream of events gave, over all its connections. */
   readonly events: readonly FollowedEvent[];
-  /** What REST says of every message of each agent. */
+  /** The REST answer for every message of each agent. */
   readonly shown: readonly OutgoingMessage[];
   /** What was seen on the way that may not be. */
   readonly offences: readonly string[];

@@ -82,9 +82,9 @@ describe('the judge of a soak of the gateway', () => {
   test.for([
     ['a text sent twice', [...SENT, 'one~'], 'twice: “one~”'],
     ['a text that is said to be sent and was not', SENT.slice(1), 'lost: “one~”'],
-    ['a text that nobody asked for', [...SENT, 'x'], 'twice: “x”'],
+    ['an unrequested text', [...SENT, 'x'], 'twice: “x”'],
     ['texts in the wrong order', ['two~', 'one~', ...SENT.slice(2)], 'order: “two~”'],
-    ['an answer that nobody heard', SENT.slice(0, 2), 'was answered, and nobody heard it'],
+    ['an answer that was not delivered', SENT.slice(0, 2), 'was answered, and the answer was not delivered'],
     ['half of an answer', SENT.slice(0, 3), 'lost: “m1a2b1~”'],
     ['the answers of two attempts', [...SENT, 'm1a1b0~'], 'was answered by several attempts'],
     ['bubbles in the wrong order', ['one~', 'two~', 'm1a2b1~', 'm1a2b0~'], 'order: “m1a2b1~”'],
@@ -100,17 +100,17 @@ describe('the judge of a soak of the gateway', () => {
       'target: “one~” went to edge_1 +2',
     ],
     [
-      'a message that waits for ever',
+      'a message that waits forever',
       () => ({ shown: [shown('msg_1', 'one~', 'queued'), shown('msg_2', 'two~')] }),
       'msg_1 (“one~”) is still queued',
     ],
     [
-      'a failure that is none',
+      'a false failure',
       () => ({ shown: [shown('msg_1', 'one~', 'failed'), shown('msg_2', 'two~')] }),
       'twice: “one~” went out 1 times instead of 0',
     ],
     [
-      'a status that no event told',
+      'a status without an event',
       ({ events }) => ({ events: events.filter(({ id }) => id !== 'e2') }),
       'msg_1 (“one~”) has the history queued,sent',
     ],

@@ -21,7 +21,7 @@ const TRUE_IN: Readonly<Record<OutgoingMessage['status'], Expected | undefined>>
   unknown: { least: 0, most: 1 },
 };
 
-/** What was promised and not kept, in words; empty if all was. */
+/** What was promised and not kept, as text; empty if all was. */
 export function judgeGateway(intents: GatewayIntents, evidence: GatewayEvidence): string[] {
   return [
     ...evidence.offences,
@@ -36,7 +36,10 @@ export function judgeGateway(intents: GatewayIntents, evidence: GatewayEvidence)
   ];
 }
 
-/** Each accepted message went out as often as its status says, each person's message was answered once, and nothing else went out. */
+/**
+ * Each accepted message was sent as often as its status says, each person's message was answered once, and nothing
+ * else was sent.
+ */
 function judgeTexts({ texts, messages }: GatewayIntents, evidence: GatewayEvidence): string[] {
   const expected = new Map<string, Expected>();
   const shown = new Map(evidence.shown.map((message) => [message.text ?? '', message]));
@@ -61,8 +64,8 @@ function shownLeast(message: OutgoingMessage | undefined, otherwise: number): nu
 }
 
 /**
- * The answer that a person got: each attempt at the bot has one in words of its own, and of those that the gateway may have read, one
- * was heard.
+ * The answer that a person got: each attempt at the bot has one with a different text, and of those that the gateway
+ * may have read, one was delivered.
  */
 function answerHeard(
   { guid, agentId }: WrittenMessage,
@@ -79,11 +82,11 @@ function answerHeard(
   if (heard !== undefined) return { heard: heard.texts };
   const wasAnswered = attempts.some(({ texts, takenAt }) => texts.length > 0 && takenAt !== undefined);
   return wasAnswered && !isDoubtful
-    ? { heard: [], offence: 'was answered, and nobody heard it' }
+    ? { heard: [], offence: 'was answered, and the answer was not delivered' }
     : { heard: [] };
 }
 
-/** The guids of messages of whose answers a text is told as unknown or failed. */
+/** The guids of messages with an answer of which a text is reported as unknown or failed. */
 function doubtfulReplies({ events }: GatewayEvidence): ReadonlySet<string> {
   const doubtful = events.filter(
     ({ type, data }) =>
@@ -94,7 +97,7 @@ function doubtfulReplies({ events }: GatewayEvidence): ReadonlySet<string> {
   return new Set(doubtful.flatMap(({ data }) => data.in_reply_to ?? []));
 }
 
-/** Texts of a conversation go out in the order in which they were accepted, bubbles of an answer in theirs. */
+/** Texts of a conversation are sent in the order in which they were accepted, bubbles of an answer in theirs. */
 function judgeOrder({ texts }: GatewayIntents, evidence: GatewayEvidence): string[] {
   const lanes = groupBy(
     texts.filter(({ isScheduled }) => !isScheduled),
@@ -111,7 +114,7 @@ function judgeOrder({ texts }: GatewayIntents, evidence: GatewayEvidence): strin
   );
 }
 
-/** Each text went out on the Mac and to the conversation that it was for. */
+/** Each text was sent on the Mac and to the conversation that it was for. */
 function judgePlaces({ texts, messages, targets }: GatewayIntents, evidence: GatewayEvidence): string[] {
   const places = new Map<string, Set<string>>();
   for (const { text, agentId, conversation } of texts)
@@ -137,7 +140,7 @@ function judgeIds({ texts }: GatewayIntents, { shown }: GatewayEvidence): string
   });
 }
 
-/** Every message came to an end, and its history is what the events told, each once and in order. */
+/** Every message came to an end, and its history matches the events, each once and in order. */
 function judgeStatuses(_: GatewayIntents, { shown, events }: GatewayEvidence): string[] {
   const told = new Map<string, string[]>();
   for (const { type, data } of events) {
@@ -161,8 +164,8 @@ function judgeStatuses(_: GatewayIntents, { shown, events }: GatewayEvidence): s
 }
 
 /**
- * What people wrote reached the application, numbered in the order in which they wrote. One whose post failed may come behind others
- * (protocol, "HTTP"): the number says where it belongs.
+ * Messages of people reached the application, numbered in the order in which they were written. One whose post failed
+ * may come after others (protocol, "HTTP"): the number says where it belongs.
  */
 function judgeMessages({ messages }: GatewayIntents, { events }: GatewayEvidence): string[] {
   const numbers = new Map(
@@ -216,7 +219,7 @@ function judgeWebhooks(evidence: GatewayEvidence): string[] {
   });
 }
 
-/** When one of these attempts was first answered with a whole 2xx. */
+/** When one of these attempts was first answered with a complete 2xx. */
 function takenAt(attempts: readonly Attempt[]): number | undefined {
   const times = attempts.flatMap((attempt) => attempt.takenAt ?? []);
   return times.length === 0 ? undefined : Math.min(...times);

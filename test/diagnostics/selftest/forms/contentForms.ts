@@ -4,7 +4,7 @@ import { encodeSummary } from '../../../../src/kit/messages/SimulatedChatEvents.
 import { encodeRuns } from '../../../../src/kit/messages/typedstreamEncoder.js';
 import { balloon, edited, type Form, inline, LINK, PERSON, part, say, THEN } from './writing.js';
 
-/** Rows whose text, history or link tells. */
+/** Rows judged by their text, history or link. */
 export const CONTENT_FORMS: readonly Form[] = [
   [
     'part-numbers',

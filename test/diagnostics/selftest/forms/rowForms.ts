@@ -2,7 +2,7 @@ import { appleDate } from '../../../../src/kit/messages/AppleDatabase.js';
 import { encodeAttributedBody } from '../../../../src/kit/messages/typedstreamEncoder.js';
 import { type Form, OTHER, PERSON, say, THEN, WORDS } from './writing.js';
 
-/** Rows whose owner, identity or date tells. */
+/** Rows judged by their owner, identity or date. */
 export const ROW_FORMS: readonly Form[] = [
   ['dates', 'agrees', 'dates in ns', (m) => say(m, 'a', 0)],
   ['dates', 'contradicted', 'rows of the next century', (m) => [1, 2].map((n) => say(m, `${n}`, 4e12))],
