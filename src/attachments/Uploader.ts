@@ -164,7 +164,7 @@ export class Uploader {
       const message = this.options.store.uploads.messageOf(upload);
       if (message === undefined) return { kind: 'failed', why: 'it is no longer wanted' };
       const result = await backend.uploadPhoto(this.photo({ ...upload, message }, readable));
-      this.tellCircuit(message.conversation, result);
+      this.reportToCircuit(message.conversation, result);
       return ended(result);
     } catch (error) {
       const fault = exhaustion(systemCode(error));
@@ -173,7 +173,7 @@ export class Uploader {
     }
   }
 
-  private tellCircuit(source: string, result: PhotoResult): void {
+  private reportToCircuit(source: string, result: PhotoResult): void {
     if (result.kind !== 'retry') this.circuit.taken();
     else if (result.cause !== 'aborted') {
       this.circuit.failed({ source, isUnread: result.unread === true, retryAfterMs: result.retryAfterMs });

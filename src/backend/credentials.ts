@@ -287,7 +287,7 @@ interface AccessPorts {
 }
 
 /** What the end of a request says of the backend as a whole: that it is there, whatever it answered, or that it is not. */
-function tellCircuit(circuit: Circuit | undefined, path: string, outcome: HttpOutcome): void {
+function reportToCircuit(circuit: Circuit | undefined, path: string, outcome: HttpOutcome): void {
   if (outcome.kind === 'failed') {
     if (outcome.cause === 'aborted' || outcome.cause === 'unauthorised') return;
     circuit?.failed({ source: path, isUnread: outcome.unsent === true });
@@ -317,7 +317,7 @@ export class Access {
       headers: (url, anonymous) => this.identity.headers(url, anonymous),
       onOutcome: ({ path, isAboutOne = false }, outcome) => {
         const noted = this.reachability.note(path, outcome, isAboutOne);
-        tellCircuit(ports.options.circuit, path, outcome);
+        reportToCircuit(ports.options.circuit, path, outcome);
         if (noted === 'authorised') ports.onAuthorised();
         if (noted === 'in_doubt') ports.onDoubt();
       },

@@ -26,7 +26,7 @@ export function freshKeepalive(at: number, rules: LinkRules): KeepaliveState {
 }
 
 /** A data frame came. The same keepalive is returned when that changes nothing: the hot path allocates nothing. */
-export function heard(keepalive: KeepaliveState, at: number, pong: boolean): KeepaliveState {
+export function frameReceived(keepalive: KeepaliveState, at: number, pong: boolean): KeepaliveState {
   // A frame is better evidence, so the answer to a WebSocket-level ping is no longer needed; except for the first,
   // whose answer shows whether to send more.
   const wsPingAt = keepalive.wsPings === 'answered' ? null : keepalive.wsPingAt;

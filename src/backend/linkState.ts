@@ -1,8 +1,8 @@
 import { reconnectDelay } from './HttpClient.js';
 import {
   beat,
+  frameReceived,
   freshKeepalive,
-  heard,
   nextBeatAt,
   pinged,
   transportAnswered,
@@ -159,7 +159,7 @@ function withSocket(state: WithSocket, event: LinkEvent, rules: LinkRules): Step
   const { epoch, keepalive } = state;
   switch (event.type) {
     case 'frame': {
-      const after = heard(keepalive, event.at, event.pong);
+      const after = frameReceived(keepalive, event.at, event.pong);
       if (state.name === 'online')
         return after === keepalive ? stay(state) : { state: { ...state, keepalive: after }, effects: [] };
       const effects: LinkEffect[] = state.name === 'proving' ? [{ do: 'sync', why: 'online' }] : [];

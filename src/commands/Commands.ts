@@ -134,7 +134,7 @@ export class Commands {
   ) {
     for (const handler of handlers) for (const type of handler.types) this.handlers.set(type, handler);
     // Of every ack: a scheduled text has one when it is stored and one when it was sent.
-    acks.onGiven(({ commandId }, verdict) => store.report(() => this.say(commandId, verdict)));
+    acks.onGiven(({ commandId }, verdict) => store.report(() => this.logVerdict(commandId, verdict)));
   }
 
   /**
@@ -201,7 +201,7 @@ export class Commands {
     this.listeners.push(listener);
   }
 
-  private tell(commandId: string, stage: CommandStage, code: string | null = null): void {
+  private announce(commandId: string, stage: CommandStage, code: string | null = null): void {
     for (const listener of this.listeners) listener(commandId, stage, code);
   }
 
@@ -257,7 +257,7 @@ export class Commands {
     const { commandId, commandType } = command;
     this.store.report(() => this.log.info(`📥 Received command via ${CHANNEL_NAMES[via]}: ${commandId}`));
     // Before any report about its text, which may also end in this write.
-    this.store.afterCommit(() => this.tell(commandId, 'received'));
+    this.store.afterCommit(() => this.announce(commandId, 'received'));
     const bodyHash = hashOf(command);
     const body = bodyOf(command);
     if (!this.store.commands.add({ commandId, commandType, body, bodyHash, via })) {
@@ -297,7 +297,7 @@ export class Commands {
     this.acks.repeat(known.ack, differs);
   }
 
-  private say(commandId: string, verdict: Verdict): void {
+  private logVerdict(commandId: string, verdict: Verdict): void {
     if (verdict.kind === 'completed') this.log.info(`✅ Command ${commandId} executed successfully`);
     else this.log.warn(`❌ Command ${commandId} failed`, { trace: commandId, code: verdict.code });
   }
@@ -305,7 +305,7 @@ export class Commands {
   private finish(commandId: string, verdict: Verdict): void {
     this.acks.give(commandId, verdict);
     this.store.report(() => {
-      this.tell(commandId, verdict.kind, verdict.kind === 'failed' ? verdict.code : null);
+      this.announce(commandId, verdict.kind, verdict.kind === 'failed' ? verdict.code : null);
     });
   }
 }

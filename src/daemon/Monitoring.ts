@@ -118,11 +118,11 @@ export class Monitoring {
       clock,
       server: this.server,
       agentName: () => components.backend.agentId(),
-      onWork: () => this.tellSoon(),
+      onWork: () => this.publishSoon(),
       notify: (level, message) => this.notify({ level, message }),
       guarded: (work) => this.guarded(work),
     });
-    store.pauses.afterChange(() => this.tellSoon());
+    store.pauses.afterChange(() => this.publishSoon());
   }
 
   /** Resolves after the first try to serve it. Never rejects. */
@@ -144,7 +144,7 @@ export class Monitoring {
   /** The agent begins to stop. */
   drains(): void {
     this.stopping = true;
-    this.guarded(() => this.tellStatus());
+    this.guarded(() => this.publishStatus());
   }
 
   /** Ends within 1 s; the store must still be open. */
@@ -196,14 +196,14 @@ export class Monitoring {
       const now = this.options.snapshot();
       const changes = this.last === undefined ? [] : changesOf(this.last, now);
       this.last = now;
-      for (const change of changes) this.tellChange(change, now);
+      for (const change of changes) this.publishChange(change, now);
       this.noteProblems(now);
-      this.tellStatus();
+      this.publishStatus();
     });
     this.tick = this.options.clock.after(TICK_MS, () => this.look());
   }
 
-  private tellChange(change: Change, now: StatusSnapshot): void {
+  private publishChange(change: Change, now: StatusSnapshot): void {
     if (change.kind === 'topic') this.server?.publish({ topic: change.topic }, this.options.clock.now());
     else if (change.kind === 'snapshot' && this.server?.hasSubscribers) this.server.publishSnapshot(now);
   }
@@ -230,15 +230,15 @@ export class Monitoring {
     this.server?.publish({ topic: 'doctor' }, this.options.clock.now());
   }
 
-  private tellSoon(): void {
+  private publishSoon(): void {
     if (this.server?.isWatched !== true || this.stopping) return;
     this.soon ??= this.options.clock.after(SOON_MS, () => {
       this.soon = undefined;
-      this.guarded(() => this.tellStatus());
+      this.guarded(() => this.publishStatus());
     });
   }
 
-  private tellStatus(): void {
+  private publishStatus(): void {
     if (this.server?.isWatched === true) this.broadcastStatus();
   }
 

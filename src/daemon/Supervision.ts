@@ -117,7 +117,7 @@ export class Supervision {
         echoKnown: () => store.tryRead(() => store.meta.get(ECHO_KNOWN))?.value !== undefined,
         rememberEcho: () => void store.tryWrite(() => store.meta.set(ECHO_KNOWN, 'yes')),
       },
-      onStall: (stall) => this.tell(stall),
+      onStall: (stall) => this.report(stall),
       nudge: () => {
         if (this.supervisor !== undefined) void this.app.open();
       },
@@ -132,7 +132,7 @@ export class Supervision {
     return store.tryWrite(() => enqueue(own)) ? own.id : undefined;
   }
 
-  private tell({ cause, minutes }: Stall): void {
+  private report({ cause, minutes }: Stall): void {
     const { store } = this.options;
     store.tryWrite(() => store.events.add({ eventType: 'inbound_stalled', details: { cause, minutes } }));
   }

@@ -229,7 +229,7 @@ export function compose(options: ComponentOptions): Components {
     store,
     activity,
     ended: sendHealth.ended.bind(sendHealth),
-    tellsDelivery: options.config.slice(({ forward }) => forward.delivery),
+    reportsDelivery: options.config.slice(({ forward }) => forward.delivery),
     clock,
     log,
   });

@@ -12,7 +12,7 @@ export interface GatewayConsole {
   readonly reveals: boolean;
   /** The newest events since the page was opened, the newest first. */
   readonly events: readonly GatewayEvent[];
-  readonly tell: ReturnType<typeof useToasts>['tell'];
+  readonly notify: ReturnType<typeof useToasts>['notify'];
   /** Calls back at each event. */
   readonly onEvent: (listener: (event: GatewayEvent) => void) => () => void;
 }

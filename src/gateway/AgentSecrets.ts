@@ -22,7 +22,7 @@ interface SecretsParts {
 }
 
 /** Notifies every replica that secrets of this agent are no longer valid. To be called once that is durable. */
-export function tellOfSecrets(database: GatewayDatabase, agentId: string): Promise<void> {
+export function notifyOfSecrets(database: GatewayDatabase, agentId: string): Promise<void> {
   return notifyOfChange(database, CHANNEL, agentId);
 }
 

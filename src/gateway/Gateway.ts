@@ -294,13 +294,13 @@ class Front {
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = pathOf(request.url);
-    if (path === '/ready') this.sayReady(response);
+    if (path === '/ready') this.answerReady(response);
     else if (path === '/metrics') await this.metrics.serve(request, response);
     else if (ApiServer.serves(path)) await this.api.serve(request, response);
     else if (!this.page.serve(request, response)) await this.edge.serve(request, response);
   }
 
-  private sayReady(response: ServerResponse): void {
+  private answerReady(response: ServerResponse): void {
     const isReady = !this.isDraining && this.isReady();
     const text = JSON.stringify({ status: isReady ? 'ready' : this.isDraining ? 'draining' : 'no database' });
     response.writeHead(isReady ? 200 : 503, { 'Content-Type': 'application/json; charset=utf-8' });

@@ -21,7 +21,7 @@ import { CLOSE, type WireCommand } from './agents/frames.js';
 import type { MessageBody, RegisterBody } from './agents/requests.js';
 import { inSlices } from './inSlices.js';
 import { takeEvent } from './ledger/agentEvents.js';
-import { takeAck, tellEvent } from './ledger/agentReports.js';
+import { publishEvent, takeAck } from './ledger/agentReports.js';
 import { keepStatus, noteHandOut, noteRegistration } from './ledger/agents.js';
 import { findApiKey, hasScope, mayUseAgent } from './ledger/apiKeys.js';
 import { countAllCommands, countCommands, waitingCommands } from './ledger/commands.js';
@@ -258,7 +258,7 @@ export class GatewayBackend implements EdgeBackend {
         return;
       case 'event':
         if (await takeEvent(transaction, agentId, report.event.event_id, now))
-          await tellEvent(transaction, agentId, report.event, now);
+          await publishEvent(transaction, agentId, report.event, now);
         return;
       case 'status':
         await this.takeStatus(transaction, agentId, report.status, now);

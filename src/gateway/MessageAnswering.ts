@@ -2,7 +2,7 @@ import type { MessageReply } from '../model/backendBodies.js';
 import type { Clock } from '../system/clock.js';
 import type { MessageOutcome } from './agents/EdgeBackend.js';
 import type { MessageBody } from './agents/requests.js';
-import { tellReply } from './ledger/agentReports.js';
+import { recordReply } from './ledger/agentReports.js';
 import { giveAnswer, inboxEntry, SILENCE, takeMessage } from './ledger/inbox.js';
 import type { GatewayDatabase, Transaction } from './storage/GatewayDatabase.js';
 
@@ -85,7 +85,7 @@ export class MessageAnswering {
     transaction.afterCommit(() => this.wake(`${agentId} ${guid}`));
     if (given.kind !== 'given') return 'late';
     const { conversation } = given;
-    tellReply(transaction, agentId, { guid, conversation, texts: textsOf(reply) }, now);
+    recordReply(transaction, agentId, { guid, conversation, texts: textsOf(reply) }, now);
     return 'given';
   }
 

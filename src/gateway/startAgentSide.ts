@@ -12,7 +12,7 @@ import { LoadGate } from './agents/LoadGate.js';
 import type { MessageBody } from './agents/requests.js';
 import type { AnswerPorts } from './application.js';
 import { GatewayBackend, type SocketSecrets } from './GatewayBackend.js';
-import { tellMessage } from './ledger/agentReports.js';
+import { publishMessage } from './ledger/agentReports.js';
 import { endAllReplicas } from './ledger/connections.js';
 import { adoptRestoredEvents, eventId, publish, ringAfterCommit } from './ledger/eventLog.js';
 import { MessageAnswering, type RequestStanding } from './MessageAnswering.js';
@@ -108,7 +108,7 @@ export async function startAgentSide(parts: AgentSideParts): Promise<GatewayAgen
     clock,
     patienceMs: parts.answerMs,
     async onMessage(transaction, agentId, guid, message, now) {
-      await tellMessage(transaction, agentId, guid, { ...message, message_guid: guid }, now);
+      await publishMessage(transaction, agentId, guid, { ...message, message_guid: guid }, now);
       return listener.mayAnswer(transaction, agentId, guid);
     },
     onRequest: (...request) => listener.onRequest(...request),

@@ -42,7 +42,7 @@ export class ChatEvents {
   constructor(private readonly options: ChatEventsOptions) {}
 
   /** Inside a write. */
-  tell(happening: ChatEvent): void {
+  report(happening: ChatEvent): void {
     const { store, disclose } = this.options;
     const { key, eventType, threadId, details, texts } = happening;
     if (!store.emittedEvents.note(key)) return;

@@ -363,7 +363,7 @@ export class MessageDispatcher {
       if (result.kind === 'retry' || !isUsable) this.flights.failed();
       store.afterCommit(() => {
         this.history.note(conversation, result, isUsable);
-        this.tellCircuit(conversation, result, isUsable);
+        this.reportToCircuit(conversation, result, isUsable);
       });
     };
     if (result.kind !== 'answered') note(true);
@@ -397,7 +397,7 @@ export class MessageDispatcher {
     }
   }
 
-  private tellCircuit(source: string, result: PostResult, isUsable: boolean): void {
+  private reportToCircuit(source: string, result: PostResult, isUsable: boolean): void {
     // Nothing was learnt of the backend.
     if (result.kind === 'unusable' || (result.kind === 'retry' && result.cause === 'aborted')) return;
     if (result.kind !== 'retry' && isUsable) {

@@ -32,7 +32,7 @@ type MessageUpdate =
 
 interface MessageUpdatesOptions {
   store: Store;
-  happenings: Pick<ChatEvents, 'tell'>;
+  happenings: Pick<ChatEvents, 'report'>;
   settings: () => { edits: boolean; unsends: boolean; transcriptions: boolean };
   /** Inside a write: files joined this message after it was stored; its attachments are these alone. */
   onFiles: (message: IncomingMessage) => void;
@@ -78,7 +78,7 @@ export class MessageUpdates {
 
   private ofFresh(row: MessageUpdate): { change: MessageUpdate; take: () => void }[] {
     if (row.kind === 'unsent' && this.mayBeForgotten(row))
-      return [{ change: row, take: () => this.tellForgotten(row) }];
+      return [{ change: row, take: () => this.reportForgotten(row) }];
     const change = this.ofKnown(row);
     return change === undefined ? [] : [{ change, take: () => this.takeFresh(change) }];
   }
@@ -111,7 +111,7 @@ export class MessageUpdates {
   }
 
   /** Inside a write. By the guid that the row has: under which of several iCloud wrote it first is not known any more. */
-  private tellForgotten(change: UnsentChange): void {
+  private reportForgotten(change: UnsentChange): void {
     const { store } = this.options;
     if (!store.emittedEvents.note(keyOf(change))) return;
     const details = { message_guid: change.guid, unsent_at: isoOrNull(change.at) };
@@ -168,7 +168,7 @@ export class MessageUpdates {
     const isUnread = store.incoming.reverse(change.guid);
     if (isUnread) store.emittedEvents.note(keyOf(change));
     else
-      this.tell(keyOf(change), message, 'message_withdrawn', {
+      this.report(keyOf(change), message, 'message_withdrawn', {
         cause: 'sent_from_here',
         ...this.numberOf(message),
       });
@@ -197,7 +197,7 @@ export class MessageUpdates {
       size_bytes: sizeBytes,
     }));
     const key = `files:${message.guid}:${late.map(({ guid }) => guid).join(' ')}`;
-    this.tell(key, message, 'message_attachments', { attachments });
+    this.report(key, message, 'message_attachments', { attachments });
   }
 
   private edited(change: EditedChange, message: IncomingMessage): void {
@@ -232,7 +232,7 @@ export class MessageUpdates {
       ...(partsUnsent.length === 0 ? {} : { parts_unsent: [...partsUnsent] }),
       ...(gone.length === 0 ? {} : { attachments_unsent: gone.map(({ guid }) => guid) }),
     };
-    this.tell(key, message, 'message_edited', details, textsOf(now));
+    this.report(key, message, 'message_edited', details, textsOf(now));
   }
 
   private unsent(change: UnsentChange, message: IncomingMessage): void {
@@ -244,7 +244,7 @@ export class MessageUpdates {
     const mayBeRead = gap !== undefined && gap.reason !== 'new' && message.sentAt <= gap.until;
     if ((isUnread && !mayBeRead) || !settings().unsends) store.emittedEvents.note(keyOf(change));
     else
-      this.tell(keyOf(change), message, 'message_unsent', {
+      this.report(keyOf(change), message, 'message_unsent', {
         unsent_at: isoOrNull(change.at),
         ...this.numberOf(message),
       });
@@ -267,18 +267,18 @@ export class MessageUpdates {
     else {
       const texts = [...change.said.values()];
       const details = { text: texts.join('\n'), attachment_guids: [...change.said.keys()] };
-      this.tell(keyOf(change), message, 'message_transcribed', details, texts);
+      this.report(keyOf(change), message, 'message_transcribed', details, texts);
     }
   }
 
-  private tell(
+  private report(
     key: string,
     message: IncomingMessage,
     eventType: EventType,
     details: Record<string, unknown>,
     texts: readonly string[] = [],
   ): void {
-    this.options.happenings.tell({
+    this.options.happenings.report({
       key,
       eventType,
       threadId: message.conversation,

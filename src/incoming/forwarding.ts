@@ -219,7 +219,7 @@ export function forwarding(options: ForwardingOptions) {
           unprovenText: (said: UnprovenWords) => operators.unprovenText(said),
         };
       },
-      tell: happenings.tell.bind(happenings),
+      report: happenings.report.bind(happenings),
       wasEdited: happenings.wasEdited.bind(happenings),
       joinLink: changes.joinLink.bind(changes),
     },

@@ -247,7 +247,7 @@ class Repeats {
   close(): void {
     for (const series of this.series.values()) {
       series.timer.cancel();
-      this.tell(series);
+      this.logRepeats(series);
     }
     this.series.clear();
   }
@@ -266,11 +266,11 @@ class Repeats {
       this.series.delete(key);
       return;
     }
-    this.tell(series);
+    this.logRepeats(series);
     series.timer = this.clock.after(WINDOW_MS, () => this.windowEnded(key));
   }
 
-  private tell(series: Series): void {
+  private logRepeats(series: Series): void {
     const { level, message, fields, suppressed } = series;
     if (suppressed === 0) return;
     series.suppressed = 0;

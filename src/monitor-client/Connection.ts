@@ -21,7 +21,7 @@ const GONE_AFTER_MS = 50_000;
 /** One socket from the attempt to its end, with its heartbeat: whatever hangs, it ends. */
 export class Connection {
   private readonly socket: WebSocketLike;
-  private heardAt: number;
+  private lastFrameAt: number;
   private hasHeard = false;
   private pinged = false;
   private hasEnded = false;
@@ -33,9 +33,9 @@ export class Connection {
     private readonly clock: ClientClock,
     private readonly listener: ConnectionListener,
   ) {
-    this.heardAt = clock.monotonic();
+    this.lastFrameAt = clock.monotonic();
     this.socket = new WebSocket(url);
-    this.socket.onmessage = ({ data }: { data: unknown }) => this.heard(data);
+    this.socket.onmessage = ({ data }: { data: unknown }) => this.onData(data);
     this.socket.onclose = ({ code, reason }: { code: number; reason: string }) => this.end({ code, reason });
     // A close follows it, which is acted upon; without a listener `ws` would throw it.
     this.socket.onerror = () => undefined;
@@ -57,9 +57,9 @@ export class Connection {
     this.socket.close(1000);
   }
 
-  private heard(data: unknown): void {
+  private onData(data: unknown): void {
     if (this.hasEnded) return;
-    this.heardAt = this.clock.monotonic();
+    this.lastFrameAt = this.clock.monotonic();
     this.pinged = false;
     const frame = readServerFrame(data);
     if (frame === undefined) return;
@@ -70,7 +70,7 @@ export class Connection {
 
   /** Uses the clock, not a timer: a sleeping machine or a hidden tab makes timers late. */
   private look(): void {
-    const silentMs = this.clock.monotonic() - this.heardAt;
+    const silentMs = this.clock.monotonic() - this.lastFrameAt;
     if (silentMs >= (this.hasHeard ? GONE_AFTER_MS : FIRST_FRAME_MS)) {
       this.giveUp();
       return;

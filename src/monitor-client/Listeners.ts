@@ -13,7 +13,7 @@ export class Listeners<Events> {
   }
 
   /** An exception of a listener is rethrown once all were called: it is an error of the listener. */
-  tell<Name extends keyof Events>(name: Name, data: Events[Name]): void {
+  emit<Name extends keyof Events>(name: Name, data: Events[Name]): void {
     const thrown: unknown[] = [];
     for (const listener of [...(this.byName.get(name) ?? [])]) {
       try {

@@ -135,7 +135,7 @@ export class MonitorClient {
         this.WebSocket,
         this.clock,
         {
-          frame: (frame) => this.heard(frame),
+          frame: (frame) => this.onFrame(frame),
           ended: (ending) => this.lost(ending),
         },
       );
@@ -144,7 +144,7 @@ export class MonitorClient {
     }
   }
 
-  private heard(frame: ServerFrame): void {
+  private onFrame(frame: ServerFrame): void {
     switch (frame.type) {
       case 'auth':
         this.judged(frame.data);
@@ -156,7 +156,7 @@ export class MonitorClient {
       case 'pong':
         return;
       default:
-        this.listeners.tell(frame.type, frame.data as never);
+        this.listeners.emit(frame.type, frame.data as never);
     }
   }
 
@@ -171,7 +171,7 @@ export class MonitorClient {
       this.connection?.send({ type: 'user_presence', data: this.presence });
       this.become({ name: 'online', userId: auth.userId });
     }
-    this.listeners.tell('auth', auth);
+    this.listeners.emit('auth', auth);
   }
 
   private lost(ending: Ending): void {
@@ -209,7 +209,7 @@ export class MonitorClient {
 
   private become(state: ConnectionState): void {
     this.current = state;
-    this.listeners.tell('state', state);
+    this.listeners.emit('state', state);
   }
 }
 

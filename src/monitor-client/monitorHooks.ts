@@ -43,21 +43,21 @@ export interface MonitorHooks {
 
 const REMEMBERED = 100;
 
-type Heard = Omit<MonitorView, 'isConnected' | 'sendPresence'>;
+type Received = Omit<MonitorView, 'isConnected' | 'sendPresence'>;
 
 /** The hooks for a UI library: `monitorHooks({ useState, useEffect, useRef })`. */
 export function monitorHooks({ useState, useEffect, useRef }: UiHooks): MonitorHooks {
   function useMonitor(client: MonitorClient): MonitorView {
-    const [heard, setHeard] = useState<Heard>(nothingHeard(client));
+    const [received, setReceived] = useState<Received>(nothingReceived(client));
     useEffect(() => {
-      setHeard(() => nothingHeard(client));
-      const set = (change: Partial<Heard>) => setHeard((before) => ({ ...before, ...change }));
+      setReceived(() => nothingReceived(client));
+      const set = (change: Partial<Received>) => setReceived((before) => ({ ...before, ...change }));
       const endings = [
         client.on('state', (connection) => set({ connection })),
         client.on('agent_status', (agentStatus) => set({ agentStatus })),
         client.on('snapshot', (snapshot) => set({ snapshot, presence: snapshot.presence })),
-        client.on('notification', (notification) => setHeard((before) => notified(before, notification))),
-        client.on('user_presence', (user) => setHeard((before) => met(before, user))),
+        client.on('notification', (notification) => setReceived((before) => notified(before, notification))),
+        client.on('user_presence', (user) => setReceived((before) => met(before, user))),
       ];
       client.connect();
       return () => {
@@ -66,8 +66,8 @@ export function monitorHooks({ useState, useEffect, useRef }: UiHooks): MonitorH
       };
     }, [client]);
     return {
-      ...heard,
-      isConnected: heard.connection.name === 'online',
+      ...received,
+      isConnected: received.connection.name === 'online',
       sendPresence: (presence) => client.setPresence(presence),
     };
   }
@@ -93,17 +93,17 @@ export function monitorHooks({ useState, useEffect, useRef }: UiHooks): MonitorH
   return { useMonitor, useAnswer };
 }
 
-function nothingHeard(client: MonitorClient): Heard {
+function nothingReceived(client: MonitorClient): Received {
   return { connection: client.state, agentStatus: null, snapshot: null, notifications: [], presence: [] };
 }
 
-function notified(before: Heard, notification: Notification): Heard {
+function notified(before: Received, notification: Notification): Received {
   const id = (before.notifications.at(-1)?.id ?? 0) + 1;
   const added = { ...notification, id, at: new Date().toISOString() };
   return { ...before, notifications: [...before.notifications, added].slice(-REMEMBERED) };
 }
 
-function met(before: Heard, user: UserPresence): Heard {
+function met(before: Received, user: UserPresence): Received {
   const others = before.presence.filter(({ userId }) => userId !== user.userId);
   return { ...before, presence: user.status === 'offline' ? others : [...others, user] };
 }

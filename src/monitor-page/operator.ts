@@ -11,7 +11,7 @@ export interface Operator {
   reveals: boolean;
   people: People;
   /** Says something to the operator for a moment. */
-  tell: (level: NotificationLevel, message: string) => void;
+  notify: (level: NotificationLevel, message: string) => void;
   /** Ends the session of this tab. */
   leave: () => void;
   /** Sends a request to the agent and shows its error. Undefined if it was not done. */

@@ -13,7 +13,7 @@ const MOST = 4;
 /** Temporary notices. An error stays until it is dismissed. */
 export function useToasts(): {
   toasts: readonly Toast[];
-  tell: (level: NotificationLevel, message: string) => void;
+  notify: (level: NotificationLevel, message: string) => void;
   dismiss: (id: number) => void;
 } {
   const [toasts, setToasts] = useState<readonly Toast[]>([]);
@@ -21,7 +21,7 @@ export function useToasts(): {
   const count = useRef(0);
   useEffect(() => () => timers.current.forEach(clearTimeout), []);
   const dismiss = useCallback((id: number) => setToasts((all) => all.filter((toast) => toast.id !== id)), []);
-  const tell = useCallback((level: NotificationLevel, message: string) => {
+  const notify = useCallback((level: NotificationLevel, message: string) => {
     count.current += 1;
     const id = count.current;
     setToasts((all) => [...all, { id, level, message }].slice(-MOST));
@@ -32,5 +32,5 @@ export function useToasts(): {
     }, SHOWN_MS);
     timers.current.add(timer);
   }, []);
-  return { toasts, tell, dismiss };
+  return { toasts, notify, dismiss };
 }

@@ -36,7 +36,7 @@ export class Client {
   topics: ReadonlySet<Topic> = new Set();
   presence: Presence = 'online';
   /** When the last frame came and the last ping went, monotonic ms. */
-  heardAt: number;
+  lastFrameAt: number;
   pingedAt: number;
   /** When it came, monotonic ms. */
   readonly since: number;
@@ -54,7 +54,7 @@ export class Client {
     private readonly clock: Clock,
   ) {
     this.since = clock.monotonic();
-    this.heardAt = this.since;
+    this.lastFrameAt = this.since;
     this.pingedAt = this.since;
     socket.once('close', () => this.closing?.cancel());
   }
@@ -69,9 +69,9 @@ export class Client {
   }
 
   /** Counts a frame of theirs; false if it is one too many. */
-  heard(): boolean {
-    this.heardAt = this.clock.monotonic();
-    return this.rate.take(this.heardAt);
+  countFrame(): boolean {
+    this.lastFrameAt = this.clock.monotonic();
+    return this.rate.take(this.lastFrameAt);
   }
 
   /** Writes encoded frames in one go. False if it does not read: then it is cut off. */

@@ -50,14 +50,14 @@ export class ClientFrames {
   /** Counts a frame against its sender's rate; false if that was one too many, or the connection is at its end anyway. */
   counted(client: Client): boolean {
     if (!client.isOpen) return false;
-    if (client.heard()) return true;
+    if (client.countFrame()) return true;
     client.close(CLOSE.tooFast, 'Too many messages', true);
     this.options.onAbuse('too many messages');
     return false;
   }
 
   private answer(client: Client, frame: ClientFrame): void {
-    if (frame.type === 'ping') this.say(client, { type: 'pong' });
+    if (frame.type === 'ping') this.send(client, { type: 'pong' });
     else if (frame.type !== 'pong') {
       if (isKnown(client)) this.serve(client, frame);
       else this.complain(client, 'Not authenticated');
@@ -68,7 +68,7 @@ export class ClientFrames {
     switch (frame.type) {
       case 'user_presence':
         client.presence = frame.data;
-        this.tellPresence(client.session.userId);
+        this.broadcastPresence(client.session.userId);
         return;
       case 'subscribe':
         client.topics = new Set(frame.data.topics);
@@ -80,7 +80,7 @@ export class ClientFrames {
   }
 
   /** Reports the current presence of a user to all clients. */
-  tellPresence(userId: string): void {
+  broadcastPresence(userId: string): void {
     const { clients, broadcast } = this.options;
     broadcast.post({ type: 'user_presence', data: { userId, status: clients.presenceOf(userId) } });
   }
@@ -88,7 +88,7 @@ export class ClientFrames {
   private sendSnapshot(client: KnownClient): void {
     const { clients, status } = this.options;
     try {
-      this.say(client, { type: 'snapshot', data: { status: status(), presence: clients.presences() } });
+      this.send(client, { type: 'snapshot', data: { status: status(), presence: clients.presences() } });
     } catch (error) {
       this.complain(client, describeError(error));
     }
@@ -100,11 +100,11 @@ export class ClientFrames {
     const began = clock.monotonic();
     try {
       const result = this.run(verb, args, userId);
-      this.say(client, { type: 'response', data: { id, ok: true, result } });
+      this.send(client, { type: 'response', data: { id, ok: true, result } });
     } catch (error) {
       const { code, remedy } = error instanceof EdgeError ? error : { code: 'internal', remedy: '' };
       const message = describeError(error);
-      this.say(client, { type: 'response', data: { id, ok: false, error: { code, message, remedy } } });
+      this.send(client, { type: 'response', data: { id, ok: false, error: { code, message, remedy } } });
     }
     const ended = clock.monotonic();
     this.work.spend(userId, ended - began, ended);
@@ -126,10 +126,10 @@ export class ClientFrames {
   }
 
   private complain(client: Client, error: string): void {
-    this.say(client, { type: 'error', data: { error } });
+    this.send(client, { type: 'error', data: { error } });
   }
 
-  private say(client: Client, frame: ServerFrame): void {
+  private send(client: Client, frame: ServerFrame): void {
     if (!client.write([encodeFrame(frame, this.options.clock.now())]))
       this.options.onAbuse('it does not read');
   }

@@ -200,7 +200,7 @@ export class MonitorServer {
       if (status !== undefined) greeting.push({ type: 'agent_status', data: status });
       client.write(greeting.map((frame) => encodeFrame(frame, clock.now())));
       log.debug('A monitor client connected', { user: userId });
-      if (!wasWatched) this.tellWatched(true);
+      if (!wasWatched) this.notifyWatched(true);
     } else {
       const frame: ServerFrame = { type: 'auth', data: { success: false, error: refusal } };
       client.write([encodeFrame(frame, clock.now())]);
@@ -210,8 +210,8 @@ export class MonitorServer {
   private gone(client: Client): void {
     this.clients.delete(client);
     if (!isKnown(client) || this.stopped) return;
-    this.frames.tellPresence(client.session.userId);
-    if (!this.isWatched) this.tellWatched(false);
+    this.frames.broadcastPresence(client.session.userId);
+    if (!this.isWatched) this.notifyWatched(false);
   }
 
   /** Undefined if it is not available now: the store may be unreadable, which only affects monitor clients. */
@@ -219,7 +219,7 @@ export class MonitorServer {
     return this.guarded(() => this.options.agentStatus());
   }
 
-  private tellWatched(watched: boolean): void {
+  private notifyWatched(watched: boolean): void {
     this.guarded(() => this.options.onWatched(watched));
   }
 

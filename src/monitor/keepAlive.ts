@@ -14,7 +14,7 @@ export function keepAlive(client: Client, clock: Clock): 'warn' | undefined {
   if (!client.isOpen) return undefined;
   const now = clock.monotonic();
   const left = (client.session?.expiresAt ?? Infinity) - clock.now();
-  if (now - client.heardAt > SILENT_MS) client.close(CLOSE.silent, 'No frame for 60 s', true);
+  if (now - client.lastFrameAt > SILENT_MS) client.close(CLOSE.silent, 'No frame for 60 s', true);
   else if (left <= 0) client.close(CLOSE.expired, 'The token has expired');
   else if (now - client.pingedAt >= PING_EVERY_MS) {
     client.pingedAt = now;

@@ -32,7 +32,7 @@ export function watchTexts(watching: Watching): void {
   /** After the commit, and after what the agent itself does then. */
   const later = (work: () => void) => store.afterCommit(() => clock.after(0, () => guarded(work)));
   /** Only while a client is connected; after the commit, and after the agent's own work. */
-  const tell = (work: () => void) => {
+  const whenWatched = (work: () => void) => {
     if (!server.isWatched) return;
     store.afterCommit(() => {
       clock.after(0, () => guarded(work));
@@ -40,10 +40,10 @@ export function watchTexts(watching: Watching): void {
     });
   };
   store.textJournal.afterAdd((text) =>
-    tell(() => server.broadcastChatMessage(chatMessage(text, agentName()))),
+    whenWatched(() => server.broadcastChatMessage(chatMessage(text, agentName()))),
   );
   components.commands.onStage((commandId, stage, code) =>
-    tell(() => {
+    whenWatched(() => {
       const commandType = store.commandLog.find(commandId)?.commandType;
       const why = code === null ? {} : { code };
       server.publish({ topic: 'commands', commandId, commandType, stage, ...why }, clock.now());
@@ -59,16 +59,18 @@ export function watchTexts(watching: Watching): void {
       const words = `A text to ${maskHandle(send.conversation)}: ${outcome.message}`;
       later(() => watching.notify('warning', words));
     }
-    tell(() => {
-      tellOutcome(watching, send, outcome);
-      if (outcome.kind !== 'failed') tellStep(watching, send, outcome.kind);
+    whenWatched(() => {
+      publishOutcome(watching, send, outcome);
+      if (outcome.kind !== 'failed') publishStep(watching, send, outcome.kind);
     });
   });
-  store.acks.onDelivered((_, commandId) => tell(() => tellStep(watching, { commandId }, 'ack_read')));
-  components.outgoing.onDelivery((send, { kind }) => tell(() => tellStep(watching, send, kind)));
+  store.acks.onDelivered((_, commandId) =>
+    whenWatched(() => publishStep(watching, { commandId }, 'ack_read')),
+  );
+  components.outgoing.onDelivery((send, { kind }) => whenWatched(() => publishStep(watching, send, kind)));
 }
 
-function tellOutcome({ server, clock }: Watching, send: SendRecord, outcome: SendOutcome): void {
+function publishOutcome({ server, clock }: Watching, send: SendRecord, outcome: SendOutcome): void {
   const at = clock.now();
   const ms = Math.max(0, at - send.createdAt);
   const conversation = maskHandle(send.conversation);
@@ -76,7 +78,7 @@ function tellOutcome({ server, clock }: Watching, send: SendRecord, outcome: Sen
 }
 
 /** A step of a command: of its text, or of its ack. */
-function tellStep(
+function publishStep(
   { server, store, clock }: Watching,
   { commandId }: Pick<SendRecord, 'commandId'>,
   stage: string,

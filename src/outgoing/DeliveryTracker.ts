@@ -127,13 +127,13 @@ export class DeliveryTracker {
       const reported = events.reduce((sum, { kind }) => sum | LIFE[kind], before);
       return hasNews || isOver ? [{ text, sent, events, reported, isOver }] : [];
     });
-    if (steps.length > 0) this.tell(steps);
+    if (steps.length > 0) this.report(steps);
     return rows !== undefined;
   }
 
-  private tell(steps: readonly Step[]): void {
+  private report(steps: readonly Step[]): void {
     const { store } = this;
-    const take = (step: Step) => this.tellOne(step);
+    const take = (step: Step) => this.reportOne(step);
     const setAside = ({ text, reported }: Step, fault: unknown) => {
       store.sends.setReported(text.seq, reported, null);
       store.setAside.note('text', text.id, describeError(fault));
@@ -153,7 +153,7 @@ export class DeliveryTracker {
    * Inside a write: nothing is stored for a text that has changed since it was compared, because another look
    * reported it.
    */
-  private tellOne({ text, sent, events, reported, isOver }: Step): void {
+  private reportOne({ text, sent, events, reported, isOver }: Step): void {
     const { sends } = this.store;
     const send = sends.get(text.seq);
     if (send?.reported !== text.reported || send.state !== text.state || send.lifeUntil !== text.lifeUntil)

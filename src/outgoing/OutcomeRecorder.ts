@@ -52,7 +52,7 @@ export class OutcomeRecorder {
     const message = `The agent could not handle the outcome of this text: ${cause}`;
     const outcome = { kind: 'unknown', message } as const;
     const areStored = this.listeners.every((listener) =>
-      this.store.tryEach([listener], (tell) => tell(send, outcome), NOTHING),
+      this.store.tryEach([listener], (call) => call(send, outcome), NOTHING),
     );
     const waiting = this.store.sends.duplicatesOf(send.seq).filter(({ state }) => state === 'waiting');
     const areEnded = waiting.every((duplicate) => this.setAside(duplicate, cause));

@@ -146,7 +146,7 @@ interface OutcomeSubscribers {
   /** How a text ended, for who judges whether texts go out; after the commit. */
   ended: (conversation: string, outcome: SendOutcome) => void;
   /** Whether deliveries and reads are reported to the backend. */
-  tellsDelivery: () => boolean;
+  reportsDelivery: () => boolean;
   clock: Clock;
   log: Logger;
 }
@@ -155,7 +155,7 @@ interface OutcomeSubscribers {
  * Reports each change of a text, in the write that stores it, to the backend, log, status and loop breaker.
  */
 export function publishOutcomes(audience: OutcomeSubscribers): void {
-  const { outgoing, fileEnded, loops, store, activity, ended, tellsDelivery, clock, log } = audience;
+  const { outgoing, fileEnded, loops, store, activity, ended, reportsDelivery, clock, log } = audience;
   outgoing.onOutcome((send, outcome) => {
     if (send.file !== null) store.afterCommit(fileEnded);
     if (outcome.kind === 'sent') {
@@ -178,7 +178,7 @@ export function publishOutcomes(audience: OutcomeSubscribers): void {
     if (!isOwnText(send)) loops.started(counted(send));
   });
   outgoing.onDelivery((send, life) => {
-    if (isOwnText(send) || !isReported(send, life, tellsDelivery())) return;
+    if (isOwnText(send) || !isReported(send, life, reportsDelivery())) return;
     store.events.add(deliveryEvent(send, life));
   });
 }

@@ -22,7 +22,7 @@ export interface ServiceOptions {
   programs: Programs;
   clock: Clock;
   /** Called with one line per step. */
-  say: (line: string) => void;
+  print: (line: string) => void;
   /** Queries the agent of that configuration at its status socket; undefined: no answer. */
   ask: (configPath: string) => Promise<RunningAgent | undefined>;
   /** What macOS sees in a program; asks the file unless given. */
@@ -46,7 +46,7 @@ export class Service {
   readonly processor: string;
   /** What macOS knows the app by; that of another user is another one. */
   readonly bundleId: string;
-  readonly say: (line: string) => void;
+  readonly print: (line: string) => void;
   readonly program: string;
   readonly node: string;
 
@@ -57,7 +57,7 @@ export class Service {
     this.inspect = options.inspect ?? ((path) => inspectProgram(path));
     this.processor = options.processor ?? cpus()[0]?.model ?? '';
     this.bundleId = `local.edge-agent.${uid}`;
-    this.say = options.say;
+    this.print = options.print;
     this.program = options.program ?? PACKAGE_ROOT;
     this.node = options.node ?? process.execPath;
     const launchctl = new Launchctl({ path: programs.launchctl, env, uid, clock });

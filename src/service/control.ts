@@ -66,7 +66,7 @@ export async function restart(service: Service): Promise<RunningAgent> {
  * `not_installed` if there is no other.
  */
 export async function rollback(service: Service): Promise<Activation & { from: string; to: string }> {
-  const { places, say } = service;
+  const { places, print } = service;
   service.requireInstalled();
   return service.alone(async () => {
     const from = currentVersion(places);
@@ -78,7 +78,7 @@ export async function rollback(service: Service): Promise<Activation & { from: s
         'To install a specific version, run edge-agent install from that version.',
       );
     }
-    say(`Switching back from ${from} to ${to}`);
+    print(`Switching back from ${from} to ${to}`);
     return { ...(await activate(service, to)), from, to };
   });
 }

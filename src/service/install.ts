@@ -34,13 +34,13 @@ export interface Installed extends Activation {
  * and leave the old version running; remains of a killed installation are removed.
  */
 export async function install(service: Service, options: InstallOptions): Promise<Installed> {
-  const { places, agent, say } = service;
+  const { places, agent, print } = service;
   await agent.jobOfSession();
   return service.alone(async () => {
     const current = currentVersion(places);
     const version = nextVersion(places, packageVersion());
     await prepare(service, version, options);
-    say(current === undefined ? `Starting ${version}` : `Switching from ${current} to ${version}`);
+    print(current === undefined ? `Starting ${version}` : `Switching from ${current} to ${version}`);
     const activation = await activate(service, version);
     return { ...activation, version, previous: otherVersion(places) };
   });
@@ -48,16 +48,16 @@ export async function install(service: Service, options: InstallOptions): Promis
 
 /** Puts the whole version together aside, tries it, and makes it one of the installed. */
 async function prepare(service: Service, version: string, options: InstallOptions): Promise<void> {
-  const { places, say } = service;
+  const { places, print } = service;
   const directory = unfinishedDirectory(places, version);
   try {
     finishRuntime(places);
     sweepRuntimes(places);
     rmSync(directory, { recursive: true, force: true });
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    say(`Copying the program to ${versionDirectory(places, version)}`);
+    print(`Copying the program to ${versionDirectory(places, version)}`);
     copyProgram(service.program, directory);
-    say(await stageRuntime(service, directory, options));
+    print(await stageRuntime(service, directory, options));
     await writePlist(service, directory, options.configPath);
     layErrorLog(places.errorLog);
     finishVersion(places, version);

@@ -32,7 +32,7 @@ export function warnOfRosetta(service: Service, node: string): void {
   const slice = sliceFor(service.inspect(node), process.arch);
   const words = slice === undefined ? undefined : rosettaWords(slice, service.processor);
   if (words === undefined) return;
-  service.say(
+  service.print(
     `Warning: ${node} ${words}. Better: Node for Apple silicon from nodejs.org, edge-agent installed again with it, then: edge-agent install --node`,
   );
 }

@@ -48,7 +48,7 @@ export async function stageRuntime(
   if (runtime === 'current') {
     requireOutside(places, node);
     const original = realpathSync(node);
-    for (const warning of warningsOfLink(service, original)) service.say(warning);
+    for (const warning of warningsOfLink(service, original)) service.print(warning);
     warnOfRosetta(service, original);
     symlinkSync(original, join(directory, 'runtime'));
     await tryVersion(service, directory);

@@ -27,10 +27,10 @@ export class CommitSignal {
 
   /** Inside a write: listeners are notified once, however often it is raised in one commit. */
   raise(): void {
-    this.hooks.afterCommit(this.tell);
+    this.hooks.afterCommit(this.notify);
   }
 
-  private readonly tell = (): void => {
+  private readonly notify = (): void => {
     for (const listener of this.listeners) listener();
   };
 }

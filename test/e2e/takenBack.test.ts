@@ -38,7 +38,7 @@ describe('on macOS 26, where only date_edited and the summary show that a messag
     await backend.until(() =>
       backend.journal.events.some(({ body }) => body.event_type === 'message_unsent'),
     );
-    backend.mendHttp();
+    backend.clearHttpFaults();
     chatDb.receive({ from: PERSON, text: 'the next one' });
     await backend.until(() => backend.messages.length > 0);
     expect(backend.messages.map(({ body }) => body.filtered_text)).toEqual(['the next one']);

@@ -120,7 +120,7 @@ describe('the daemon stays up, reports what is missing, and continues once it is
     await degradedBy(daemon, 'backend_unauthorised');
     await daemon.line('HTTP polling failed');
     world.backend.refuseUpgrades(null);
-    world.backend.mendHttp();
+    world.backend.clearHttpFaults();
     await daemon.line(REALTIME);
     await healthyAgain(daemon);
     await answers(world, daemon);

@@ -33,7 +33,7 @@ test('an outage costs almost nothing while 400 people wait, and then each is ans
   expect(snapshot?.incoming_queued).toBe(2 * PEOPLE);
   expect(snapshot?.oldest.incoming_queued).not.toBeNull();
 
-  backend.mendHttp();
+  backend.clearHttpFaults();
   await daemon.statusUntil(({ snapshot }) => snapshot?.incoming_queued === 0);
   const firsts = backend.messages.filter(({ repeat }) => !repeat).map(({ body }) => body);
   expect(firsts).toHaveLength(2 * PEOPLE);

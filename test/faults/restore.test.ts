@@ -184,7 +184,7 @@ describe('after an older state directory was restored', RUN, () => {
     await world.acked(world.command('something else'));
     await world.inChatDb(1);
     await daemon.kill('SIGKILL');
-    world.backend.mendHttp();
+    world.backend.clearHttpFaults();
     WAYS['copied back (new inodes)'](copy, world.state);
     await world.start();
     await world.inChatDb(3);

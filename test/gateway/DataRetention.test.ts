@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { DataRetention } from '../../src/gateway/DataRetention.js';
 import { takeEvent } from '../../src/gateway/ledger/agentEvents.js';
-import { takeAck, tellMessage } from '../../src/gateway/ledger/agentReports.js';
+import { publishMessage, takeAck } from '../../src/gateway/ledger/agentReports.js';
 import { addAgent, removeAgent } from '../../src/gateway/ledger/agents.js';
 import { audit } from '../../src/gateway/ledger/auditLog.js';
 import { addCommand } from '../../src/gateway/ledger/commands.js';
@@ -98,7 +98,7 @@ async function everything(database: GatewayDatabase, name: string, at: number): 
     await takeEvent(tx, AGENT, name, at);
     await takeMessage(tx, AGENT, name, { conversation: PERSON, body, patienceMs: 0 }, at);
     await giveAnswer(tx, AGENT, name, { should_respond: false }, at);
-    await tellMessage(tx, AGENT, name, body, at);
+    await publishMessage(tx, AGENT, name, body, at);
     await once(tx, repeatable, z.null(), async () => null);
     await addUpload(tx, upload);
     await audit(tx, { actor: 'a', action: 'b', subject: name, details: {}, at });
@@ -201,7 +201,7 @@ describe.each(gatewayEngines())('what has ended on $name', (engine) => {
     const { endpoint } = await database.transaction((tx) => createWebhook(tx, box, wanted, NOW));
     const old = NOW - 100 * DAY;
     const body = { message_guid: 'g1', thread_id: PERSON, sender: PERSON, filtered_text: 'hi' };
-    await database.transaction((tx) => tellMessage(tx, AGENT, 'g1', body, old));
+    await database.transaction((tx) => publishMessage(tx, AGENT, 'g1', body, old));
     await attempt(database, endpoint.id, 'delivered', NOW - DAY);
     await retention.forget();
     const id = eventId('message.received', AGENT, 'g1');

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { tellMessage } from '../../src/gateway/ledger/agentReports.js';
+import { publishMessage } from '../../src/gateway/ledger/agentReports.js';
 import { addAgent } from '../../src/gateway/ledger/agents.js';
 import { claimConnection, holderOf, renewReplica } from '../../src/gateway/ledger/connections.js';
 import { SecretBox } from '../../src/gateway/ledger/SecretBox.js';
@@ -26,7 +26,7 @@ test.each(sqlite)('a gateway on $name that was killed waits for none of its own 
     const wanted = { keyId: 'k', url: receiver.url, events: ['*'], agents: null, description: null };
     const { endpoint } = await createWebhook(tx, box, wanted, now);
     const body = { message_guid: 'g1', thread_id: '+1', sender: '+1', filtered_text: 'hi' };
-    await tellMessage(tx, AGENT_ID, 'g1', body, now);
+    await publishMessage(tx, AGENT_ID, 'g1', body, now);
     await leaseLanes(tx, endpoint.id, { owner: 'dead', leaseMs: 90_000, limit: 1 }, now);
   });
   await database.close();

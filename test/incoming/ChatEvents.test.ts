@@ -16,7 +16,7 @@ function told(pause = false) {
     onOperatorReply: (reply) => replies.push(reply),
   });
   const tell = (key: string, eventType: EventType, details: Record<string, unknown>) =>
-    store.write(() => happenings.tell({ key, eventType, threadId: ANN, details }));
+    store.write(() => happenings.report({ key, eventType, threadId: ANN, details }));
   return { clock, store, replies, tell, events: () => store.events.after(0, 100) };
 }
 

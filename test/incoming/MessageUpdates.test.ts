@@ -8,12 +8,12 @@ import { temporaryStore } from '../support/temporaryStore.js';
 const ANN = '+13105551234';
 
 /** A message with two images of which the backend has none; what is reported does not matter here. */
-function room(posted: boolean, tell: (event: ChatEvent) => void = () => undefined) {
+function room(posted: boolean, report: (event: ChatEvent) => void = () => undefined) {
   const clock = new FakeClock();
   const store = temporaryStore(clock);
   const changes = new MessageUpdates({
     store,
-    happenings: { tell },
+    happenings: { report },
     settings: () => ({ edits: true, unsends: true, transcriptions: true }),
     onFiles: () => undefined,
     onReversed: () => undefined,

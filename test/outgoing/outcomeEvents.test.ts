@@ -34,7 +34,7 @@ test('a text to oneself, as in the selftest, counts in the status as evidence of
   const activity = { sentAt: null, error: null, errorAt: null };
   const ends: string[] = [];
   publishOutcomes({
-    ...{ outgoing, store, activity, clock, log, fileEnded: () => undefined, tellsDelivery: () => true },
+    ...{ outgoing, store, activity, clock, log, fileEnded: () => undefined, reportsDelivery: () => true },
     loops: { started: () => undefined, sent: () => undefined },
     ended: (_conversation, { kind }) => ends.push(kind),
   });

@@ -173,7 +173,7 @@ export class LinkChaos {
   private async mend(): Promise<void> {
     for (const finish of [...this.ending]) await finish();
     const { proxy, simulated, made } = this.world;
-    simulated.mendHttp();
+    simulated.clearHttpFaults();
     simulated.thawSocket();
     proxy.thaw();
     await proxy.open();

@@ -124,7 +124,7 @@ export class Mischief {
   async calm(): Promise<void> {
     await Promise.all(this.lasting);
     const { backend } = this.world;
-    backend.mendHttp();
+    backend.clearHttpFaults();
     backend.releasePongs();
     backend.refuseUpgrades(null);
   }

@@ -86,7 +86,7 @@ export class ServiceBench {
       }),
       inspect: (program) => inspectProgram(program, this.launchd.directory),
       clock: systemClock,
-      say: (line) => this.said.push(line),
+      print: (line) => this.said.push(line),
       ask: () => this.ask(),
       program: join(this.home, 'packages', edition),
       patience: { againMs: 50 },

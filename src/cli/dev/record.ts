@@ -37,9 +37,9 @@ export async function record(options: RecordFlags, address: string): Promise<num
   let transcript: TranscriptFile | undefined;
   try {
     const stopped = untilSignal();
-    const tellEnd = (why: string) =>
+    const printEnd = (why: string) =>
       complain(`Nothing more is recorded: ${why}. Traffic is still forwarded.`);
-    transcript = new TranscriptFile(path, packageVersion(), megabytes * 1_000_000, systemClock, tellEnd);
+    transcript = new TranscriptFile(path, packageVersion(), megabytes * 1_000_000, systemClock, printEnd);
     const proxy = await RecordingProxy.start(normaliseBase(address), port, transcript);
     print(
       `Traffic is recorded in ${path}, without texts, numbers and secrets. Connect the agent to it:`,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { EdgeError } from '../../errors.js';
-import { tellOfSecrets } from '../../gateway/AgentSecrets.js';
-import { tellOfKeys } from '../../gateway/api/ApiKeys.js';
+import { notifyOfSecrets } from '../../gateway/AgentSecrets.js';
+import { notifyOfKeys } from '../../gateway/api/ApiKeys.js';
 import { addAgent, endOldSecrets, removeAgent, rotateSecret } from '../../gateway/ledger/agents.js';
 import { agentView, agentViews } from '../../gateway/ledger/agentViews.js';
 import { type ApiKey, createApiKey, listApiKeys, revokeApiKey } from '../../gateway/ledger/apiKeys.js';
@@ -158,19 +158,19 @@ export function gatewayAdmin(parts: GatewayAdminParts): GatewayAdmin {
       return result;
     });
   /** Tells replicas who may connect no more, even if it is not known whether the change is durable. */
-  const told = async <T>(changed: Promise<T>, tell: () => Promise<void>): Promise<T> => {
+  const notifying = async <T>(changed: Promise<T>, notify: () => Promise<void>): Promise<T> => {
     let result: T;
     try {
       result = await changed;
     } catch (error) {
-      if (error instanceof EdgeError && error.code === 'commit_unknown') await tell();
+      if (error instanceof EdgeError && error.code === 'commit_unknown') await notify();
       throw error;
     }
-    await tell();
+    await notify();
     return result;
   };
   const changeSecrets: typeof change = (action, agentId, work, details) =>
-    told(change(action, agentId, work, details), () => tellOfSecrets(database, agentId));
+    notifying(change(action, agentId, work, details), () => notifyOfSecrets(database, agentId));
   const endpoint = async (webhookId: string) => {
     if ((await findWebhook(database, webhookId)) === undefined)
       missing('webhook', webhookId, 'webhooks list');
@@ -256,7 +256,7 @@ export function gatewayAdmin(parts: GatewayAdminParts): GatewayAdmin {
         if (!(await revokeApiKey(transaction, id, now))) missing('valid key', id, 'keys list');
         return { id };
       });
-      return told(revoked, () => tellOfKeys(database));
+      return notifying(revoked, () => notifyOfKeys(database));
     }),
     'webhooks.add': checked(newWebhookSchema, (wanted) => {
       const isAllowed = isAlwaysAllowed(wanted.url, allowPrivateWebhooks) || allowPrivateWebhooks === true;

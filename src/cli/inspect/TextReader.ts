@@ -6,7 +6,7 @@ const NOT_UNDERSTOOD = 'invalid_payload';
 const RETRY_MS = 1_000;
 
 /** What comes of reading. Calls are in the order of the texts. */
-interface TextReaderHeard {
+interface TextReaderListener {
   text: (message: ChatMessage) => void;
   /** From now on each text is given as it comes. */
   ready: () => void;
@@ -38,7 +38,7 @@ export class TextReader {
     private readonly client: MonitorClient,
     /** Undefined: from the first connection on. */
     private last: string | undefined,
-    private readonly heard: TextReaderHeard,
+    private readonly listener: TextReaderListener,
   ) {
     this.endings = [
       client.on('state', ({ name }) => {
@@ -61,7 +61,7 @@ export class TextReader {
   private live(message: ChatMessage): void {
     // It is in no journal: an embedding program said it, or an agent of an earlier version.
     if (message.cursor === undefined) {
-      this.heard.text(message);
+      this.listener.text(message);
       return;
     }
     const number = numberOf(message.cursor);
@@ -73,7 +73,7 @@ export class TextReader {
 
   private give(message: ChatMessage, cursor: string): void {
     this.last = cursor;
-    this.heard.text(message);
+    this.listener.text(message);
   }
 
   /** Reads up to what is there now. `isNew`: a connection has just begun. */
@@ -90,14 +90,14 @@ export class TextReader {
     } finally {
       this.reading = false;
     }
-    if (isNew) this.heard.ready();
+    if (isNew) this.listener.ready();
   }
 
   /** Whether there is more. */
   private async readPage(): Promise<boolean> {
     const { last } = this;
     const page = await this.client.request('texts.since', last === undefined ? {} : { cursor: last });
-    if (page.gap !== null) this.heard.gap(GAP_WORDS[page.gap]);
+    if (page.gap !== null) this.listener.gap(GAP_WORDS[page.gap]);
     for (const text of page.texts) this.give(text, text.cursor);
     this.last = page.cursor;
     return page.texts.length > 0 || this.heardOf > numberOf(page.cursor);
@@ -107,7 +107,7 @@ export class TextReader {
     const code = error instanceof MonitorError ? error.code : '';
     // The next connection starts again.
     if (this.client.state.name !== 'online') return;
-    if (code === NOT_UNDERSTOOD) this.heard.refused();
+    if (code === NOT_UNDERSTOOD) this.listener.refused();
     else this.retry = this.client.clock.after(RETRY_MS, () => void this.read(isNew));
   }
 }

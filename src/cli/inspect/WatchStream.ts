@@ -53,7 +53,7 @@ export class WatchStream {
     const characters = [...content].length;
     const shown = texts ? conversationId : maskHandle(conversationId);
     const said = texts ? content : `${characters} ${characters === 1 ? 'character' : 'characters'}`;
-    this.tell(
+    this.print(
       {
         type: 'message',
         words: `${isOut ? '→' : '←'} ${shown}  ${isOperator ? 'operator: ' : ''}${said}`,
@@ -77,15 +77,15 @@ export class WatchStream {
     const concerns = event.topic === 'sends' && perhapsSame(event.conversation, conversation ?? '');
     if (conversation !== undefined && !concerns) return;
     const { topic: _, at, ...record } = event;
-    this.tell(watchWords(event), record, Date.parse(at));
+    this.print(watchWords(event), record, Date.parse(at));
   }
 
   /** What concerns no conversation is left out where one was asked for. */
   private aside(shown: Shown, record: object): void {
-    if (this.wish.conversation === undefined) this.tell(shown, record, this.clock.now());
+    if (this.wish.conversation === undefined) this.print(shown, record, this.clock.now());
   }
 
-  private tell(shown: Shown, record: object, at: number): void {
+  private print(shown: Shown, record: object, at: number): void {
     if (!this.wish.types.has(shown.type)) return;
     this.give({ ...shown, at, record: { type: shown.type, at: new Date(at).toISOString(), ...record } });
   }

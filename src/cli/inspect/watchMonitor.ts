@@ -67,19 +67,19 @@ export async function watchMonitor(options: WatchOptions): Promise<number> {
   });
   let printed = '';
   // One line a change, not one an attempt.
-  const tell = (words: string) => {
+  const printNotice = (words: string) => {
     if (words !== printed) complain(`edge-agent: ${words}`);
     printed = words;
   };
   client.on('state', (state) => {
-    if (state.name === 'waiting') tell(`${state.why}; waiting for it.`);
+    if (state.name === 'waiting') printNotice(`${state.why}; waiting for it.`);
   });
   const reader = new TextReader(client, options.since, {
     text: (message) => stream.message(message),
-    ready: () => tell('Watching.'),
+    ready: () => printNotice('Watching.'),
     gap: (words) => complain(`edge-agent: ${words}`),
     refused: () =>
-      tell('The running agent is an earlier version, which keeps no texts. Run: edge-agent restart'),
+      printNotice('The running agent is an earlier version, which keeps no texts. Run: edge-agent restart'),
   });
   client.connect();
   const stop = interruption();

@@ -104,7 +104,7 @@ export function rollback(options: { json?: boolean }): Promise<number> {
 export async function withService(work: (service: Service) => Promise<void>): Promise<number> {
   try {
     requireMac();
-    await work(new Service({ ...surroundings(), say: (line) => complain(line), ask: askAt }));
+    await work(new Service({ ...surroundings(), print: (line) => complain(line), ask: askAt }));
     return EXIT.ok;
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;

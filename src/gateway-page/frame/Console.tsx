@@ -22,7 +22,7 @@ const MOST_EVENTS = 300;
 /** The signed-in page: the header, the navigation, one view, and temporary notices. */
 export function Console({ api, onLeave }: { api: GatewayApi; onLeave: () => void }) {
   const route = useConsoleRoute();
-  const { toasts, tell, dismiss } = useToasts();
+  const { toasts, notify, dismiss } = useToasts();
   const [reveals, setReveals] = useState(false);
   const [live, setLive] = useState<LiveState>({ name: 'connecting' });
   const [events, setEvents] = useState<readonly GatewayEvent[]>([]);
@@ -48,8 +48,8 @@ export function Console({ api, onLeave }: { api: GatewayApi; onLeave: () => void
     return () => void listeners.current.delete(listener);
   }, []);
   const context = useMemo<GatewayConsole>(
-    () => ({ api, reveals, events, tell, onEvent }),
-    [api, reveals, events, tell, onEvent],
+    () => ({ api, reveals, events, notify, onEvent }),
+    [api, reveals, events, notify, onEvent],
   );
   return (
     <ConsoleContext.Provider value={context}>

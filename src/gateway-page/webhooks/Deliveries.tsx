@@ -30,7 +30,7 @@ const OCCASIONS: readonly GatewayEventType[] = [
 
 /** The deliveries of a webhook, the newest first; each can be sent again. */
 export function Deliveries({ webhook }: { webhook: string }) {
-  const { api, tell } = useConsole();
+  const { api, notify } = useConsole();
   const [which, setWhich] = useState<Which>('all');
   const path = `v1/webhooks/${encodeURIComponent(webhook)}`;
   const deliveries = usePages<DeliveryView>(
@@ -40,10 +40,10 @@ export function Deliveries({ webhook }: { webhook: string }) {
   const replay = async (id: string) => {
     try {
       await api.post(`${path}/deliveries/${encodeURIComponent(id)}/replay`);
-      tell('success', 'It will be sent again.');
+      notify('success', 'It will be sent again.');
     } catch (error) {
       if (!(error instanceof ApiFault)) throw error;
-      tell('error', error.message);
+      notify('error', error.message);
     }
     deliveries.again();
   };

@@ -40,7 +40,7 @@ export class AgentConnection {
   readonly latencies = new Latencies();
   private readonly pausedBy = new Set<PauseReason>();
   private silence: Timer;
-  private heardAt: number;
+  private lastFrameAt: number;
 
   constructor(
     readonly agentId: string,
@@ -51,21 +51,21 @@ export class AgentConnection {
     const { clock, silenceMs } = settings;
     this.since = clock.now();
     this.lastSeenAt = this.since;
-    this.heardAt = clock.monotonic();
+    this.lastFrameAt = clock.monotonic();
     this.silence = clock.after(silenceMs, () => this.checkSilence());
     socket.on('message', (data, isBinary) => {
-      this.hear();
+      this.noteAlive();
       const bytes = asBuffer(data);
       if (isBinary) events.binary(this, bytes.length);
       else events.text(this, decodeUtf8(bytes));
     });
     socket.on('ping', (data) => {
-      this.hear();
+      this.noteAlive();
       if (!settings.faults.holdsPong('websocket', this) && this.open) socket.pong(data);
     });
-    socket.on('pong', () => this.hear());
+    socket.on('pong', () => this.noteAlive());
     // A frame that breaks the protocol: ws closes the socket itself, and `close` follows.
-    socket.on('error', () => this.hear());
+    socket.on('error', () => this.noteAlive());
     socket.on('close', (code, reason) => {
       this.silence.cancel();
       events.closed(this, code, reason.toString('utf8'));
@@ -132,17 +132,17 @@ export class AgentConnection {
     return this.settings.faults.isFrozen(this);
   }
 
-  private hear(): void {
+  private noteAlive(): void {
     this.lastSeenAt = this.settings.clock.now();
-    this.heardAt = this.settings.clock.monotonic();
+    this.lastFrameAt = this.settings.clock.monotonic();
   }
 
   /** One timer for the connection's life instead of a new one for each frame. */
   private checkSilence(): void {
     const { clock, silenceMs } = this.settings;
     // While we do not read, frames of the agent cannot arrive.
-    if (this.pausedBy.has('behind')) this.heardAt = clock.monotonic();
-    const left = this.heardAt + silenceMs - clock.monotonic();
+    if (this.pausedBy.has('behind')) this.lastFrameAt = clock.monotonic();
+    const left = this.lastFrameAt + silenceMs - clock.monotonic();
     if (left <= 0) this.close(CLOSE.silent, `no frame for ${Math.round(silenceMs / 1000)} s`);
     else this.silence = clock.after(left, () => this.checkSilence());
   }

@@ -6,7 +6,7 @@ import type { GatewayDatabase, StopListening } from '../storage/GatewayDatabase.
 const CHANNEL = 'gateway_keys';
 
 /** Notifies every replica that a key is no longer valid. To be called once that is durable. */
-export function tellOfKeys(database: GatewayDatabase): Promise<void> {
+export function notifyOfKeys(database: GatewayDatabase): Promise<void> {
   return notifyOfChange(database, CHANNEL, '');
 }
 

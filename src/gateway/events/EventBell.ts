@@ -51,9 +51,9 @@ export class EventBell {
   }
 
   /** Calls `heard` for each ring, until the returned function is called. */
-  listen(heard: (isForWebhooks: boolean) => void): () => void {
-    this.listeners.add(heard);
-    return () => this.listeners.delete(heard);
+  listen(listener: (isForWebhooks: boolean) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
   }
 
   async stop(): Promise<void> {
@@ -64,6 +64,6 @@ export class EventBell {
   }
 
   private wake(isForWebhooks: boolean): void {
-    for (const heard of this.listeners) heard(isForWebhooks);
+    for (const listener of this.listeners) listener(isForWebhooks);
   }
 }

@@ -86,7 +86,7 @@ export async function takeAck(
 }
 
 /** Publishes an event of the agent. */
-export async function tellEvent(
+export async function publishEvent(
   transaction: Transaction,
   agentId: string,
   event: ReportedEvent,
@@ -94,13 +94,13 @@ export async function tellEvent(
 ): Promise<void> {
   const at = timeOf(event.timestamp, now);
   const details = detailsSchema.parse(event.details);
-  if (OF_TEXTS.has(event.event_type)) await tellOfText(transaction, agentId, event, details, at, now);
+  if (OF_TEXTS.has(event.event_type)) await publishTextEvent(transaction, agentId, event, details, at, now);
   else
     await publish(transaction, { ...translated(event, details), agentId, at, id: idOf(agentId, event) }, now);
 }
 
 /** Publishes an incoming message; its conversation shows it from now on. */
-export async function tellMessage(
+export async function publishMessage(
   transaction: Transaction,
   agentId: string,
   guid: string,
@@ -136,7 +136,7 @@ export async function tellMessage(
 }
 
 /** Shows in its conversation what was answered to an incoming message within the agent's request. */
-export function tellReply(
+export function recordReply(
   transaction: Transaction,
   agentId: string,
   { guid, conversation, texts }: { guid: string; conversation: string; texts: readonly string[] },
@@ -168,7 +168,7 @@ const detailsSchema = z
 type Details = z.infer<typeof detailsSchema>;
 
 /** Of a message that an application sent, its life; of any other text (a bubble of a reply) this one event. */
-async function tellOfText(
+async function publishTextEvent(
   transaction: Transaction,
   agentId: string,
   event: ReportedEvent,

@@ -221,7 +221,7 @@ export async function lostAgents(queries: Queries, graceMs: number, limit: numbe
  * Records that applications are notified that an agent is offline. False: it has a socket again. Within the lock of the
  * agent.
  */
-export async function tellOffline(
+export async function recordOffline(
   transaction: Transaction,
   agentId: string,
   epoch: number,

@@ -10,9 +10,9 @@ import {
   heldBy,
   type LostAgent,
   lostAgents,
+  recordOffline,
   releaseConnection,
   renewReplica,
-  tellOffline,
 } from '../ledger/connections.js';
 import type { GatewayDatabase, StopListening, Transaction } from '../storage/GatewayDatabase.js';
 import { readNotice, type TakenSocket } from './notices.js';
@@ -176,7 +176,11 @@ export class Replicas {
       this.isInDoubt = true;
       this.own(this.settleDoubt());
     };
-    this.stopListening = await database.listen(channelOf(replicaId), (payload) => this.hear(payload), missed);
+    this.stopListening = await database.listen(
+      channelOf(replicaId),
+      (payload) => this.receive(payload),
+      missed,
+    );
     await this.renew();
     this.every('renewal', RENEWAL_MS, () => this.keepLease());
     this.every('sweep', SWEEP_MS, () => this.sweep());
@@ -229,7 +233,7 @@ export class Replicas {
 
   private settle(agentId: string, { epoch, former }: ClaimedSocket): Claim {
     const { replicaId } = this.settings;
-    if (former !== undefined && former !== replicaId) this.wakeUps.tellTaken(former, [agentId, epoch]);
+    if (former !== undefined && former !== replicaId) this.wakeUps.notifyTaken(former, [agentId, epoch]);
     // The lease may have ended, or another socket claimed, while this claim was under way.
     this.mustBeReady();
     const newest = Math.max(this.held.get(agentId) ?? 0, this.takenMeanwhile.get(agentId) ?? 0);
@@ -264,7 +268,7 @@ export class Replicas {
     }
   }
 
-  private hear(payload: string): void {
+  private receive(payload: string): void {
     const { listener, log } = this.settings;
     const notice = readNotice(payload);
     if (notice === undefined) {
@@ -357,7 +361,7 @@ export class Replicas {
     const { log } = this.settings;
     try {
       await this.reconcile();
-      await this.tellLost();
+      await this.reportLost();
     } catch (error) {
       log.debug('A sweep of the sockets failed; will retry', { reason: describeError(error) });
     }
@@ -387,7 +391,7 @@ export class Replicas {
     }
   }
 
-  private async tellLost(): Promise<void> {
+  private async reportLost(): Promise<void> {
     const { database, listener } = this.settings;
     if (!this.isAlone)
       await database.transaction((transaction) => forgetDeadReplicas(transaction, OFFLINE_AFTER_MS));
@@ -395,7 +399,7 @@ export class Replicas {
       if (this.isStopping) return;
       await database.transaction(async (transaction) => {
         await transaction.lock(lost.agentId);
-        if (await tellOffline(transaction, lost.agentId, lost.epoch))
+        if (await recordOffline(transaction, lost.agentId, lost.epoch))
           await listener.offline(transaction, lost);
       });
     }

@@ -49,7 +49,7 @@ export class WakeUps {
   }
 
   /** Notifies a replica that it no longer holds the socket of this agent. Never throws. */
-  tellTaken(replicaId: string, [agentId, epoch]: TakenSocket): void {
+  notifyTaken(replicaId: string, [agentId, epoch]: TakenSocket): void {
     const { taken } = this.mailboxOf(replicaId);
     taken.set(agentId, Math.max(epoch, taken.get(agentId) ?? 0));
     this.send(replicaId);

@@ -96,7 +96,7 @@ export interface GatewayDatabase extends Queries {
    * notifications may have been lost too. Neither may throw. Rejects with `storage_unavailable` if there is no
    * connection in time.
    */
-  listen(channel: string, heard: (payload: string) => void, missed: () => void): Promise<StopListening>;
+  listen(channel: string, received: (payload: string) => void, missed: () => void): Promise<StopListening>;
 
   /** Finishes what has begun, refuses what comes, and lets go of file or connections. Idempotent. */
   close(): Promise<void>;

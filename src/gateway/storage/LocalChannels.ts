@@ -1,11 +1,11 @@
 import { describeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
 
-type Heard = (payload: string) => void;
+type Received = (payload: string) => void;
 
 /** Who listens to which channel in this process, and the calls to them. */
 export class LocalChannels {
-  private readonly listeners = new Map<string, Set<Heard>>();
+  private readonly listeners = new Map<string, Set<Received>>();
 
   constructor(private readonly log: Logger) {}
 
@@ -14,21 +14,21 @@ export class LocalChannels {
     return [...this.listeners.keys()];
   }
 
-  add(channel: string, heard: Heard): void {
+  add(channel: string, received: Received): void {
     const there = this.listeners.get(channel) ?? new Set();
-    this.listeners.set(channel, there.add(heard));
+    this.listeners.set(channel, there.add(received));
   }
 
   /** Whether the channel has no more listeners. */
-  remove(channel: string, heard: Heard): boolean {
+  remove(channel: string, received: Received): boolean {
     const there = this.listeners.get(channel);
-    there?.delete(heard);
+    there?.delete(received);
     return there?.size === 0 && this.listeners.delete(channel);
   }
 
   /** Calls each listener; one that throws has a bug, and does not affect the others. */
-  tell(channel: string, payload: string): void {
-    for (const heard of this.listeners.get(channel) ?? []) safely(this.log, () => heard(payload));
+  notify(channel: string, payload: string): void {
+    for (const received of this.listeners.get(channel) ?? []) safely(this.log, () => received(payload));
   }
 }
 

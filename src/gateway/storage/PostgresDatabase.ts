@@ -171,11 +171,11 @@ export class PostgresDatabase implements GatewayDatabase {
 
   async listen(
     channel: string,
-    heard: (payload: string) => void,
+    received: (payload: string) => void,
     missed: () => void,
   ): Promise<StopListening> {
     checkNotification(channel);
-    return this.whileOpen(() => this.listener.listen(channel, heard, missed));
+    return this.whileOpen(() => this.listener.listen(channel, received, missed));
   }
 
   close(): Promise<void> {

@@ -42,12 +42,12 @@ export class PostgresListener {
   /** As `GatewayDatabase.listen`. */
   async listen(
     channel: string,
-    heard: (payload: string) => void,
+    received: (payload: string) => void,
     missed: () => void,
   ): Promise<StopListening> {
     const { connectMs } = this.settings;
     // Each call is a separate listener, even with the same functions.
-    const hear = (payload: string) => heard(payload);
+    const hear = (payload: string) => received(payload);
     const miss = () => missed();
     let isWanted = true;
     const stop = async () => {
@@ -108,7 +108,7 @@ export class PostgresListener {
   private async listenUntilLost(isRepeated: boolean): Promise<boolean> {
     const { clock, log } = this.parts;
     const session = new PostgresListeningSession(this.settings, clock, (channel, payload) =>
-      this.channels.tell(channel, payload),
+      this.channels.notify(channel, payload),
     );
     this.interrupt = () => session.end();
     try {

@@ -17,12 +17,12 @@ export class PostgresListeningSession {
   constructor(
     private readonly settings: ConnectSettings,
     private readonly clock: Clock,
-    heard: (channel: string, payload: string) => void,
+    received: (channel: string, payload: string) => void,
   ) {
     this.client = new Client(clientConfig(settings));
     this.client.on('error', this.lose);
     this.client.on('end', this.lose);
-    this.client.on('notification', ({ channel, payload = '' }) => heard(channel, payload));
+    this.client.on('notification', ({ channel, payload = '' }) => received(channel, payload));
   }
 
   /** Connects, and listens to these channels. Rejects with EdgeError `storage_unavailable`. */

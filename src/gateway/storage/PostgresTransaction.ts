@@ -70,11 +70,11 @@ export class PostgresTransaction implements Transaction {
   }
 
   query(sql: string, values: readonly StoredValue[] = []): Promise<readonly StoredRow[]> {
-    return heard(this.inOrder(() => this.ask(this.context.statements.of(sql, values))));
+    return handled(this.inOrder(() => this.ask(this.context.statements.of(sql, values))));
   }
 
   lock(key: string): Promise<void> {
-    return heard(this.takeLock(key));
+    return handled(this.takeLock(key));
   }
 
   afterCommit(run: () => void): void {
@@ -105,7 +105,7 @@ export class PostgresTransaction implements Transaction {
     await this.queued;
     if (this.fault !== undefined) throw this.fault.error;
     if (!this.hasBegun && this.asked.length === 0) return this.hooks;
-    const committed = heard(this.ask(COMMIT));
+    const committed = handled(this.ask(COMMIT));
     // Where nothing of it was waited for there may be none yet, for which it waits as long as any other.
     await this.connected();
     await this.withinCommitTime(committed);
@@ -257,7 +257,7 @@ export class PostgresTransaction implements Transaction {
 }
 
 /** If no one waits for it, the commit reports its failure. */
-function heard<T>(answer: Promise<T>): Promise<T> {
+function handled<T>(answer: Promise<T>): Promise<T> {
   answer.catch(() => undefined);
   return answer;
 }

@@ -152,15 +152,15 @@ export class SqliteDatabase implements GatewayDatabase {
     checkNotification(channel, payload);
     this.mustBeOpen();
     const text = storableText(payload);
-    setImmediate(() => this.channels.tell(channel, text));
+    setImmediate(() => this.channels.notify(channel, text));
   }
 
-  async listen(channel: string, heard: (payload: string) => void): Promise<StopListening> {
+  async listen(channel: string, received: (payload: string) => void): Promise<StopListening> {
     checkNotification(channel);
     this.mustBeOpen();
-    this.channels.add(channel, heard);
+    this.channels.add(channel, received);
     return async () => {
-      this.channels.remove(channel, heard);
+      this.channels.remove(channel, received);
     };
   }
 

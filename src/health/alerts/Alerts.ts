@@ -19,7 +19,7 @@ import {
   noteMended,
   noteSetAside,
   noteState,
-  tellGathered,
+  sendGathered,
   withoutHopeless,
 } from './alertBook.js';
 import { type AlertEnd, type ChannelSettings, channelsOf, deliverAlert } from './alertChannels.js';
@@ -145,7 +145,7 @@ export class Alerts {
       const codes = this.codes();
       let next = withoutHopeless(this.book, now, rules.channels);
       if (codes !== undefined) next = noteState(next, codes, now, rules);
-      next = tellGathered(next, now, rules);
+      next = sendGathered(next, now, rules);
       this.noteLost(this.book, next, rules.channels);
       this.keep(next);
       for (const delivery of dueDeliveries(this.book, now)) void this.deliver(delivery);

@@ -132,7 +132,7 @@ export function noteSetAside(book: AlertBook, now: number, channels: readonly Al
  * The book with an alert for each channel whose items have gathered for long enough, and long enough after its last such alert. While
  * that one waits, they gather on, and nothing waits behind them. Pure; the same book if nothing changed.
  */
-export function tellGathered(book: AlertBook, now: number, rules: AlertRules): AlertBook {
+export function sendGathered(book: AlertBook, now: number, rules: AlertRules): AlertBook {
   let next = book;
   for (const channel of rules.channels) {
     const items = book.gathered[channel];

@@ -77,7 +77,7 @@ export class BackendFaults {
   }
 
   /** Ends every failure, delay and loss of the HTTP side. */
-  mendHttp(): void {
+  clearHttpFaults(): void {
     this.faults.clearHttp();
   }
 

@@ -13,7 +13,7 @@ import type { Faults } from './Faults.js';
 import type { Journal } from './Journal.js';
 import { MessageOrder } from './MessageOrder.js';
 import type { Pauses } from './Pauses.js';
-import { answers, type Persona, type PersonaAnswer, replyBody, sayable } from './persona.js';
+import { answers, type Persona, type PersonaAnswer, replyBody, validAnswer } from './persona.js';
 import type { ReplyHold } from './ReplyHold.js';
 
 /** How long a persona may think: an agent waits 60 s for its reply. */
@@ -148,7 +148,7 @@ export class PersonaApplication implements MessageListener {
     const said = (async () => persona(message, { agentId, guid, answered, connected }))();
     const came = await pauses.within(said, PATIENCE_MS);
     if (came.kind === 'late') throw new PersonaLate();
-    return came.kind === 'ended' ? undefined : sayable(came.value);
+    return came.kind === 'ended' ? undefined : validAnswer(came.value);
   }
 
   private remember(key: string, answer: PersonaAnswer): void {

@@ -49,7 +49,7 @@ export const answerSchema = z.strictObject({
  * An answer that can be said in the words of the contract: empty texts are left out, and where none is left there is nothing
  * to say. Throws when a field is none that an answer may have, and names it.
  */
-export function sayable(given: PersonaAnswer): PersonaAnswer {
+export function validAnswer(given: PersonaAnswer): PersonaAnswer {
   const read = answerSchema.safeParse(given, { error: plainIssue });
   if (!read.success)
     throw new Error(`the persona's answer is invalid: ${fieldErrors(read.error).join('; ')}`);

@@ -45,15 +45,15 @@ export class ProbeSocket {
       const text = isBinary ? `as binary: ${String(data)}` : String(data);
       const frame: Frame = isBinary ? { type: 'malformed', reason: 'binary' } : parseFrame(text);
       this.seen.push({ text, frame, at: clock.monotonic() });
-      this.tell();
+      this.notify();
     });
     socket.on('pong', () => {
       this.controlPongs += 1;
-      this.tell();
+      this.notify();
     });
     socket.on('close', (code, reason) => {
       this.closed = { code, reason: reason.toString() };
-      this.tell();
+      this.notify();
     });
   }
 
@@ -163,7 +163,7 @@ export class ProbeSocket {
     this.socket.terminate();
   }
 
-  private tell(): void {
+  private notify(): void {
     for (const watch of [...this.watchers]) watch();
   }
 }

@@ -38,7 +38,7 @@ const LAST_WORDS_MS = 2_000;
 export class AgentSide {
   private readonly sockets = new Map<number, WebSocket>();
   private readonly comparisons: Comparison[] = [];
-  private readonly heard = new Map<string, number>();
+  private readonly received = new Map<string, number>();
   private readonly underWay: Promise<void>[] = [];
 
   constructor(
@@ -111,7 +111,7 @@ export class AgentSide {
     });
     socket.on('message', (data) => {
       const type = frameType(String(data));
-      this.heard.set(type, (this.heard.get(type) ?? 0) + 1);
+      this.received.set(type, (this.received.get(type) ?? 0) + 1);
     });
     // Either one ends the handshake; afterwards `close` is not compared.
     await Promise.race([
@@ -176,12 +176,12 @@ export class AgentSide {
       const type = frameType(JSON.stringify(entry.frame ?? null));
       then.set(type, (then.get(type) ?? 0) + 1);
     }
-    const types = [...new Set([...then.keys(), ...this.heard.keys()])].toSorted();
+    const types = [...new Set([...then.keys(), ...this.received.keys()])].toSorted();
     const count = (counts: Map<string, number>, type: string) => String(counts.get(type) ?? 0);
     return types.map((type) => ({
       what: `frames of type ${type}`,
       was: count(then, type),
-      is: count(this.heard, type),
+      is: count(this.received, type),
     }));
   }
 

@@ -343,7 +343,7 @@ export class IncomingReader {
       else log.error('A row of chat.db has an unknown form', { rowId, reason, cause: describeError(fault) });
     }
     for (const voice of judged.voices) {
-      const change = this.own.heard(voice);
+      const change = this.own.noteVoice(voice);
       if (change !== undefined) log.warn(change, { from: maskHandle(voice.address) });
     }
   }

@@ -59,7 +59,7 @@ export interface RowForwarding {
   /** Read at each look. */
   rules(): ForwardRules;
   /** Inside the write that passes the row: reports this to the backend, unless it was reported before. */
-  tell(event: RowEvent): void;
+  report(event: RowEvent): void;
   /** Inside the write that stores the message: it had been changed then (Unix ms) when it was read. */
   wasEdited(guid: string, editedAt: number): void;
   /** Inside a write: a link belongs to the message with the guid `to`; false if that is not known. */
@@ -217,7 +217,7 @@ export function storeBatch(
       key: guid,
       take: () => forwarding?.wasEdited(guid, editedAt),
     })),
-    ...judged.events.map((event) => ({ key: event.key, take: () => forwarding?.tell(event) })),
+    ...judged.events.map((event) => ({ key: event.key, take: () => forwarding?.report(event) })),
   ];
   const unreadable = judged.skipped.filter(({ fault }) => fault !== undefined);
   const conclude = () => {

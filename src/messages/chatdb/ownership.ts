@@ -387,7 +387,7 @@ export class OwnTraffic {
   }
 
   /** Notes whose words a message was. Answers in words for the log if its sender counts as another from now on. */
-  heard({ address, echoOf }: Voice): string | undefined {
+  noteVoice({ address, echoOf }: Voice): string | undefined {
     const wasOurs = this.onlyEchoes(address);
     if (echoOf === null) this.echoes.delete(address);
     else this.echoes.set(address, new Set([...(this.echoes.get(address) ?? []), echoOf]));

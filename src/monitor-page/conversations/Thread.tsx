@@ -9,7 +9,7 @@ import { shownName } from './shownName.js';
 
 /** One conversation; it follows what comes, unless the operator has scrolled up. */
 export function Thread({ conversation }: { conversation: Conversation }) {
-  const { reveals, act, tell, monitor } = useOperator();
+  const { reveals, act, notify, monitor } = useOperator();
   const { messages } = conversation;
   const pauses = monitor.snapshot?.status.paused ?? [];
   const isPaused = pauses.some((pause) => pause.conversation === conversation.conversation);
@@ -18,10 +18,10 @@ export function Thread({ conversation }: { conversation: Conversation }) {
     const there = { conversation: conversation.conversation };
     if (isPaused) {
       const done = await act('resume', there);
-      if (done !== undefined) tell(...resumedThereWords(done));
+      if (done !== undefined) notify(...resumedThereWords(done));
     } else {
       const done = await act('pause', there);
-      if (done !== undefined) tell(...pausedWords(done));
+      if (done !== undefined) notify(...pausedWords(done));
     }
   };
   const name = shownName(conversation, reveals);

@@ -25,7 +25,7 @@ export function Console({
 }) {
   const monitor = useMonitor(client);
   const route = useRoute();
-  const { toasts, tell, dismiss } = useToasts();
+  const { toasts, notify, dismiss } = useToasts();
   const [reveals, setReveals] = useState(false);
   const presence = usePresence(client);
   const people = usePeople(client, reveals);
@@ -40,7 +40,7 @@ export function Console({
     // The answer already shows what this operator did.
     const own = connection.name === 'online' ? connection.userId : undefined;
     if (newest !== undefined && (newest.by === undefined || newest.by !== own))
-      tell(newest.level, newest.message);
+      notify(newest.level, newest.message);
   }, [newest?.id]);
   const act: Operator['act'] = useCallback(
     async (verb, args) => {
@@ -48,7 +48,7 @@ export function Console({
         return await client.request(verb, args);
       } catch (error) {
         if (!(error instanceof MonitorError)) throw error;
-        tell('error', `${error.message} ${error.remedy}`.trim());
+        notify('error', `${error.message} ${error.remedy}`.trim());
         return undefined;
       }
     },
@@ -56,7 +56,7 @@ export function Console({
   );
   return (
     <OperatorContext.Provider
-      value={{ client, monitor, reveals, people, tell, act, leave: () => onEnd(null) }}
+      value={{ client, monitor, reveals, people, notify, act, leave: () => onEnd(null) }}
     >
       <button type="button" class="skip" onClick={() => document.getElementById('content')?.focus()}>
         Skip to the content

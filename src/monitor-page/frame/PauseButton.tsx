@@ -4,15 +4,15 @@ import { Icon } from '../pieces/Icon.js';
 
 /** Stops or resumes all sending. */
 export function PauseButton() {
-  const { monitor, act, tell } = useOperator();
+  const { monitor, act, notify } = useOperator();
   const paused = monitor.snapshot?.status.paused?.some(({ conversation }) => conversation === '*') ?? false;
   const toggle = async () => {
     if (paused) {
       const done = await act('resume', {});
-      if (done !== undefined) tell(...resumedWords(done));
+      if (done !== undefined) notify(...resumedWords(done));
     } else {
       const done = await act('pause', {});
-      if (done !== undefined) tell(...pausedWords(done));
+      if (done !== undefined) notify(...pausedWords(done));
     }
   };
   return (

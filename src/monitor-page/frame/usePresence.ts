@@ -11,10 +11,10 @@ export interface OwnPresence {
 export function usePresence(client: MonitorClient): OwnPresence {
   const [chosen, choose] = useState<Presence>('online');
   useEffect(() => {
-    const say = () => client.setPresence(chosen === 'online' && document.hidden ? 'away' : chosen);
-    say();
-    document.addEventListener('visibilitychange', say);
-    return () => document.removeEventListener('visibilitychange', say);
+    const send = () => client.setPresence(chosen === 'online' && document.hidden ? 'away' : chosen);
+    send();
+    document.addEventListener('visibilitychange', send);
+    return () => document.removeEventListener('visibilitychange', send);
   }, [client, chosen]);
   return { chosen, choose };
 }

@@ -12,11 +12,11 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** Where sending is paused, why, and a button to resume it. */
 export function PausesCard() {
-  const { monitor, people, act, tell } = useOperator();
+  const { monitor, people, act, notify } = useOperator();
   const paused = monitor.snapshot?.status.paused ?? [];
   const resume = async (conversation: string) => {
     const done = await act('resume', conversation === '*' ? {} : { conversation });
-    if (done !== undefined) tell(...(conversation === '*' ? resumedWords(done) : resumedThereWords(done)));
+    if (done !== undefined) notify(...(conversation === '*' ? resumedWords(done) : resumedThereWords(done)));
   };
   return (
     <Card title="Paused">

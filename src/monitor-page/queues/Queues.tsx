@@ -12,11 +12,11 @@ import { Waiting } from './Waiting.js';
 
 /** What waits, and what was put aside because the backend refused it: to be tried again, or given up. */
 export function Queues() {
-  const { client, act, tell, reveals } = useOperator();
+  const { client, act, notify, reveals } = useOperator();
   const answer = useAnswer(client, 'queue.list', { texts: reveals }, ['queues']);
   const change = async (verb: 'queue.retry' | 'queue.drop', guid: string) => {
     const done = await act(verb, { guid });
-    if (done !== undefined) tell(...(verb === 'queue.retry' ? retriedWords(done) : droppedWords(done)));
+    if (done !== undefined) notify(...(verb === 'queue.retry' ? retriedWords(done) : droppedWords(done)));
     answer.again();
   };
   const many = answer.state !== 'loading' && (answer.value?.length ?? 0) > 1;

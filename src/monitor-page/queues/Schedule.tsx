@@ -63,11 +63,11 @@ export function Schedule() {
 }
 
 function Entry({ entry, onChanged }: { entry: ScheduleEntry; onChanged: () => void }) {
-  const { act, tell, reveals } = useOperator();
+  const { act, notify, reveals } = useOperator();
   const name = titled(entry, reveals);
   const cancel = async () => {
     const done = await act('schedule.cancel', { id: entry.schedule_id });
-    if (done !== undefined) tell(...cancelledWords(done));
+    if (done !== undefined) notify(...cancelledWords(done));
     onChanged();
   };
   const files = entry.files === 0 ? '' : ` and ${counted(entry.files, 'file')}`;

@@ -74,7 +74,7 @@ function verdictOf(sends: readonly Send[]): Verdict {
 }
 
 /** A text is not sent if only its names are left: this is reported to the backend, which has it, and to the operator. */
-export function tellSchedule(repair: Repair, { scheduleId, commandId, sendAt }: LostSchedule): void {
+export function reportSchedule(repair: Repair, { scheduleId, commandId, sendAt }: LostSchedule): void {
   const error = 'The record of this scheduled text was damaged: it is not sent.';
   repair.lostText(
     null,

@@ -1,7 +1,7 @@
 import type { Salvaged } from '../salvage.js';
 import type { Database } from '../sqlite.js';
 import { number, Repair, text } from './Repair.js';
-import { endWhatCannotEnd, giveAcksAgain, rebuildCommands, tellSchedule } from './repairCommands.js';
+import { endWhatCannotEnd, giveAcksAgain, rebuildCommands, reportSchedule } from './repairCommands.js';
 import { rebuildIncoming, rebuildNumbers, rebuildUploads } from './repairIncoming.js';
 import {
   distrustSends,
@@ -41,7 +41,7 @@ function repairAll(repair: Repair): Repairs {
   endDuplicates(repair);
   const schedules = lostSchedules(repair);
   rebuildCommands(repair);
-  for (const text of schedules) tellSchedule(repair, text);
+  for (const text of schedules) reportSchedule(repair, text);
   endWhatCannotEnd(repair);
   giveAcksAgain(repair);
   const readsAgain = rebuildIncoming(repair);
@@ -51,7 +51,7 @@ function repairAll(repair: Repair): Repairs {
   rebuildRecipients(repair);
   refuseUsedLinks(repair);
   const paused = pauseIfLost(repair);
-  tellBackend(repair);
+  reportLosses(repair);
   const { unknownCommands, unknownTexts } = repair;
   return { schedules, unknownCommands, unknownTexts, readsAgain, paused };
 }
@@ -92,7 +92,7 @@ function pauseIfLost(repair: Repair): boolean {
 }
 
 /** How much is lost of each table, and whether that is all. */
-function tellBackend(repair: Repair): void {
+function reportLosses(repair: Repair): void {
   const tables = [...repair.salvaged].filter(([table]) => repair.isDamaged(table));
   if (tables.length === 0) return;
   const lost = Object.fromEntries(tables.map(([table, { lost }]) => [table, lost.length]));

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { EdgeError } from '../../../src/errors.js';
 import { BodyRoom } from '../../../src/gateway/agents/BodyRoom.js';
 import { OPERATIONS, type Operation } from '../../../src/gateway/api/apiContract.js';
-import { tellMessage } from '../../../src/gateway/ledger/agentReports.js';
+import { publishMessage } from '../../../src/gateway/ledger/agentReports.js';
 import { findApiKey, revokeApiKey } from '../../../src/gateway/ledger/apiKeys.js';
 import { auditEntries } from '../../../src/gateway/ledger/auditLog.js';
 import type { GatewayDatabase } from '../../../src/gateway/storage/GatewayDatabase.js';
@@ -241,7 +241,7 @@ describe.each(ENGINES)('the API over $name', ({ open }) => {
   test('a conversation is read page by page, from both sides', async () => {
     const room = await ApiRoom.open(await open());
     const body = { message_guid: 'G1', thread_id: PERSON, sender: PERSON, filtered_text: 'hi' };
-    await room.database.transaction((tx) => tellMessage(tx, AGENT, 'G1', body, NOW));
+    await room.database.transaction((tx) => publishMessage(tx, AGENT, 'G1', body, NOW));
     await room.send();
     const path = `/v1/conversations/${encodeURIComponent(`any;-;${PERSON}`)}/messages?agent=${AGENT}&limit=1`;
     const first = OPERATIONS.listConversation.reply.parse((await room.ask('GET', path)).body);

@@ -29,9 +29,9 @@ import {
   holderOf,
   liveReplicas,
   lostAgents,
+  recordOffline,
   releaseConnection,
   renewReplica,
-  tellOffline,
 } from '../../../src/gateway/ledger/connections.js';
 import { forgetInbox, giveAnswer, inboxEntry, takeMessage } from '../../../src/gateway/ledger/inbox.js';
 import { SecretBox } from '../../../src/gateway/ledger/SecretBox.js';
@@ -320,7 +320,7 @@ describe.each(engines)('sockets in $name', ({ open }) => {
     await database.transaction((tx) => forgetDeadReplicas(tx, 0));
     const [lost] = await lostAgents(database, 0, 10);
     expect(lost).toMatchObject({ agentId: 'edge_1', epoch: 1, reason: 'its gateway died' });
-    const tell = () => database.transaction((tx) => tellOffline(tx, 'edge_1', 1));
+    const tell = () => database.transaction((tx) => recordOffline(tx, 'edge_1', 1));
     expect([await tell(), await tell()]).toEqual([true, false]);
     expect(await lostAgents(database, 0, 10)).toEqual([]);
     expect(await claim(database, 'r2')).toMatchObject({ epoch: 2, wasOnline: false });

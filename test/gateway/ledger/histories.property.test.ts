@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { inSlices } from '../../../src/gateway/inSlices.js';
 import { takeEvent } from '../../../src/gateway/ledger/agentEvents.js';
-import { takeAck, tellEvent } from '../../../src/gateway/ledger/agentReports.js';
+import { publishEvent, takeAck } from '../../../src/gateway/ledger/agentReports.js';
 import { addAgent, removeAgent } from '../../../src/gateway/ledger/agents.js';
 import { addCommand, waitingCommands } from '../../../src/gateway/ledger/commands.js';
 import { addMessage } from '../../../src/gateway/ledger/messages.js';
@@ -96,7 +96,7 @@ const step: fc.Arbitrary<readonly [string, Did]> = fc.oneof(
     arbitrary: event.map((one) => {
       const did: Did = (database, agentId, now) =>
         inSlices({ database, clock: systemClock }, agentId, [one], async (tx) => {
-          if (await takeEvent(tx, agentId, one.event_id, now)) await tellEvent(tx, agentId, one, now);
+          if (await takeEvent(tx, agentId, one.event_id, now)) await publishEvent(tx, agentId, one, now);
         });
       return [`event ${JSON.stringify(one)}`, did] as const;
     }),

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { tellEvent, tellMessage, tellReply } from '../../../src/gateway/ledger/agentReports.js';
+import { publishEvent, publishMessage, recordReply } from '../../../src/gateway/ledger/agentReports.js';
 import { addAgent, removeAgent } from '../../../src/gateway/ledger/agents.js';
 import {
   createApiKey,
@@ -204,7 +204,7 @@ describe.each(ENGINES)('the ledger of $name', ({ open }) => {
       await database.transaction(async (tx) => addMessage(tx, message('msg_1'), at));
     const tell = async () => {
       await database.transaction((tx) => tellAck(tx, A, ackOf('msg_1'), 'send_message_now', NOW + 5));
-      await database.transaction((tx) => tellEvent(tx, A, delivered('msg_1'), NOW + 9));
+      await database.transaction((tx) => publishEvent(tx, A, delivered('msg_1'), NOW + 9));
     };
     await tell();
     await tell();
@@ -238,7 +238,7 @@ describe.each(ENGINES)('the ledger of $name', ({ open }) => {
       },
       timestamp: '2026-11-20T09:00:00.000Z',
     };
-    await database.transaction((tx) => tellEvent(tx, A, undelivered, NOW));
+    await database.transaction((tx) => publishEvent(tx, A, undelivered, NOW));
     const found = await findMessage(database, A, 'msg_1');
     expect(found).toMatchObject({ status: 'failed', error: { code: 'not_delivered' }, retry_safe: false });
     expect(found?.history.at(-1)).toMatchObject({ status: 'failed', corrects: 'sent' });
@@ -346,7 +346,7 @@ describe.each(ENGINES)('the ledger of $name', ({ open }) => {
     await database.transaction(async (tx) => {
       await addCommand(tx, A, { commandId: 'm1', type: 'send_message', payload: {} }, NOW);
       addMessage(tx, message('m1'), NOW);
-      await tellEvent(tx, A, { ...delivered('m1'), event_type: 'message_sent' }, NOW);
+      await publishEvent(tx, A, { ...delivered('m1'), event_type: 'message_sent' }, NOW);
     });
     await database.transaction((tx) => tx.query("UPDATE messages SET knowledge = '{'"));
     await database.transaction((tx) => removeAgent(tx, A, NOW));
@@ -365,11 +365,13 @@ describe.each(ENGINES)('the ledger of $name', ({ open }) => {
       attachments: [{ guid: 'at_1', filename: 'a.jpeg' }],
       original_timestamp: '2026-11-20T07:59:00.000Z',
     };
-    await database.transaction((tx) => tellMessage(tx, A, 'G-in', body, NOW));
-    await database.transaction((tx) => tellMessage(tx, A, 'G-in', body, NOW + 4));
+    await database.transaction((tx) => publishMessage(tx, A, 'G-in', body, NOW));
+    await database.transaction((tx) => publishMessage(tx, A, 'G-in', body, NOW + 4));
     const reply = { guid: 'G-in', conversation: '+13105551234', texts: ['sure', 'here it is'] };
-    await database.transaction(async (tx) => tellReply(tx, A, reply, NOW + 1));
-    await database.transaction(async (tx) => tellReply(tx, A, { ...reply, guid: 'G-2', texts: [] }, NOW + 1));
+    await database.transaction(async (tx) => recordReply(tx, A, reply, NOW + 1));
+    await database.transaction(async (tx) =>
+      recordReply(tx, A, { ...reply, guid: 'G-2', texts: [] }, NOW + 1),
+    );
     await database.transaction(async (tx) => addMessage(tx, message('msg_1'), NOW + 2));
     const shown = await messagesOfConversation(
       database,
@@ -405,10 +407,10 @@ describe.each(ENGINES)('the ledger of $name', ({ open }) => {
     ];
     for (const [n, event_type] of types.entries()) {
       const event = { event_id: `e${n}`, event_type, thread_id: '+13105551234', details: { n } };
-      await database.transaction((tx) => tellEvent(tx, A, event, NOW));
+      await database.transaction((tx) => publishEvent(tx, A, event, NOW));
     }
     await database.transaction((tx) =>
-      tellEvent(tx, A, { event_id: 'x', event_type: 'state_restored', details: 7 }, NOW),
+      publishEvent(tx, A, { event_id: 'x', event_type: 'state_restored', details: 7 }, NOW),
     );
     await database.transaction((tx) => tellAck(tx, A, ackOf('cmd_1', 2, {}), 'list_scheduled', NOW));
     expect((await eventsOf(database, 8)).map(({ type }) => type)).toEqual([

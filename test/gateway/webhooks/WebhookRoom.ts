@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { onTestFinished } from 'vitest';
 import type { WantedCommand } from '../../../src/gateway/application.js';
 import { EventBell } from '../../../src/gateway/events/EventBell.js';
-import { tellMessage } from '../../../src/gateway/ledger/agentReports.js';
+import { publishMessage } from '../../../src/gateway/ledger/agentReports.js';
 import { endReplica, renewReplica } from '../../../src/gateway/ledger/connections.js';
 import { eventId, publish, ringAfterCommit } from '../../../src/gateway/ledger/eventLog.js';
 import { SecretBox } from '../../../src/gateway/ledger/SecretBox.js';
@@ -126,7 +126,7 @@ export class WebhookRoom {
   async receive(guid: string, text = 'hi'): Promise<string> {
     const body = { message_guid: guid, thread_id: PERSON, sender: PERSON, filtered_text: text };
     await this.database.transaction(async (tx) => {
-      await tellMessage(tx, AGENT, guid, body, this.clock.now());
+      await publishMessage(tx, AGENT, guid, body, this.clock.now());
       ringAfterCommit(tx, (isForWebhooks) => this.bell.ring(isForWebhooks));
     });
     return eventId('message.received', AGENT, guid);

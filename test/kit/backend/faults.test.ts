@@ -130,7 +130,7 @@ describe('HTTP faults', () => {
   test('fail every request until cleared', async () => {
     backend.failHttp(502, Infinity);
     for (const _ of [1, 2, 3]) expect((await post(backend, '/edge/sync', {})).status).toBe(502);
-    backend.mendHttp();
+    backend.clearHttpFaults();
     expect((await post(backend, '/edge/sync', {})).status).toBe(200);
   });
 

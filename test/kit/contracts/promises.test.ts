@@ -4,7 +4,7 @@ import { parseFrame } from '../../../src/backend/protocol.js';
 import { parsePayload } from '../../../src/commands/Handler.js';
 import { CLOSE as EDGE_CLOSE } from '../../../src/gateway/agents/frames.js';
 import { parseReply } from '../../../src/incoming/reply.js';
-import { echo, replyBody, sayable } from '../../../src/kit/backend/persona.js';
+import { echo, replyBody, validAnswer } from '../../../src/kit/backend/persona.js';
 import { SimulatedBackend } from '../../../src/kit/backend/SimulatedBackend.js';
 import { COMMANDS } from '../../../src/kit/contracts/commands.js';
 import { CLOSE as MONITOR_CLOSE } from '../../../src/monitor/Client.js';
@@ -133,7 +133,7 @@ test('whatever a persona returns, the reply made from it is one that the contrac
   );
   fc.assert(
     fc.property(answers, fc.boolean(), (answer, reflexBySocket) => {
-      const reply: unknown = JSON.parse(JSON.stringify(replyBody(sayable(answer), reflexBySocket)));
+      const reply: unknown = JSON.parse(JSON.stringify(replyBody(validAnswer(answer), reflexBySocket)));
       expect(judge.mistakes('MessageReply', reply)).toEqual([]);
       expect(parseReply(reply).kind).toBe('reply');
     }),

@@ -66,7 +66,7 @@ describe('a row of an unknown form', () => {
             return null;
           },
         }),
-        tell: () => undefined,
+        report: () => undefined,
         wasEdited: () => undefined,
         joinLink: () => false,
       },
