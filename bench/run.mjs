@@ -7,7 +7,7 @@ import { print } from './table.mjs';
 /** Every bench, in the order in which they run. Each exports `run()`, which gives the rows of its table. */
 const BENCHES = {
   dispatch: 'a command on the socket → osascript started',
-  link: 'the line to the backend under fault, 75 s of real time',
+  link: 'the link under faults, 75 s of real time',
   incoming: 'a commit to chat.db → the HTTP request',
   decode: 'attributedBody → text',
   decodePeers: 'attributedBody → text, against the parsers of npm',

@@ -273,7 +273,7 @@ export class Backend {
   }
 }
 
-/** Everything that the line to the backend consists of. */
+/** Everything that the connection to the backend consists of. */
 interface BackendComponents {
   readonly access: Access;
   readonly link: Link;

@@ -36,7 +36,7 @@ interface ProblemFacts {
   readonly platform: NodeJS.Platform;
 }
 
-/** Every fault of the line to the backend that degrades the agent, the cause before its consequences. */
+/** Every fault of the connection to the backend that degrades the agent, the cause before its consequences. */
 export function linkProblems(facts: ProblemFacts): Problem<number>[] {
   const { reachability, settings } = facts;
   const problems: Problem<number>[] = [];

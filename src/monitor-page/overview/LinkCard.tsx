@@ -9,7 +9,7 @@ import { duration } from '../words.js';
 import { LinkTimeline } from './LinkStrip.js';
 import { linkSegments, stripStart } from './linkSegments.js';
 
-/** The line to the backend: what it is now, and what it was in the last 24 hours, or since the agent's record begins. */
+/** The connection to the backend: what it is now, and what it was in the last 24 hours, or since the agent's record begins. */
 export function LinkCard() {
   const { client, monitor } = useOperator();
   const answer = useAnswer(client, 'link.history', {}, ['link']);
