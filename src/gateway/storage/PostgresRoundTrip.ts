@@ -32,15 +32,17 @@ export function inOneRoundTrip(
   });
 }
 
-/** What each connection has prepared. */
-const prepared = new WeakMap<Connection, Set<string>>();
+/** What each connection has prepared, by name, each with the columns of its rows; undefined: they are not known yet. */
+const prepared = new WeakMap<Connection, Map<string, readonly FieldDef[] | undefined>>();
 
 /** The driver gives it the connection when its turn comes, and then what the server answers until it is ready again. */
 class RoundTrip implements Submittable {
   private readonly results: StatementResult[] = [];
   /** The names of what the server is yet to parse, in their order. */
   private readonly parsing: string[] = [];
-  private fields: readonly FieldDef[] = [];
+  private known = new Map<string, readonly FieldDef[] | undefined>();
+  /** Of the statement whose result comes next; undefined until the server describes it, where it was asked to. */
+  private fields: readonly FieldDef[] | undefined;
   private rows: StoredRow[] = [];
   private mistake: unknown;
   private hasFailed = false;
@@ -54,17 +56,17 @@ class RoundTrip implements Submittable {
 
   // A field, because the driver's type of it is one.
   readonly submit = (connection: Connection): void => {
-    const known = prepared.get(connection) ?? new Set<string>();
-    prepared.set(connection, known);
+    this.known = prepared.get(connection) ?? this.known;
+    prepared.set(connection, this.known);
     const parsed = () => {
       const name = this.parsing.shift();
-      if (name) known.add(name);
+      if (name) this.known.set(name, undefined);
     };
     connection.on('parseComplete', parsed);
     this.stopCounting = () => connection.off('parseComplete', parsed);
     connection.stream.cork();
     try {
-      for (const statement of this.statements) this.send(connection, statement, known);
+      for (const statement of this.statements) this.send(connection, statement);
       // The server answers to it, whatever failed before.
       connection.sync();
     } finally {
@@ -78,9 +80,10 @@ class RoundTrip implements Submittable {
 
   handleDataRow({ fields: values }: { fields: readonly (string | null)[] }): void {
     try {
+      this.fields ??= this.known.get(this.current?.name ?? '');
       this.rows.push(
         Object.fromEntries(
-          this.fields.map(({ name, dataTypeID }, index) => [
+          (this.fields ?? []).map(({ name, dataTypeID }, index) => [
             name,
             storedValue(values[index] ?? null, dataTypeID),
           ]),
@@ -92,8 +95,10 @@ class RoundTrip implements Submittable {
   }
 
   handleCommandComplete({ text }: { text: string }): void {
+    const { name = '' } = this.current ?? {};
+    if (this.known.has(name)) this.known.set(name, this.fields ?? this.known.get(name) ?? []);
     this.results.push({ rows: this.rows, command: text.split(' ', 1)[0] ?? '', mistake: this.mistake });
-    this.fields = [];
+    this.fields = undefined;
     this.rows = [];
     this.mistake = undefined;
   }
@@ -110,13 +115,19 @@ class RoundTrip implements Submittable {
     this.resolve(this.results);
   }
 
-  private send(connection: Connection, { text, values, name }: SentStatement, known: ReadonlySet<string>) {
-    if (name === '' || !(known.has(name) || this.parsing.includes(name))) {
+  /** The statement whose result comes next. */
+  private get current(): SentStatement | undefined {
+    return this.statements[this.results.length];
+  }
+
+  private send(connection: Connection, { text, values, name }: SentStatement): void {
+    if (name === '' || !(this.known.has(name) || this.parsing.includes(name))) {
       connection.parse({ name, text, types: [] }, true);
       this.parsing.push(name);
     }
     connection.bind({ statement: name, values: values.map(onTheWire) }, true);
-    connection.describe({ type: 'P', name: '' }, true);
+    // The columns of a prepared statement stay: the server refuses it where they have changed.
+    if (this.known.get(name) === undefined) connection.describe({ type: 'P', name: '' }, true);
     connection.execute(null, true);
   }
 }

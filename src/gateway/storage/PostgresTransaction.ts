@@ -8,13 +8,10 @@ import { inOneRoundTrip, type SentStatement } from './PostgresRoundTrip.js';
 import { type PostgresFault, postgresFault } from './postgresFault.js';
 import { storableText } from './storable.js';
 
-/** A statement without parameters, whose text is always sent. */
-const plain = (text: string): SentStatement => ({ text, values: [], name: '' });
-
 /** Each statement sees what was committed before it, whatever the server's own default is. */
-const BEGIN = plain('BEGIN ISOLATION LEVEL READ COMMITTED');
-const COMMIT = plain('COMMIT');
-const ROLLBACK = plain('ROLLBACK');
+const BEGIN: SentStatement = { text: 'BEGIN ISOLATION LEVEL READ COMMITTED', values: [], name: 'BEGIN' };
+const COMMIT: SentStatement = { text: 'COMMIT', values: [], name: 'COMMIT' };
+const ROLLBACK: SentStatement = { text: 'ROLLBACK', values: [], name: 'ROLLBACK' };
 
 /** Of the keys of the gateway; a hash, because a lock is a number. Two keys of one hash wait for one another, and no more. */
 const LOCK = 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))';

@@ -205,6 +205,24 @@ describe('what is retried', () => {
     expect(await database.query('SELECT words FROM notes')).toEqual([{ words: 'xx' }, { words: 'xx' }]);
   });
 
+  test('a statement that failed the first time has its columns the next time', async () => {
+    const database = await openAt(await postgres.freshUrl(), { connections: 1 });
+    await add(database, 0);
+    const inverse = 'SELECT id, 6 / id AS part FROM notes ORDER BY id';
+    await expect(database.query(inverse)).rejects.toMatchObject({ code: 'internal' });
+    await database.transaction(async (tx) => tx.query('DELETE FROM notes'));
+    expect(await database.query(inverse)).toEqual([]);
+    for (const id of [2, 3]) await add(database, id);
+    for (let count = 0; count < 2; count += 1) {
+      const twice = await database.transaction((tx) => Promise.all([tx.query(inverse), tx.query(inverse)]));
+      for (const rows of twice)
+        expect(rows).toEqual([
+          { id: 2, part: 3 },
+          { id: 3, part: 2 },
+        ]);
+    }
+  });
+
   test('a statement whose prepared plan a migration of another replica has made invalid', async () => {
     const url = await postgres.freshUrl();
     const database = await openAt(url, { connections: 1 });
