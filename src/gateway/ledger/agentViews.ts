@@ -36,7 +36,7 @@ export async function agentViews(
   const among = page.agents === null ? '' : `AND a.agent_id IN (${names.join(', ')})`;
   const rows = await queries.query(
     `${select(queries)} WHERE (a.created_at > $1 OR (a.created_at = $1 AND a.agent_id > $2)) ${among}
-     ORDER BY a.created_at, a.agent_id LIMIT $3`,
+     ORDER BY a.created_at, a.agent_id LIMIT CAST($3 AS BIGINT)`,
     values,
   );
   return readRows(rowSchema, rows).map((row) => ({

@@ -119,7 +119,7 @@ export async function rotateSecret(
   const secret = await addSecret(transaction, box, agentId, randomHex(SECRET_BYTES), now);
   await transaction.query(
     `DELETE FROM agent_secrets WHERE agent_id = $1 AND secret_id NOT IN (
-       SELECT secret_id FROM agent_secrets WHERE agent_id = $1 ORDER BY valid_until IS NULL DESC, created_at DESC LIMIT $2)`,
+       SELECT secret_id FROM agent_secrets WHERE agent_id = $1 ORDER BY valid_until IS NULL DESC, created_at DESC LIMIT CAST($2 AS BIGINT))`,
     [agentId, SECRETS_AT_ONCE],
   );
   return secret;
@@ -159,7 +159,7 @@ export async function resealAgents(database: GatewayDatabase, box: SecretBox): P
       sealedSecretRow,
       await database.query(
         `SELECT agent_id, secret_id, sealed FROM agent_secrets
-         WHERE agent_id > $1 OR (agent_id = $1 AND secret_id > $2) ORDER BY agent_id, secret_id LIMIT $3`,
+         WHERE agent_id > $1 OR (agent_id = $1 AND secret_id > $2) ORDER BY agent_id, secret_id LIMIT CAST($3 AS BIGINT)`,
         [after.agent_id, after.secret_id, RESEALED_AT_ONCE],
       ),
     );
@@ -265,7 +265,7 @@ export async function listAgents(
 ): Promise<AgentRecord[]> {
   const rows = await queries.query(
     `${SELECT} WHERE a.created_at > $1 OR (a.created_at = $1 AND a.agent_id > $2)
-     ORDER BY a.created_at, a.agent_id LIMIT $3`,
+     ORDER BY a.created_at, a.agent_id LIMIT CAST($3 AS BIGINT)`,
     [after?.createdAt ?? -1, after?.id ?? '', limit],
   );
   return recordsOf(rows);

@@ -51,7 +51,9 @@ export async function audit(transaction: Transaction, entry: AuditEntry): Promis
 export async function auditEntries(queries: Queries, limit: number): Promise<AuditEntry[]> {
   return readRows(
     rowSchema,
-    await queries.query('SELECT * FROM audit_log ORDER BY at DESC, entry_id LIMIT $1', [limit]),
+    await queries.query('SELECT * FROM audit_log ORDER BY at DESC, entry_id LIMIT CAST($1 AS BIGINT)', [
+      limit,
+    ]),
   );
 }
 

@@ -171,7 +171,7 @@ export async function waitingCommands(
 ): Promise<WaitingAt[]> {
   const rows = await queries.query(
     `SELECT position, command FROM commands
-     WHERE agent_id = $1 AND acked_at IS NULL AND position > $2 ORDER BY position LIMIT $3`,
+     WHERE agent_id = $1 AND acked_at IS NULL AND position > $2 ORDER BY position LIMIT CAST($3 AS BIGINT)`,
     [agentId, after, limit],
   );
   return readRows(waitingRow, rows).map((row) => ({
@@ -193,7 +193,7 @@ export async function commandsAhead(
   const rows = await queries.query(
     `SELECT p.last_position AS last_position, c.position AS position, c.command AS command
      FROM command_positions p LEFT JOIN (SELECT position, command FROM commands
-       WHERE agent_id = $1 AND acked_at IS NULL AND position > $2 ORDER BY position LIMIT $3) c ON 1 = 1
+       WHERE agent_id = $1 AND acked_at IS NULL AND position > $2 ORDER BY position LIMIT CAST($3 AS BIGINT)) c ON 1 = 1
      WHERE p.agent_id = $1 ORDER BY c.position`,
     [agentId, after, limit],
   );

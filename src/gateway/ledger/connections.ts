@@ -206,7 +206,7 @@ export async function lostAgents(queries: Queries, graceMs: number, limit: numbe
   const rows = await queries.query(
     `SELECT agent_id, epoch, ended_at, reason FROM connections
      WHERE replica_id IS NULL AND told_online = 1 AND ended_at <= ${queries.nowMs} - CAST($1 AS BIGINT)
-     ORDER BY ended_at LIMIT $2`,
+     ORDER BY ended_at LIMIT CAST($2 AS BIGINT)`,
     [graceMs, limit],
   );
   return readRows(lostAgentRow, rows).map((row) => ({

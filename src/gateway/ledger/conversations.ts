@@ -86,7 +86,7 @@ export async function messagesOfConversation(
     `SELECT c.at AS at, c.entry_id AS entry_id, c.direction AS direction, c.content AS content, m.status AS status
      FROM conversation_messages c LEFT JOIN messages m ON m.agent_id = c.agent_id AND m.message_id = c.entry_id
      WHERE c.agent_id = $1 AND c.conversation = $2 AND (c.at < $3 OR (c.at = $3 AND c.entry_id < $4))
-     ORDER BY c.at DESC, c.entry_id DESC LIMIT $5`,
+     ORDER BY c.at DESC, c.entry_id DESC LIMIT CAST($5 AS BIGINT)`,
     [agentId, conversation, before?.at ?? Number.MAX_SAFE_INTEGER, before?.id ?? '', limit],
   );
   return readRows(rowSchema, rows).map((row) => ({

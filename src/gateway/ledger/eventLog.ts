@@ -197,7 +197,7 @@ export async function eventsAfter(
        AND ((CAST($1 AS BIGINT) < ${horizon} AND (xid, seq) > (CAST($1 AS BIGINT), CAST($2 AS BIGINT)))
          OR (CAST($1 AS BIGINT) >= ${horizon} AND seq > CAST($2 AS BIGINT)))
        ${among('agent_id', wanted.agents)}${among('type', wanted.types)}
-     ORDER BY xid, seq LIMIT $3`,
+     ORDER BY xid, seq LIMIT CAST($3 AS BIGINT)`,
     values,
   );
   return readRows(loggedSchema, rows);

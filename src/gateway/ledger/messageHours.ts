@@ -35,7 +35,7 @@ export async function messageHours(
   const found = await queries.query(
     `SELECT m.created_at AS created_at, m.status AS status, h.recorded_at AS acked_at
      FROM (SELECT agent_id, message_id, created_at, status FROM messages WHERE created_at >= $1 ${among}
-       ORDER BY created_at DESC LIMIT $2) m
+       ORDER BY created_at DESC LIMIT CAST($2 AS BIGINT)) m
      LEFT JOIN message_history h ON h.agent_id = m.agent_id AND h.message_id = m.message_id AND h.step = 1
        AND h.evidence NOT IN ('{"kind":"removal"}', '{"kind":"damage"}')`,
     [begin, MOST_MESSAGES, ...(agents ?? [])],

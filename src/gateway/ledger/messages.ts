@@ -284,7 +284,7 @@ export async function listMessages(
   values.push(limit);
   const rows = await rowsOf(
     queries,
-    `${where} ORDER BY created_at DESC, message_id DESC LIMIT $${values.length}`,
+    `${where} ORDER BY created_at DESC, message_id DESC LIMIT CAST($${values.length} AS BIGINT)`,
     values,
   );
   const messages = await withHistory(queries, rows);

@@ -69,7 +69,7 @@ async function endSomeOrders(transaction: Transaction, agentId: string, now: num
   if (removed === undefined) return false;
   const unacked = await transaction.query(
     `SELECT position, command_id, command FROM commands
-     WHERE agent_id = $1 AND acked_at IS NULL ORDER BY position LIMIT $2`,
+     WHERE agent_id = $1 AND acked_at IS NULL ORDER BY position LIMIT CAST($2 AS BIGINT)`,
     [agentId, ENDED_AT_ONCE],
   );
   const evidence = evidenceOf(removed);
@@ -78,7 +78,7 @@ async function endSomeOrders(transaction: Transaction, agentId: string, now: num
   if (unacked.length > 0) return true;
   // Scheduled ones, which the agent had taken.
   const texts = await transaction.query(
-    `SELECT message_id FROM messages WHERE agent_id = $1 AND status IN ('queued', 'accepted') LIMIT $2`,
+    `SELECT message_id FROM messages WHERE agent_id = $1 AND status IN ('queued', 'accepted') LIMIT CAST($2 AS BIGINT)`,
     [agentId, ENDED_AT_ONCE],
   );
   for (const { message_id } of readRows(messageIdRow, texts))

@@ -103,7 +103,7 @@ export async function uploadsBefore(
 ): Promise<UploadedRecord[]> {
   const rows = await queries.query(
     `SELECT * FROM uploads WHERE at < $1 AND (at, agent_id, guid) > (CAST($2 AS BIGINT), CAST($3 AS TEXT), CAST($4 AS TEXT))
-     ORDER BY at, agent_id, guid LIMIT $5`,
+     ORDER BY at, agent_id, guid LIMIT CAST($5 AS BIGINT)`,
     [before, after?.at ?? -1, after?.agentId ?? '', after?.guid ?? '', limit],
   );
   return readRows(rowSchema, rows);

@@ -245,7 +245,7 @@ export async function listDeliveries(
   return deliveriesOf(
     await queries.query(
       `SELECT * FROM webhook_deliveries WHERE webhook_id = $1 AND seq < $2
-       ${page.state === undefined ? '' : 'AND state = $4'} ORDER BY seq DESC LIMIT $3`,
+       ${page.state === undefined ? '' : 'AND state = $4'} ORDER BY seq DESC LIMIT CAST($3 AS BIGINT)`,
       values,
     ),
   );

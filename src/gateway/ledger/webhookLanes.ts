@@ -92,7 +92,7 @@ export async function leaseLanes(
        WHERE webhook_id = $1 AND due_at <= $2 AND ${isFree('webhook_lanes', transaction.nowMs)}
          AND EXISTS (SELECT 1 FROM replicas WHERE replica_id = $3
            AND replicas.lease_until > ${transaction.nowMs} + ${LEFT_TO_TAKE_MS})
-       ORDER BY due_at LIMIT $5 ${skip}
+       ORDER BY due_at LIMIT CAST($5 AS BIGINT) ${skip}
      )
      UPDATE webhook_lanes SET lease_owner = $3, lease_until = ${transaction.nowMs} + CAST($4 AS BIGINT)
      FROM due

@@ -3,7 +3,7 @@ import { isDamage } from '../../store/openStore.js';
 import type { Database, Statement } from '../../store/sqlite.js';
 import { systemCode } from '../../system/failures.js';
 import type { StoredRow, StoredValue } from './GatewayDatabase.js';
-import { checkColumns, exactNumber, parameterCount, storableFor } from './storable.js';
+import { checkColumns, checkLimit, exactNumber, parameterCount, storableFor } from './storable.js';
 
 /** So many statements are kept prepared; the program has fewer, so what goes beyond was put together at run time. */
 const KEPT_STATEMENTS = 500;
@@ -50,6 +50,7 @@ export class SqliteConnection {
   private prepare(sql: string): Prepared {
     const known = this.prepared.get(sql);
     if (known !== undefined) return known;
+    checkLimit(sql);
     const statement: Statement = this.database.prepare(sql);
     if (statement.reader)
       checkColumns(

@@ -71,6 +71,11 @@ export function checkColumns(sql: string, columns: readonly string[]): void {
   throw new EdgeError('internal', `The column ${name} has to be lower case or quoted: ${sql}`);
 }
 
+/** Throws EdgeError `internal` if the statement has a bare parameter for its LIMIT: SQLite would prepare it again each time it runs. */
+export function checkLimit(sql: string): void {
+  if (/\bLIMIT\s+\$/i.test(sql)) throw new EdgeError('internal', `The LIMIT needs a CAST: ${sql}`);
+}
+
 /** The one row of a statement that gives exactly one. Throws EdgeError `internal` otherwise. */
 export function onlyRow(rows: readonly StoredRow[]): StoredRow {
   const [row] = rows;

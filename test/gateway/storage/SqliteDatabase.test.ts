@@ -50,6 +50,13 @@ test('in memory, each is a database of its own, and leaves no file', async () =>
   expect(readdirSync('.').filter((name) => name.startsWith(IN_MEMORY))).toEqual([]);
 });
 
+test('a LIMIT for which SQLite would prepare the statement again each time is refused', async () => {
+  const database = await openAt(IN_MEMORY);
+  const limited = (limit: string) => database.query(`SELECT id FROM notes LIMIT ${limit}`, [1]);
+  await expect(limited('$1')).rejects.toMatchObject({ code: 'internal' });
+  expect(await limited('CAST($1 AS BIGINT)')).toEqual([]);
+});
+
 test('all its files are private to the owner', async () => {
   const directory = temporaryDirectory();
   const database = await openAt(join(directory, 'gateway.sqlite'));
