@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { GatewayEventType, ReceivedMessage } from '../../model/gatewayEvents.js';
 import type { Transaction } from '../storage/GatewayDatabase.js';
-import { acknowledge } from './commands.js';
+import { acknowledge, typeOfCommand } from './commands.js';
 import { addToConversation } from './conversations.js';
 import { eventId, type NewGatewayEvent, publish } from './eventLog.js';
 import { learn, NOTHING_KNOWN, statusOf } from './messageStatus.js';
@@ -44,11 +44,11 @@ export async function takeAck(
   now: number,
 ): Promise<void> {
   // In one round trip.
-  const [taken, message] = await Promise.all([
+  const [isNew, message] = await Promise.all([
     acknowledge(transaction, agentId, ack, now),
     knownMessage(transaction, agentId, ack.command_id),
   ]);
-  if (taken === undefined) return;
+  if (!isNew) return;
   const status = ack.status ?? (ack.success === true ? 'completed' : 'failed');
   const error = ack.error ?? null;
   const at = timeOf(ack.completed_at ?? ack.timestamp, now);
@@ -74,7 +74,7 @@ export async function takeAck(
       at,
       data: {
         command_id: ack.command_id,
-        command_type: taken.commandType,
+        command_type: await typeOfCommand(transaction, agentId, ack.command_id),
         status,
         revision: ack.revision,
         error,

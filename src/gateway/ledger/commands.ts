@@ -123,22 +123,31 @@ async function knownCommand(
 }
 
 /**
- * Keeps an ack: the highest revision counts. Gives the type of its command; undefined where it says nothing new (a repeat, an older
- * revision) or is for none of ours. Within the lock of the agent.
+ * Keeps an ack: the highest revision counts. False: it says nothing new (a repeat, an older revision) or is for none of ours. Within the
+ * lock of the agent.
  */
 export async function acknowledge(
   transaction: Transaction,
   agentId: string,
   ack: { readonly command_id: string; readonly revision: number },
   now: number,
-): Promise<{ readonly commandType: string } | undefined> {
+): Promise<boolean> {
+  // Not the command itself, which may have a file of 8 MiB in it.
   const taken = await transaction.query(
     `UPDATE commands SET ack = $3, ack_revision = $4, acked_at = $5
-     WHERE agent_id = $1 AND command_id = $2 AND (ack_revision IS NULL OR ack_revision < $4) RETURNING command`,
+     WHERE agent_id = $1 AND command_id = $2 AND (ack_revision IS NULL OR ack_revision < $4) RETURNING position`,
     [agentId, ack.command_id, JSON.stringify(ack), ack.revision, now],
   );
-  const [row] = readRows(commandRow, taken);
-  return row && { commandType: commandTypeOf(row.command) };
+  return taken.length > 0;
+}
+
+/** The type of a command. One that cannot be read is `unknown`. */
+export async function typeOfCommand(queries: Queries, agentId: string, commandId: string): Promise<string> {
+  const found = await queries.query('SELECT command FROM commands WHERE agent_id = $1 AND command_id = $2', [
+    agentId,
+    commandId,
+  ]);
+  return commandTypeOf(readRows(commandRow, found)[0]?.command ?? '');
 }
 
 /** A command as it is stored; undefined: it cannot be read. */
