@@ -100,7 +100,7 @@ export async function startAgentSide(parts: AgentSideParts): Promise<GatewayAgen
     replicaId,
     interposer,
     ring,
-    wakeAt: (holder, agentId) => replicas.wakeAt(holder, agentId),
+    wakeAt: (...what) => replicas.wakeAt(...what),
     setOut: (agentId, commandId) => edge.setOut(agentId, commandId),
   });
   const answering = new MessageAnswering({
@@ -144,7 +144,7 @@ export async function startAgentSide(parts: AgentSideParts): Promise<GatewayAgen
         ringAfterCommit(transaction, ring);
       },
       takenOver: (agentId, epoch) => backend.takenOver(agentId, epoch),
-      wake: (agentIds) => dispatch.wake(agentIds),
+      wake: (...what) => dispatch.wake(...what),
       mayHaveMissed: () => void dispatch.sweep(),
       leaseLost() {
         for (const connection of registry.all())

@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { Client } from 'pg';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { AGENT_ID, ack, incoming } from '../kit/backend/PlainAgent.js';
 import { until } from '../support/until.js';
 import { GatewayWorld } from './GatewayWorld.js';
@@ -26,6 +27,22 @@ describe.each(postgres)('two gateways on one $name', (engine) => {
     fresh.send(ack('c1'));
     await fresh.barrier();
     expect(await one.waiting()).toEqual(['c2']);
+  });
+
+  test('push a command to the socket that the other holds without asking the database for it', async () => {
+    const [one, two] = await replicas(engine);
+    const socket = await two.connect();
+    await one.command('c0');
+    await socket.next('command');
+    await socket.barrier();
+    const asked = vi.spyOn(Client.prototype, 'query');
+    onTestFinished(() => asked.mockRestore());
+    await one.command('c1');
+    await socket.next('command', 2);
+    const statements = asked.mock.calls.map(([query]) => JSON.stringify(query));
+    expect(statements.filter((text) => text.includes('pg_notify') && text.includes('c1'))).toHaveLength(1);
+    expect(statements.filter((text) => text.includes('last_position, c.position'))).toEqual([]);
+    expect(socket.commandIds()).toEqual(['c0', 'c1']);
   });
 
   test('push what was stored on one to the socket that the other holds, many at a time and in their order', async () => {

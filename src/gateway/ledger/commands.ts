@@ -28,14 +28,14 @@ export interface NewCommand {
 }
 
 /** A command as it travels (protocol §4), with whatever else it was given. */
-const commandSchema = z.looseObject({
+export const commandSchema = z.looseObject({
   command_id: z.string(),
   command_type: z.string(),
   payload: z.record(z.string(), z.unknown()),
   priority: z.string(),
   timestamp: z.string(),
 });
-type StoredCommand = z.infer<typeof commandSchema>;
+export type StoredCommand = z.infer<typeof commandSchema>;
 const storedSchema = jsonColumn(commandSchema);
 const typeSchema = jsonColumn(commandSchema.pick({ command_type: true }));
 

@@ -4,12 +4,19 @@ import type { Clock } from '../../system/clock.js';
 import type { AgentConnection } from '../agents/AgentConnection.js';
 import type { ConnectionRegistry } from '../agents/ConnectionRegistry.js';
 import { type Interposer, NO_FAULTS } from '../agents/Interposer.js';
-import { type AddedCommand, addCommand, type NewCommand, newestWaiting } from '../ledger/commands.js';
+import {
+  type AddedCommand,
+  addCommand,
+  type NewCommand,
+  newestWaiting,
+  type StoredCommand,
+} from '../ledger/commands.js';
 import { holderOf } from '../ledger/connections.js';
 import { ringAfterCommit } from '../ledger/eventLog.js';
 import { setAsideUnreadable } from '../ledger/unreadableCommands.js';
 import type { GatewayDatabase, Transaction } from '../storage/GatewayDatabase.js';
 import { CommandOffer } from './CommandOffer.js';
+import type { PushedCommand } from './notices.js';
 
 /** How many agents one look of the sweep asks for. */
 const SWEPT_AT_ONCE = 500;
@@ -22,8 +29,8 @@ interface DispatchParts {
   replicaId: string;
   /** Of a server that works unless given. */
   interposer?: Pick<Interposer, 'commandFrames'>;
-  /** Notifies the replica that holds the socket of an agent that there is something for it. Never throws. */
-  wakeAt(replicaId: string, agentId: string): void;
+  /** Notifies the replica that holds the socket of an agent of a command for it, which is durable. Never throws. */
+  wakeAt(replicaId: string, pushed: PushedCommand): void;
   /** Rings after a commit that published events. */
   ring: (isForWebhooks: boolean) => void;
   /** Called for a command that is on its way, each time. */
@@ -75,12 +82,10 @@ export class CommandDispatch {
     this.offers.delete(connection);
   }
 
-  /** There may be something new for these agents. */
-  wake(agentIds: readonly string[]): void {
-    for (const agentId of agentIds) {
-      const connection = this.parts.registry.find(agentId);
-      if (connection !== undefined) this.catchUp(connection);
-    }
+  /** There may be something new for these agents; for one in `pushed` that is this command, which is durable. */
+  wake(agentIds: readonly string[], pushed: readonly PushedCommand[] = []): void {
+    const known = new Map(pushed.map(([agentId, ...next]) => [agentId, next]));
+    for (const agentId of agentIds) this.offer(agentId, ...(known.get(agentId) ?? []));
   }
 
   /** Offers every socket here what it has not been offered. Never rejects. */
@@ -124,15 +129,24 @@ export class CommandDispatch {
     holder: string,
     { position, command }: AddedCommand & { kind: 'added' },
   ): void {
-    const { replicaId, registry, wakeAt } = this.parts;
+    const { replicaId, wakeAt } = this.parts;
     if (holder !== replicaId) {
       // Where another one has it by now, that one reads everything itself.
-      wakeAt(holder, agentId);
+      wakeAt(holder, [agentId, position, command]);
       return;
     }
-    const connection = registry.find(agentId);
+    this.offer(agentId, position, command);
+  }
+
+  /** Offers a command to the socket here, if there is one: this one where it is the next, otherwise all that was not offered. */
+  private offer(agentId: string, ...next: [] | [position: number, command: StoredCommand]): void {
+    const connection = this.parts.registry.find(agentId);
     if (connection === undefined) return;
-    if (this.offers.get(connection)?.offerNext(position, command) === false) this.catchUp(connection);
+    const offer = this.offers.get(connection);
+    if (offer === undefined) return;
+    const [position, command] = next;
+    if (position === undefined || command === undefined || !offer.offerNext(position, command))
+      this.catchUp(connection);
   }
 
   private catchUp(connection: AgentConnection): void {

@@ -15,7 +15,7 @@ import {
   renewReplica,
 } from '../ledger/connections.js';
 import type { GatewayDatabase, StopListening, Transaction } from '../storage/GatewayDatabase.js';
-import { readNotice, type TakenSocket } from './notices.js';
+import { type PushedCommand, readNotice, type TakenSocket } from './notices.js';
 import { channelOf, WakeUps } from './WakeUps.js';
 
 /** How long the lease of a replica lasts, by the database's clock, and how often it is renewed, in ms. */
@@ -42,8 +42,8 @@ export interface ReplicaListener {
   offline(transaction: Transaction, lost: LostAgent): Promise<void>;
   /** Another replica has the socket of this agent, under this epoch: every one here with a lower epoch is to be closed (4409). */
   takenOver(agentId: string, epoch: number): void;
-  /** Something waits for these agents, whose sockets are here. */
-  wake(agentIds: readonly string[]): void;
+  /** Something waits for these agents, whose sockets are here; for one in `pushed` that is this command. */
+  wake(agentIds: readonly string[], pushed?: readonly PushedCommand[]): void;
   /** Notifications may be lost: what waits for any socket here is to be offered again. */
   mayHaveMissed(): void;
   /**
@@ -152,9 +152,9 @@ export class Replicas {
     if (!this.isStopping) this.wakeUps.wake(agentIds);
   }
 
-  /** The same where it is known which replica that is. Never throws. */
-  wakeAt(replicaId: string, agentId: string): void {
-    if (!this.isStopping) this.wakeUps.wakeAt(replicaId, agentId);
+  /** The same where it is known which replica that is, and what waits. Never throws. */
+  wakeAt(replicaId: string, pushed: PushedCommand): void {
+    if (!this.isStopping) this.wakeUps.wakeAt(replicaId, pushed);
   }
 
   /** Resolves when nothing of this is under way: what was released is stored or will be tried again, who was to be woken is notified. */
@@ -277,7 +277,7 @@ export class Replicas {
       return;
     }
     for (const taken of notice.taken) this.loseTo(taken);
-    if (notice.wake.length > 0) listener.wake(notice.wake);
+    if (notice.wake.length > 0) listener.wake(notice.wake, notice.push);
   }
 
   private loseTo([agentId, epoch]: TakenSocket): void {

@@ -2,14 +2,15 @@ import { describeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
 import { holdersOf } from '../ledger/connections.js';
 import type { GatewayDatabase } from '../storage/GatewayDatabase.js';
-import { type Notice, type TakenSocket, writeNotice } from './notices.js';
+import { type Notice, type PushedCommand, type TakenSocket, writeNotice } from './notices.js';
 
 /** So many agents are looked up in one statement. */
 const LOOKUP_LIMIT = 200;
 
 /** The pending notifications for one replica. */
 interface Mailbox {
-  readonly wake: Set<string>;
+  /** By agent: the one command that is new for it; undefined: there may be others. */
+  readonly wake: Map<string, PushedCommand | undefined>;
   readonly taken: Map<string, number>;
   isSending: boolean;
 }
@@ -42,9 +43,12 @@ export class WakeUps {
     if (!this.isLookingUp) this.own(this.lookUp());
   }
 
-  /** The same where another replica is known to hold the socket. Never throws. */
-  wakeAt(replicaId: string, agentId: string): void {
-    this.mailboxOf(replicaId).wake.add(agentId);
+  /** The same for one command, where another replica is known to hold the socket. Never throws. */
+  wakeAt(replicaId: string, pushed: PushedCommand): void {
+    const [agentId] = pushed;
+    const { wake } = this.mailboxOf(replicaId);
+    // Several are read from the database in one query.
+    wake.set(agentId, wake.has(agentId) ? undefined : pushed);
     this.send(replicaId);
   }
 
@@ -92,7 +96,7 @@ export class WakeUps {
       const here = holders.filter(({ replicaId }) => replicaId === this.replicaId);
       if (here.length > 0) this.wakeHere(here.map(({ agentId }) => agentId));
       for (const { agentId, replicaId } of holders) {
-        if (replicaId !== this.replicaId) this.mailboxOf(replicaId).wake.add(agentId);
+        if (replicaId !== this.replicaId) this.mailboxOf(replicaId).wake.set(agentId, undefined);
       }
       for (const replicaId of new Set(holders.map((holder) => holder.replicaId))) this.send(replicaId);
       return true;
@@ -106,7 +110,7 @@ export class WakeUps {
   private mailboxOf(replicaId: string): Mailbox {
     const known = this.mailboxes.get(replicaId);
     if (known !== undefined) return known;
-    const mailbox: Mailbox = { wake: new Set(), taken: new Map(), isSending: false };
+    const mailbox: Mailbox = { wake: new Map(), taken: new Map(), isSending: false };
     this.mailboxes.set(replicaId, mailbox);
     return mailbox;
   }
@@ -143,14 +147,16 @@ export class WakeUps {
 
 function takeAll(mailbox: Mailbox): Notice | undefined {
   if (mailbox.wake.size === 0 && mailbox.taken.size === 0) return undefined;
-  const notice = { wake: [...mailbox.wake], taken: [...mailbox.taken] };
+  const push = [...mailbox.wake.values()].filter((pushed) => pushed !== undefined);
+  const notice = { wake: [...mailbox.wake.keys()], taken: [...mailbox.taken], push };
   mailbox.wake.clear();
   mailbox.taken.clear();
   return notice;
 }
 
 function putBack(mailbox: Mailbox, { wake, taken }: Notice): void {
-  for (const agentId of wake) mailbox.wake.add(agentId);
+  // What was new then need not be all by now.
+  for (const agentId of wake) mailbox.wake.set(agentId, undefined);
   for (const [agentId, epoch] of taken) {
     mailbox.taken.set(agentId, Math.max(epoch, mailbox.taken.get(agentId) ?? 0));
   }

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Notice, readNotice, writeNotice } from '../../../src/gateway/replicas/notices.js';
+import {
+  type Notice,
+  type PushedCommand,
+  readNotice,
+  writeNotice,
+} from '../../../src/gateway/replicas/notices.js';
 import { NOTIFY_LIMIT_BYTES } from '../../../src/gateway/storage/GatewayDatabase.js';
 import { anyText } from '../../support/anyText.js';
 
@@ -22,7 +27,7 @@ test('every notice arrives once, in notifications that PostgreSQL accepts', () =
       fc.array(agentId, { maxLength: 300 }),
       fc.array(fc.tuple(agentId, fc.nat()), { maxLength: 300 }),
       (wake, taken) => {
-        const payloads = notifications({ wake, taken });
+        const payloads = notifications({ wake, taken, push: [] });
         for (const payload of payloads) {
           expect(Buffer.byteLength(payload)).toBeLessThanOrEqual(NOTIFY_LIMIT_BYTES);
         }
@@ -37,7 +42,7 @@ test('every notice arrives once, in notifications that PostgreSQL accepts', () =
 
 test('two thousand agents need a handful of notifications', () => {
   const wake = Array.from({ length: 2_000 }, (_, index) => `edge_agent_${index}`);
-  expect(notifications({ wake, taken: [] }).length).toBeLessThan(6);
+  expect(notifications({ wake, taken: [], push: [] }).length).toBeLessThan(6);
 });
 
 test('an id that fits into no notification is left out and does not block the others', () => {
@@ -48,6 +53,7 @@ test('an id that fits into no notification is left out and does not block the ot
       [long, 1],
       ['b', 2],
     ],
+    push: [],
   });
   const read = payloads.map((payload) => readNotice(payload));
   expect(read.flatMap((notice) => notice?.wake ?? [])).toEqual(['a']);
@@ -59,5 +65,34 @@ test.each(['', 'wake', '[]', '{"wake":"a"}', '{"taken":[["a"]]}'])('%j is no not
 });
 
 test('a notice of a newer version is read for what is known of it', () => {
-  expect(readNotice('{"wake":["a"],"later":1}')).toEqual({ wake: ['a'], taken: [] });
+  expect(readNotice('{"wake":["a"],"later":1}')).toEqual({ wake: ['a'], taken: [], push: [] });
+});
+
+const command = (id: string, text: string) => ({
+  command_id: id,
+  command_type: 'send_message_now',
+  payload: { text },
+  priority: 'normal',
+  timestamp: '2026-12-01T08:00:00.000Z',
+});
+
+test('a command goes only with the wake-up of its agent, once, and only where it fits', () => {
+  const wake = ['a', 'b', 'c'];
+  const push: PushedCommand[] = [
+    ['a', 7, command('m1', 'hello')],
+    ['b', 1, command('m2', 'x'.repeat(7_900))],
+    ['c', 2, command('m3', 'hello')],
+  ];
+  const read = notifications({ wake, taken: [], push }).map((payload) => readNotice(payload));
+  expect(read).toEqual([{ wake, taken: [], push: push.slice(0, 1) }]);
+});
+
+test('commands for more agents than one notification has room for stay with their agents', () => {
+  const wake = Array.from({ length: 600 }, (_, index) => `edge_agent_${index}`);
+  const push = wake.map((agentId, index): PushedCommand => [agentId, index + 1, command(agentId, 'hello')]);
+  const read = notifications({ wake, taken: [], push }).map((payload) => readNotice(payload));
+  expect(read.flatMap((notice) => notice?.wake)).toEqual(wake);
+  for (const notice of read)
+    for (const [agentId, position] of notice?.push ?? [])
+      expect([notice?.wake.includes(agentId), wake[position - 1]]).toEqual([true, agentId]);
 });
