@@ -19,6 +19,12 @@ export interface CommandIntake {
    * known stays as it was. `now` is when it was made, Unix ms. False: there is no such agent.
    */
   add(transaction: Transaction, agentId: string, command: WantedCommand, now: number): Promise<boolean>;
+
+  /**
+   * The same for an id that no command has yet. All that it asks of the transaction is asked for when it returns, so its answer need not be
+   * awaited before the commit. False: nothing was written.
+   */
+  addFresh(transaction: Transaction, agentId: string, command: WantedCommand, now: number): Promise<boolean>;
 }
 
 interface ReplyDesk {

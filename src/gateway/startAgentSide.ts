@@ -190,6 +190,7 @@ export async function startAgentSide(parts: AgentSideParts): Promise<GatewayAgen
       async add(transaction, agentId, command, now) {
         return (await dispatch.add(transaction, agentId, command, now)).kind !== 'unknown_agent';
       },
+      addFresh: (...order) => dispatch.addFresh(...order),
     },
     replies: { answer: (...answer) => answering.answerWith(...answer) },
   };

@@ -40,6 +40,7 @@ test('a message of an application, its delivery to the agent and its ack take a 
     keys: new ApiKeys(database, systemClock),
     commands: {
       add: async (...order) => (await dispatch.add(...order)).kind !== 'unknown_agent',
+      addFresh: (...order) => dispatch.addFresh(...order),
     },
   });
   // Notes that the key is used, and keeps it in mind.
@@ -66,8 +67,8 @@ test('a message of an application, its delivery to the agent and its ack take a 
     ),
   );
   expect(costs).toEqual({
-    accepted: 2,
-    'accepted with a key for repeats': 3,
+    accepted: 1,
+    'accepted with a key for repeats': 2,
     repeated: 3,
     read: 1,
     acked: 2,

@@ -39,7 +39,8 @@ export const addCommand: OperationHandler = async (call, context) => {
     if (!(await context.commands.add(tx, agentId, command, now))) throw unknownAgent();
     const details = { command_type: type };
     await audit(tx, { actor: call.key.id, action: 'command.added', subject: commandId, details, at: now });
-    return { id: commandId, agent: agentId, command_type: type, created_at: new Date(now).toISOString() };
+    const created_at = new Date(now).toISOString();
+    return { answer: { id: commandId, agent: agentId, command_type: type, created_at } };
   };
   return repeatable(call, context, param(call, 'id'), commandAcceptedSchema, effect, now);
 };

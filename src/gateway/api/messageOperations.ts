@@ -28,7 +28,7 @@ import {
   unknownAgent,
 } from './apiCall.js';
 import { OPERATIONS } from './apiContract.js';
-import { repeatable } from './repeatable.js';
+import { type Done, repeatable } from './repeatable.js';
 
 const placeSchema = z.object({ at: z.int(), id: z.string() });
 
@@ -43,18 +43,19 @@ export const getStatistics: OperationHandler = async ({ key, query }, { database
 export const sendMessage: OperationHandler = async (call, context) => {
   const wanted = parsed(OPERATIONS.sendMessage.body, call.body);
   const now = context.clock.now();
-  const effect = (tx: Transaction, agentId: string) => add(tx, agentId, wanted, call, context, now);
+  const effect = async (tx: Transaction, agentId: string) => add(tx, agentId, wanted, call, context, now);
   return repeatable(call, context, wanted.agent, outgoingMessageSchema, effect, now);
 };
 
-async function add(
+/** Nothing is awaited: all of it goes to the database at once. */
+function add(
   transaction: Transaction,
   agentId: string,
   wanted: NewMessage,
   { key }: ApiCall,
   { commands }: ApiContext,
   now: number,
-): Promise<OutgoingMessage> {
+): Done<OutgoingMessage> {
   const id = freshId('msg');
   const conversation = conversationName(wanted.to ?? wanted.chat ?? '');
   const request = {
@@ -68,10 +69,10 @@ async function add(
   };
   const { type, payload } = commandOf(wanted, conversation);
   const command = { commandId: id, type, payload, priority: wanted.priority };
-  if (!(await commands.add(transaction, agentId, command, now))) throw unknownAgent();
+  const isStored = commands.addFresh(transaction, agentId, command, now);
   const record = { agentId, id, keyId: key.id, conversation, request };
   addMessage(transaction, record, now);
-  return freshMessage(record, now);
+  return { answer: freshMessage(record, now), isStored };
 }
 
 /** The command that sends a message (protocol §4). */

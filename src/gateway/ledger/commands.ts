@@ -74,9 +74,23 @@ export const commandTables = (): readonly string[] => [
 export async function addCommand(
   transaction: Transaction,
   agentId: string,
-  { commandId, type, payload, priority = 'normal', more = {} }: NewCommand,
+  wanted: NewCommand,
   now: number,
 ): Promise<AddedCommand> {
+  const added = await addFreshCommand(transaction, agentId, wanted, now);
+  return added ?? knownCommand(transaction, agentId, wanted);
+}
+
+/**
+ * The same. All that it asks of the transaction is asked for when it returns, so its answer need not be awaited before the commit.
+ * Undefined: there is no such agent, or a command of this id; nothing was written.
+ */
+export async function addFreshCommand(
+  transaction: Transaction,
+  agentId: string,
+  { commandId, type, payload, priority = 'normal', more = {} }: NewCommand,
+  now: number,
+): Promise<(AddedCommand & { kind: 'added' }) | undefined> {
   void transaction.lock(agentId);
   const command: StoredCommand = {
     ...more,
@@ -102,16 +116,13 @@ export async function addCommand(
     [agentId],
   );
   const [place] = readRows(positionRow, await added);
-  if (place === undefined) return knownCommand(transaction, agentId, commandId, type, payload);
-  return { kind: 'added', position: place.position, command };
+  return place && { kind: 'added', position: place.position, command };
 }
 
 async function knownCommand(
   queries: Queries,
   agentId: string,
-  commandId: string,
-  type: string,
-  payload: NewCommand['payload'],
+  { commandId, type, payload }: NewCommand,
 ): Promise<AddedCommand> {
   const found = await queries.query('SELECT command FROM commands WHERE agent_id = $1 AND command_id = $2', [
     agentId,

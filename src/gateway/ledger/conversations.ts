@@ -49,12 +49,13 @@ export function conversationName(chat: string): string {
   return name.includes('@') ? name.toLowerCase() : name;
 }
 
-/** Adds a message to its conversation. One that is there stays as it is. */
+/** Adds a message to its conversation, if there is such an agent. One that is there stays as it is. */
 export function addToConversation(transaction: Transaction, entry: ConversationEntry): void {
   const { agentId, conversation, id, direction, content, at } = entry;
   void transaction.query(
     `INSERT INTO conversation_messages (agent_id, conversation, at, entry_id, direction, content)
-     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (agent_id, entry_id) DO NOTHING`,
+     SELECT agent_id, CAST($2 AS TEXT), CAST($3 AS BIGINT), CAST($4 AS TEXT), CAST($5 AS TEXT), CAST($6 AS TEXT)
+     FROM agents WHERE agent_id = $1 ON CONFLICT (agent_id, entry_id) DO NOTHING`,
     [agentId, conversation, at, id, direction, JSON.stringify(content)],
   );
 }

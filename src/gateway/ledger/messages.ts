@@ -113,12 +113,16 @@ const historySchema = z.object({
   corrects: statusColumn.nullable(),
 });
 
-/** Stores a message with its command, in one transaction. An existing one with that id stays unchanged. */
+/**
+ * Stores a message with its command, in one transaction. An existing one with that id stays unchanged, and nothing is stored where there is
+ * no such agent, so that the answer of its command need not be awaited.
+ */
 export function addMessage(transaction: Transaction, record: MessageRecord, now: number): void {
   const { agentId, id, keyId, conversation, request } = record;
   void transaction.query(
     `INSERT INTO messages (agent_id, message_id, key_id, conversation, request, knowledge, status, created_at)
-     VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7) ON CONFLICT (agent_id, message_id) DO NOTHING`,
+     SELECT agent_id, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS TEXT), CAST($6 AS TEXT), 'queued', CAST($7 AS BIGINT)
+     FROM agents WHERE agent_id = $1 ON CONFLICT (agent_id, message_id) DO NOTHING`,
     [agentId, id, keyId, conversation, JSON.stringify(request), JSON.stringify(NOTHING_KNOWN), now],
   );
   addStep(
@@ -391,7 +395,7 @@ function withoutPast(evidence: MessageEvidence): MessageEvidence {
   return evidence.kind === 'removal' ? { ...evidence, wasReached: true } : evidence;
 }
 
-/** Adds a step, whose number is how many there are before it; one that is there stays as it is. */
+/** Adds a step of a message that there is, whose number is how many there are before it; one that is there stays as it is. */
 function addStep(
   transaction: Transaction,
   { agentId, id }: { readonly agentId: string; readonly id: string },
@@ -400,7 +404,8 @@ function addStep(
 ): void {
   void transaction.query(
     `INSERT INTO message_history (agent_id, message_id, step, status, at, recorded_at, evidence, corrects)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (agent_id, message_id, step) DO NOTHING`,
+     SELECT agent_id, message_id, CAST($3 AS BIGINT), CAST($4 AS TEXT), CAST($5 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS TEXT), CAST($8 AS TEXT)
+     FROM messages WHERE agent_id = $1 AND message_id = $2 ON CONFLICT (agent_id, message_id, step) DO NOTHING`,
     [
       agentId,
       id,

@@ -7,6 +7,7 @@ import { type Interposer, NO_FAULTS } from '../agents/Interposer.js';
 import {
   type AddedCommand,
   addCommand,
+  addFreshCommand,
   type NewCommand,
   newestWaiting,
   type StoredCommand,
@@ -66,6 +67,30 @@ export class CommandDispatch {
     if (added.kind !== 'added') return added;
     if (holder !== undefined) transaction.afterCommit(() => this.send(agentId, holder.replicaId, added));
     return { ...added, isPushed: holder !== undefined };
+  }
+
+  /**
+   * The same for an id that no command has yet, without waiting: see `addFreshCommand`. False: there is no such agent, and nothing was
+   * written.
+   */
+  async addFresh(
+    transaction: Transaction,
+    agentId: string,
+    command: NewCommand,
+    now: number,
+  ): Promise<boolean> {
+    const answers = Promise.all([
+      addFreshCommand(transaction, agentId, command, now),
+      holderOf(transaction, agentId),
+    ]);
+    // Where the commit is known, so are the answers before it.
+    transaction.afterCommit(() => {
+      void answers.then(([added, holder]) => {
+        if (added !== undefined && holder !== undefined) this.send(agentId, holder.replicaId, added);
+      });
+    });
+    const [added] = await answers;
+    return added !== undefined;
   }
 
   /** Offers a new socket what waits for its agent, and from now on what is added. */

@@ -8,7 +8,7 @@ import type { CommandIntake } from '../../../src/gateway/application.js';
 import { EventBell } from '../../../src/gateway/events/EventBell.js';
 import { addAgent } from '../../../src/gateway/ledger/agents.js';
 import { createApiKey } from '../../../src/gateway/ledger/apiKeys.js';
-import { addCommand, waitingCommands } from '../../../src/gateway/ledger/commands.js';
+import { addCommand, addFreshCommand, waitingCommands } from '../../../src/gateway/ledger/commands.js';
 import { SecretBox } from '../../../src/gateway/ledger/SecretBox.js';
 import type { GatewayDatabase } from '../../../src/gateway/storage/GatewayDatabase.js';
 import { apiErrorSchema, type Scope } from '../../../src/model/gatewayApi.js';
@@ -60,6 +60,7 @@ export class ApiRoom {
       add: async (transaction, agentId, command, now) => {
         return (await addCommand(transaction, agentId, command, now)).kind !== 'unknown_agent';
       },
+      addFresh: async (...order) => (await addFreshCommand(...order)) !== undefined,
     };
     const api = new ApiServer({
       database: this.database,

@@ -4,6 +4,7 @@ import { EdgeError } from '../../../src/errors.js';
 import { BodyRoom } from '../../../src/gateway/agents/BodyRoom.js';
 import { OPERATIONS, type Operation } from '../../../src/gateway/api/apiContract.js';
 import { publishMessage } from '../../../src/gateway/ledger/agentReports.js';
+import { addAgent } from '../../../src/gateway/ledger/agents.js';
 import { findApiKey, revokeApiKey } from '../../../src/gateway/ledger/apiKeys.js';
 import { auditEntries } from '../../../src/gateway/ledger/auditLog.js';
 import type { GatewayDatabase } from '../../../src/gateway/storage/GatewayDatabase.js';
@@ -193,6 +194,29 @@ describe.each(ENGINES)('the API over $name', ({ open }) => {
     expect(again.headers.get('idempotency-replayed')).toBe('true');
     expect((await room.commands()).map(({ command_id }) => command_id)).toEqual([again.body.id]);
   });
+
+  test.each<Record<string, string>>([{}, { 'Idempotency-Key': 'k' }])(
+    'a message for an agent that does not exist stores nothing (%j)',
+    async (headers) => {
+      const room = await ApiRoom.open(await open());
+      const wanted = { agent: 'edge_1', to: PERSON, text: 'hello' };
+      const refused = { status: 404, code: 'agent_unknown', field: 'agent' };
+      expect(await room.refusal('POST', '/v1/messages', { body: wanted, headers })).toMatchObject(refused);
+      for (const table of [
+        'commands',
+        'messages',
+        'message_history',
+        'conversation_messages',
+        'idempotency_keys',
+      ])
+        expect(await room.database.query(`SELECT agent_id FROM ${table}`), table).toEqual([]);
+      const agent = { id: 'edge_1', name: null, isInvited: false };
+      await room.database.transaction((tx) => addAgent(tx, room.box, agent, Date.now()));
+      const { status, headers: answered } = await room.send({ agent: 'edge_1' }, { headers });
+      expect([status, answered.get('idempotency-replayed')]).toEqual([202, null]);
+      expect(await room.commands('edge_1')).toHaveLength(1);
+    },
+  );
 
   test('commands of any type are stored, and their results are events', async () => {
     const room = await ApiRoom.open(await open());

@@ -97,6 +97,13 @@ async function eventsOf(database: GatewayDatabase, count: number) {
   return (await eventsBehind(database, START, count)).map(({ body }) => bodySchema.parse(JSON.parse(body)));
 }
 
+async function withAgents(database: GatewayDatabase) {
+  const box = new SecretBox(randomBytes(32));
+  for (const id of [A, B])
+    await database.transaction((tx) => addAgent(tx, box, { id, name: null, isInvited: false }, NOW));
+  return database;
+}
+
 describe.each(ENGINES)('the ledger of $name', ({ open }) => {
   test('a key is valid until it is revoked, and the database does not have it', async () => {
     const database = await open();
@@ -199,7 +206,7 @@ describe.each(ENGINES)('the ledger of $name', ({ open }) => {
   });
 
   test('a message has its whole history, each step once and with its evidence', async () => {
-    const database = await open();
+    const database = await withAgents(await open());
     for (const at of [NOW, NOW + 5])
       await database.transaction(async (tx) => addMessage(tx, message('msg_1'), at));
     const tell = async () => {
@@ -222,7 +229,7 @@ describe.each(ENGINES)('the ledger of $name', ({ open }) => {
   });
 
   test('a status that proved wrong is taken back, and says so', async () => {
-    const database = await open();
+    const database = await withAgents(await open());
     await database.transaction(async (tx) => addMessage(tx, message('msg_1'), NOW));
     await database.transaction((tx) => tellAck(tx, A, ackOf('msg_1'), 'send_message_now', NOW));
     const undelivered = {
@@ -246,7 +253,7 @@ describe.each(ENGINES)('the ledger of $name', ({ open }) => {
   });
 
   test('messages are listed page by page, those of one agent alone, and deleted with their histories', async () => {
-    const database = await open();
+    const database = await withAgents(await open());
     for (let n = 0; n < 5; n += 1) {
       await database.transaction(async (tx) => addMessage(tx, message(`msg_${n}`), NOW + (n >> 1)));
     }
@@ -273,7 +280,7 @@ describe.each(ENGINES)('the ledger of $name', ({ open }) => {
   });
 
   test('one message that cannot be read hides none of the others, and shows what can be read of it', async () => {
-    const database = await open();
+    const database = await withAgents(await open());
     for (const id of ['m1', 'm2']) await database.transaction(async (tx) => addMessage(tx, message(id), NOW));
     await database.transaction((tx) => tellAck(tx, A, ackOf('m1'), 'send_message', NOW));
     for (const sql of [
@@ -303,7 +310,7 @@ describe.each(ENGINES)('the ledger of $name', ({ open }) => {
   });
 
   test('a message whose status cannot be read hides no other one, and accepts what its agent reports', async () => {
-    const database = await open();
+    const database = await withAgents(await open());
     for (const id of ['m1', 'm2']) await database.transaction(async (tx) => addMessage(tx, message(id), NOW));
     for (const sql of [
       "UPDATE messages SET status = '' WHERE message_id = 'm1'",
@@ -326,7 +333,7 @@ describe.each(ENGINES)('the ledger of $name', ({ open }) => {
   });
 
   test('what an agent corrects is reported as corrected, also where the history of the text cannot be read', async () => {
-    const database = await open();
+    const database = await withAgents(await open());
     await database.transaction(async (tx) => addMessage(tx, message('m1'), NOW));
     const failed = { ...ackOf('m1', 1, { outcome: 'not_sent' }), status: 'failed' as const };
     await database.transaction((tx) => tellAck(tx, A, failed, 'send_message', NOW));
@@ -356,7 +363,7 @@ describe.each(ENGINES)('the ledger of $name', ({ open }) => {
   });
 
   test('a conversation shows what was received and sent, in one order', async () => {
-    const database = await open();
+    const database = await withAgents(await open());
     const body = {
       message_guid: 'G-in',
       thread_id: '+13105551234',

@@ -259,7 +259,10 @@ describe.each(ENGINES)('webhooks in $name', ({ open }) => {
     await lease(database, endpoint.id, 'r2');
     const { delivery, body } = head;
     const now = NOW + 100;
-    const ports = { commands: { add: async () => true }, replies: { answer: async () => 'late' as const } };
+    const ports = {
+      commands: { add: async () => true, addFresh: async () => true },
+      replies: { answer: async () => 'late' as const },
+    };
     const state = async () => (await findDelivery(database, endpoint.id, delivery.eventId))?.state;
     const record = { state: 'set_aside', nextAt: null, status: 500, error: 'HTTP 500' } as const;
     const ended = { lease: lost, delivery, body, record, answer: null };
@@ -285,7 +288,10 @@ describe.each(ENGINES)('webhooks in $name', ({ open }) => {
     if (taker === undefined) throw new Error('a lane');
     await attempt(database, taker, { ...taken, state: 'waiting', nextAt: NOW + 300_000 });
     expect(await lease(database, endpoint.id, 'r1')).toEqual([]);
-    const ports = { commands: { add: async () => true }, replies: { answer: async () => 'late' as const } };
+    const ports = {
+      commands: { add: async () => true, addFresh: async () => true },
+      replies: { answer: async () => 'late' as const },
+    };
     const record = { state: 'delivered', nextAt: null, status: 200, error: null } as const;
     const ended = { lease: lost, delivery: head.delivery, body: head.body, record, answer: null };
     await database.transaction((tx) => settleAttempt(tx, ended, ports, NOW + 100));

@@ -1,5 +1,6 @@
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { addAgent } from '../../../src/gateway/ledger/agents.js';
 import { replayDelivery } from '../../../src/gateway/ledger/webhookDeliveries.js';
 import {
   changeWebhook,
@@ -14,7 +15,7 @@ import { until } from '../../support/until.js';
 import { gatewayEngines } from '../gatewayEngines.js';
 import { gate } from '../storage/contract.js';
 import { type Received, Receiver } from './Receiver.js';
-import { WebhookRoom } from './WebhookRoom.js';
+import { AGENT, WebhookRoom } from './WebhookRoom.js';
 
 const ENGINES = gatewayEngines('PostgreSQL');
 
@@ -389,6 +390,8 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
 
   test('an answer that comes too late for the agent is sent by commands, once', async () => {
     const { room: gateway, receiver } = await room();
+    const agent = { id: AGENT, name: null, isInvited: false };
+    await gateway.database.transaction((tx) => addAgent(tx, gateway.box, agent, gateway.clock.now()));
     gateway.replies.set('G1', { should_respond: false });
     receiver.answer = (response) =>
       response.end(JSON.stringify({ reflex: 'one sec', bubbles: ['found it'] }));

@@ -73,6 +73,7 @@ export class WebhookRoom {
             this.commands.push(command);
           return true;
         },
+        addFresh: async () => true,
       },
       replies: {
         answer: async (_transaction, _agentId, guid, reply) => {
