@@ -1,4 +1,3 @@
-import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock } from '../system/clock.js';
 import { Backlog } from './backlog.js';
@@ -31,6 +30,7 @@ import { type Database, onStatementError, type Statement, StoredRows } from './s
 import { TextJournal } from './textJournal.js';
 import { UploadTable } from './uploads.js';
 import { UsedLinkTable } from './usedLinks.js';
+import { WriteHooks } from './writeHooks.js';
 import { type SharedWrite, SharedWrites, StoreCondition } from './writes.js';
 
 /**
@@ -73,19 +73,8 @@ export class Store {
   readonly aliases: AliasTable;
   readonly conversationKeys: ConversationKeys;
 
-  private depth = 0;
+  private readonly hooks: WriteHooks;
   private readonly shared: SharedWrites;
-  private readonly closing = new Set<() => void>();
-  private readonly committed = new Set<() => void>();
-  /** The reports of the current write; the reports of stored writes that are still to be called. */
-  private reports: (() => void)[] = [];
-  private readonly reporting: (() => void)[] = [];
-  /** Hooks after a commit are running; deeper while one of them makes a write. */
-  private following = 0;
-  private readonly kept = new Set<() => void>();
-  private readonly rolledBack = new Set<() => void>();
-  /** Those of them that the disk gave nothing to. */
-  private readonly unread = new Set<() => void>();
   private readonly rekeyed = new Set<(moves: ReadonlyMap<string, string>) => void>();
   private readonly begin: Statement;
   private readonly commit: Statement;
@@ -102,23 +91,24 @@ export class Store {
     private readonly database: Database,
     path: string,
     clock: Clock,
-    private readonly log: Logger,
+    log: Logger,
     /** What was had of a damaged predecessor; undefined once a life has ended in order since then. */
     readonly salvaged: SalvageReport | undefined,
     private readonly stoppedCleanly: boolean,
   ) {
+    this.hooks = new WriteHooks(log);
     this.condition = new StoreCondition(path, clock, log);
     this.waitForLocks();
     onStatementError(database, (error) => {
       // Of a write, once it is over: the transaction is still open here.
-      if (isDamage(error) && this.depth === 0) this.noteRefusal(error);
+      if (isDamage(error) && !this.hooks.isWriting) this.noteRefusal(error);
       else if (isDamage(error)) this.damage = error;
     });
     this.shared = new SharedWrites({
       isOpen: () => database.open,
-      isWriting: () => this.depth > 0,
+      isWriting: () => this.hooks.isWriting,
       transact: (work) => this.transact(work),
-      follow: (hook) => this.follow(hook),
+      follow: (hook) => this.hooks.follow(hook),
     });
     this.pruning = pruning(database);
     this.begin = database.prepare('BEGIN IMMEDIATE');
@@ -178,75 +168,36 @@ export class Store {
    * end of the outermost write, inside the transaction; `afterCommit` work runs once it is on the disk.
    */
   write<T>(work: () => T): T {
-    if (this.depth > 0) return work();
+    if (this.hooks.isWriting) return work();
     // What was shared before this comes before it.
     this.shared.commit();
     return this.transact(work);
   }
 
   private transact<T>(work: () => T): T {
+    const { hooks } = this;
     let result: T;
-    this.depth = 1;
+    hooks.begin();
     try {
       if (this.database.open) this.condition.checkPlace();
       this.begin.run();
-      for (const hook of this.unread) hook();
-      this.unread.clear();
+      hooks.readAgain();
       result = work();
-      for (const hook of this.closing) {
-        this.closing.delete(hook);
-        hook();
-      }
+      hooks.close();
       this.commit.run();
     } catch (error) {
-      this.closing.clear();
-      this.committed.clear();
-      this.reports = [];
-      this.depth = 0;
+      hooks.abandon();
       if (this.database.inTransaction) this.rollback.run();
       this.noteRefusal(error);
-      this.unread.clear();
-      for (const hook of this.rolledBack) this.follow(hook, (fault) => this.noteUnread(hook, fault));
+      hooks.afterRollback();
       throw error;
     }
-    this.depth = 0;
-    for (const hook of this.kept) this.follow(hook);
+    hooks.keep();
     if (this.damage !== undefined) this.noteRefusal(this.damage);
-    for (const hook of this.condition.noteSuccess()) this.committed.add(hook);
+    const recovered = this.condition.noteSuccess();
     this.waitForLocks();
-    const hooks = [...this.committed];
-    this.committed.clear();
-    this.reporting.push(...this.reports);
-    this.reports = [];
-    const isReported = this.following === 0;
-    const followAll = () => {
-      this.following += 1;
-      for (const hook of hooks) this.follow(hook);
-      if (isReported)
-        for (let hook = this.reporting.shift(); hook !== undefined; hook = this.reporting.shift())
-          this.follow(hook);
-      this.following -= 1;
-    };
-    // What a commit has to say is one write.
-    if (hooks.length + this.reporting.length > 1 && this.log.together !== undefined)
-      this.log.together(followAll);
-    else followAll();
+    hooks.afterAll(recovered);
     return result;
-  }
-
-  /** Memory that could not be read again may hold what was never stored: nothing is written based on it. */
-  private noteUnread(hook: () => void, fault: unknown): void {
-    if (diskFault(fault) !== undefined) this.unread.add(hook);
-  }
-
-  /** Does what follows from a write. */
-  private follow(hook: () => void, failed?: (fault: unknown) => void): void {
-    try {
-      hook();
-    } catch (fault) {
-      failed?.(fault);
-      this.log.error('What follows from a stored change failed', { cause: describeError(fault) });
-    }
   }
 
   /**
@@ -330,7 +281,7 @@ export class Store {
    * alone. Inside a write it is part of that, and its result is reported only with the commit.
    */
   share(write: SharedWrite): void {
-    if (this.depth === 0) this.shared.add(write);
+    if (!this.hooks.isWriting) this.shared.add(write);
     else {
       write.take();
       this.afterCommit(() => write.ended({ kind: 'stored' }));
@@ -352,7 +303,7 @@ export class Store {
 
   /** Inside a write: run `hook` at its end, still in the transaction; the same function is run once however often it is asked for. */
   beforeCommit(hook: () => void): void {
-    this.closing.add(hook);
+    this.hooks.beforeCommit(hook);
   }
 
   /**
@@ -360,12 +311,7 @@ export class Store {
    * position: after everything that was registered before.
    */
   afterCommit(hook: () => void): void {
-    if (this.depth === 0) {
-      hook();
-      return;
-    }
-    this.committed.delete(hook);
-    this.committed.add(hook);
+    this.hooks.afterCommit(hook);
   }
 
   /**
@@ -374,9 +320,7 @@ export class Store {
    * after a commit it is called after that hook, and outside of both immediately.
    */
   report(hook: () => void): void {
-    if (this.depth > 0) this.reports.push(hook);
-    else if (this.following > 0) this.reporting.push(hook);
-    else hook();
+    this.hooks.report(hook);
   }
 
   /**
@@ -384,7 +328,7 @@ export class Store {
    * follows and is rolled back must not undo this one.
    */
   onCommit(hook: () => void): void {
-    this.kept.add(hook);
+    this.hooks.onCommit(hook);
   }
 
   /**
@@ -392,7 +336,7 @@ export class Store {
    * then, it is called again at the beginning of the next write, which fails if that does.
    */
   onRollback(hook: () => void): void {
-    this.rolledBack.add(hook);
+    this.hooks.onRollback(hook);
   }
 
   /**
