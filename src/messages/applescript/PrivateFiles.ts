@@ -35,6 +35,10 @@ const SUFFIX = '.log';
 const SPARE = 'next.spare';
 /** The space reserved for the output of osascript: the marker is within its first few hundred bytes. Each text writes so much. */
 const RESERVED = Buffer.alloc(8 * 1024, ' ');
+/** What was reserved, in bytes, by this version and by earlier ones: an attempt may be under way while the agent is updated. */
+const ROOMS: readonly number[] = [RESERVED.length, 16 * 1024];
+/** What a run that is killed leaves at the end of its file: the marker, which every version finds, however much it reserves. */
+const KILLED = `${DISPATCH_MARKER}\n`;
 
 /** A tag names a file and is searched for in command lines, so it must be plain and not short. */
 export function isTag(tag: string): boolean {
@@ -155,7 +159,8 @@ export class PrivateFiles {
   noteKilled(tag: string): void {
     const fd = openSync(this.outputPath(tag), constants.O_WRONLY | constants.O_CREAT, FILE_MODE);
     try {
-      writeSync(fd, '\n', RESERVED.length - 1);
+      const end = Math.max(fstatSync(fd).size, RESERVED.length);
+      writeSync(fd, KILLED, end - KILLED.length);
     } finally {
       closeSync(fd);
     }
@@ -177,9 +182,10 @@ export class PrivateFiles {
       const tail = readWindow(fd, Math.max(0, size - WINDOW_BYTES));
       const head = size > WINDOW_BYTES ? readWindow(fd, 0) : '';
       // A smaller file is one whose making was cut short: nothing was spawned.
-      const usedUp = size > RESERVED.length || (size === RESERVED.length && !tail.endsWith(' '));
+      const usedUp = size >= RESERVED.length && !(ROOMS.includes(size) && tail.endsWith(' '));
       const marker = usedUp || head.includes(DISPATCH_MARKER) || tail.includes(DISPATCH_MARKER);
-      return { marker, tail: tail.trimEnd() };
+      const printed = tail.endsWith(KILLED) ? tail.slice(0, -KILLED.length) : tail;
+      return { marker, tail: printed.trimEnd() };
     } catch (error) {
       return { marker: true, tail: describeError(error) };
     } finally {

@@ -133,6 +133,33 @@ describe('an attempt that was killed at its deadline', () => {
   });
 });
 
+describe('an attempt whose file another version of the agent made or reads', () => {
+  const fileOf = (tag: string) => join(bench.state, 'sends', `${tag}.log`);
+
+  test('that printed nothing is proven not to have sent, though the earlier version reserved more space', async () => {
+    const { tag } = request();
+    bench.runner('/nowhere').prepare();
+    writeFileSync(fileOf(tag), `${tag}\n`.padEnd(16 * 1024, ' '));
+    expect(await bench.runner('/nowhere').inspect(tag)).toMatchObject({ running: false, marker: false });
+  });
+
+  test('and that was killed may have sent, by what every version reads in its file', async () => {
+    const asked = request({ deadlineMs: 200 });
+    const run = bench.runner(bench.shell('echo waiting >&2; sleep 30')).start(asked);
+    expect(await run.result).toMatchObject({ kind: 'unknown', detail: 'waiting' });
+    expect(readFileSync(fileOf(asked.tag), 'utf8')).toContain(DISPATCH_MARKER);
+    expect(statSync(fileOf(asked.tag)).size).toBe(8 * 1024);
+  });
+
+  test('and that this version killed may have sent', async () => {
+    const asked = request();
+    await dieWhileSending(patient(), asked, bench.path('begun'));
+    writeFileSync(fileOf(asked.tag), readFileSync(fileOf(asked.tag), 'utf8').padEnd(16 * 1024, ' '));
+    const end = await bench.runner('/nowhere').waitForEnd(asked.tag, 0);
+    expect(end).toMatchObject({ running: false, killed: true, marker: true });
+  });
+});
+
 describe('an attempt of an earlier run of the agent', () => {
   test('that never reached spawn is proven not to have sent', async () => {
     const seen = await bench.runner('/nowhere').inspect(request().tag);
