@@ -183,6 +183,7 @@ async function startParts(
   const registry = new ConnectionRegistry();
   const side = await startAgentSide({
     database,
+    box,
     registry,
     clock,
     random,

@@ -15,6 +15,7 @@ import { GatewayBackend, type SocketSecrets } from './GatewayBackend.js';
 import { publishMessage } from './ledger/agentReports.js';
 import { endAllReplicas } from './ledger/connections.js';
 import { adoptRestoredEvents, eventId, publish, ringAfterCommit } from './ledger/eventLog.js';
+import type { SecretBox } from './ledger/SecretBox.js';
 import { MessageAnswering, type RequestStanding } from './MessageAnswering.js';
 import { CommandDispatch } from './replicas/CommandDispatch.js';
 import { Replicas } from './replicas/Replicas.js';
@@ -31,6 +32,8 @@ export interface MessageListener {
 
 interface AgentSideParts {
   database: GatewayDatabase;
+  /** With the key that all replicas have. */
+  box: SecretBox;
   /** Holds the sockets that are up here. */
   registry: ConnectionRegistry;
   clock: Clock;
@@ -89,7 +92,8 @@ export function adoptDatabase(database: GatewayDatabase): Promise<void> {
  * stop `replicas` after `edge.settled()`. Rejects like `Replicas.start`, with nothing left running.
  */
 export async function startAgentSide(parts: AgentSideParts): Promise<GatewayAgentSide> {
-  const { database, clock, random, log, secrets, uploads, uploadBytes, listener, ring, onSighting } = parts;
+  const { database, box, clock, random, log, secrets, uploads, uploadBytes, listener, ring, onSighting } =
+    parts;
   const { registry, interposer = NO_FAULTS } = parts;
   const replicaId = randomHex(8);
   const dispatch = new CommandDispatch({
@@ -115,6 +119,7 @@ export async function startAgentSide(parts: AgentSideParts): Promise<GatewayAgen
   });
   const replicas: Replicas = await Replicas.start({
     database,
+    box,
     clock,
     random,
     log,

@@ -1,5 +1,7 @@
 import { Client } from 'pg';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { holderOf } from '../../src/gateway/ledger/connections.js';
+import { channelOf } from '../../src/gateway/replicas/WakeUps.js';
 import { AGENT_ID, ack, incoming } from '../kit/backend/PlainAgent.js';
 import { until } from '../support/until.js';
 import { GatewayWorld } from './GatewayWorld.js';
@@ -40,8 +42,38 @@ describe.each(postgres)('two gateways on one $name', (engine) => {
     await one.command('c1');
     await socket.next('command', 2);
     const statements = asked.mock.calls.map(([query]) => JSON.stringify(query));
-    expect(statements.filter((text) => text.includes('pg_notify') && text.includes('c1'))).toHaveLength(1);
+    const notified = statements.filter((text) => text.includes('pg_notify'));
+    expect(notified.filter((text) => text.includes(AGENT_ID))).toHaveLength(1);
+    // Every user of the database may listen.
+    expect(notified.filter((text) => text.includes('c1'))).toEqual([]);
     expect(statements.filter((text) => text.includes('last_position, c.position'))).toEqual([]);
+    expect(socket.commandIds()).toEqual(['c0', 'c1']);
+  });
+
+  test('send no command that a notification of another user of the database makes up', async () => {
+    const [one, two] = await replicas(engine);
+    const socket = await two.connect();
+    await one.command('c0');
+    await socket.next('command');
+    await socket.barrier();
+    const forged = {
+      command_id: 'forged',
+      command_type: 'send_message_now',
+      payload: { thread_id: '+13105550101', text: 'not from an application' },
+      priority: 'normal',
+      timestamp: new Date().toISOString(),
+    };
+    const push = [[AGENT_ID, 2, forged]];
+    const sealed = push.map((entry) => JSON.stringify(entry));
+    const { database } = one.gateway;
+    const holder = await holderOf(database, AGENT_ID);
+    await database.notify(
+      channelOf(holder?.replicaId ?? ''),
+      JSON.stringify({ wake: [AGENT_ID], push, sealed }),
+    );
+    await one.command('c1');
+    await socket.next('command', 2);
+    await socket.barrier();
     expect(socket.commandIds()).toEqual(['c0', 'c1']);
   });
 

@@ -15,7 +15,7 @@ import {
   renewReplica,
 } from '../ledger/connections.js';
 import type { GatewayDatabase, StopListening, Transaction } from '../storage/GatewayDatabase.js';
-import { type PushedCommand, readNotice, type TakenSocket } from './notices.js';
+import { type NoticeBox, type PushedCommand, readNotice, type TakenSocket } from './notices.js';
 import { channelOf, WakeUps } from './WakeUps.js';
 
 /** How long the lease of a replica lasts, by the database's clock, and how often it is renewed, in ms. */
@@ -61,6 +61,8 @@ export type Claim = { kind: 'held'; epoch: number } | { kind: 'superseded' | 'en
 
 interface ReplicaSettings {
   database: GatewayDatabase;
+  /** With the key that all replicas have. */
+  box: NoticeBox;
   clock: Clock;
   random: Random;
   log: Logger;
@@ -91,8 +93,8 @@ export class Replicas {
   private stopping: Promise<void> | undefined;
 
   private constructor(private readonly settings: ReplicaSettings) {
-    const { database, replicaId, log, listener } = settings;
-    this.wakeUps = new WakeUps(database, replicaId, log, (agentIds) => listener.wake(agentIds));
+    const { database, replicaId, box, log, listener } = settings;
+    this.wakeUps = new WakeUps(database, replicaId, box, log, (agentIds) => listener.wake(agentIds));
   }
 
   /** Takes a lease and begins to listen. Rejects with EdgeError as the database does. */
@@ -269,8 +271,8 @@ export class Replicas {
   }
 
   private receive(payload: string): void {
-    const { listener, log } = this.settings;
-    const notice = readNotice(payload);
+    const { listener, log, box } = this.settings;
+    const notice = readNotice(payload, box);
     if (notice === undefined) {
       log.debug('A notification of an unknown form was taken for a lost one');
       listener.mayHaveMissed();

@@ -2,7 +2,7 @@ import { describeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
 import { holdersOf } from '../ledger/connections.js';
 import type { GatewayDatabase } from '../storage/GatewayDatabase.js';
-import { type Notice, type PushedCommand, type TakenSocket, writeNotice } from './notices.js';
+import { type Notice, type NoticeBox, type PushedCommand, type TakenSocket, writeNotice } from './notices.js';
 
 /** So many agents are looked up in one statement. */
 const LOOKUP_LIMIT = 200;
@@ -32,6 +32,7 @@ export class WakeUps {
   constructor(
     private readonly database: GatewayDatabase,
     private readonly replicaId: string,
+    private readonly box: NoticeBox,
     private readonly log: Logger,
     /** For the sockets that this replica holds. */
     private readonly wakeHere: (agentIds: readonly string[]) => void,
@@ -124,7 +125,7 @@ export class WakeUps {
     mailbox.isSending = true;
     try {
       for (let notice = takeAll(mailbox); notice !== undefined; notice = takeAll(mailbox)) {
-        const { payload, rest } = writeNotice(notice);
+        const { payload, rest } = writeNotice(notice, this.box);
         putBack(mailbox, rest);
         if (!(await this.notify(replicaId, payload))) return putBack(mailbox, notice);
       }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { AgentConnection } from '../../gateway/agents/AgentConnection.js';
 import { ConnectionRegistry } from '../../gateway/agents/ConnectionRegistry.js';
 import { plainFrame } from '../../gateway/agents/frames.js';
@@ -5,6 +6,7 @@ import { SOCKET_PATH } from '../../gateway/agents/RequestHandler.js';
 import { DataRetention } from '../../gateway/DataRetention.js';
 import { Listener } from '../../gateway/Listener.js';
 import { GATEWAY_MIGRATIONS } from '../../gateway/ledger/gatewayMigrations.js';
+import { SecretBox } from '../../gateway/ledger/SecretBox.js';
 import { adoptDatabase, type GatewayAgentSide, startAgentSide } from '../../gateway/startAgentSide.js';
 import type { GatewayDatabase } from '../../gateway/storage/GatewayDatabase.js';
 import { IN_MEMORY, SqliteDatabase } from '../../gateway/storage/SqliteDatabase.js';
@@ -118,6 +120,8 @@ export class SimulatedBackend extends BackendFaults {
       await adoptDatabase(database);
       side = await startAgentSide({
         database,
+        // There is no other replica.
+        box: new SecretBox(randomBytes(32)),
         registry,
         clock,
         random: systemRandom,

@@ -1,5 +1,6 @@
 import { onTestFinished } from 'vitest';
 import { connectionTables } from '../../../src/gateway/ledger/connections.js';
+import { SecretBox } from '../../../src/gateway/ledger/SecretBox.js';
 import { type Claim, type ReplicaListener, Replicas } from '../../../src/gateway/replicas/Replicas.js';
 import type { GatewayDatabase, Transaction } from '../../../src/gateway/storage/GatewayDatabase.js';
 import type { Migration } from '../../../src/gateway/storage/migrations.js';
@@ -90,6 +91,7 @@ export class TestReplica {
     };
     const replicas = await Replicas.start({
       database,
+      box: new SecretBox(Buffer.alloc(32, 1)),
       clock,
       random: () => 0,
       log,

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { holderOf } from '../../../src/gateway/ledger/connections.js';
+import { SecretBox } from '../../../src/gateway/ledger/SecretBox.js';
 import { Replicas } from '../../../src/gateway/replicas/Replicas.js';
 import { channelOf } from '../../../src/gateway/replicas/WakeUps.js';
 import { SqliteDatabase } from '../../../src/gateway/storage/SqliteDatabase.js';
@@ -344,6 +345,7 @@ test('in SQLite, where there is one replica, it wakes its own sockets', async ()
   const nothing = () => undefined;
   const replicas = await Replicas.start({
     database,
+    box: new SecretBox(Buffer.alloc(32, 1)),
     clock: new FakeClock(),
     random: () => 0,
     log: new RecordingLog(),
@@ -378,6 +380,7 @@ test('in SQLite, a gateway that got no time to renew its lease keeps its sockets
   let missed = 0;
   const replicas = await Replicas.start({
     database,
+    box: new SecretBox(Buffer.alloc(32, 1)),
     clock,
     random: () => 0,
     log: new RecordingLog(),
