@@ -10,11 +10,14 @@ interface Pair {
   server: Socket;
 }
 
-/** What is to happen to the bytes that contain a text. `cut`: both ends are reset and the bytes are lost. `hold`: they and all behind them wait. */
+/**
+ * What is to happen to the bytes that contain a text. `cut`: both ends are reset and the bytes are lost. `hold`: they and all behind them
+ * wait. `instead`: these come, and the connection ends.
+ */
 interface Trap {
   way: Way;
   text: string;
-  how: 'cut' | 'hold';
+  how: 'cut' | 'hold' | { readonly instead: Buffer };
   sprung: () => void;
 }
 
@@ -125,7 +128,8 @@ export class TcpProxy {
       if (trap?.way === way && bytes.includes(trap.text)) {
         this.trap = undefined;
         if (trap.how === 'cut') this.cutPair(pair);
-        else this.hold(to, () => to.write(bytes));
+        else if (trap.how === 'hold') this.hold(to, () => to.write(bytes));
+        else to.end(trap.how.instead);
         trap.sprung();
         return;
       }

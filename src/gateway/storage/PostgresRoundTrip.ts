@@ -21,14 +21,16 @@ interface StatementResult {
 
 /**
  * Runs statements one after the other on a connection, in one round trip. After one that fails the server runs none of those behind it, not
- * even a COMMIT. Rejects with its error, or with that of the connection.
+ * even a COMMIT. Rejects with its error, or with that of the connection. `refused` is called before that where the server itself reports the
+ * error, with the index of the statement that failed.
  */
 export function inOneRoundTrip(
   client: PoolClient,
   statements: readonly SentStatement[],
+  refused: (index: number) => void = () => undefined,
 ): Promise<readonly StatementResult[]> {
   return new Promise((resolve, reject) => {
-    client.query(new RoundTrip(statements, resolve, reject));
+    client.query(new RoundTrip(statements, refused, resolve, reject));
   });
 }
 
@@ -50,6 +52,7 @@ class RoundTrip implements Submittable {
 
   constructor(
     private readonly statements: readonly SentStatement[],
+    private readonly refused: (index: number) => void,
     private readonly resolve: (results: readonly StatementResult[]) => void,
     private readonly reject: (error: Error) => void,
   ) {}
@@ -106,6 +109,8 @@ class RoundTrip implements Submittable {
   handleError(error: Error): void {
     this.hasFailed = true;
     this.stopCounting();
+    // With the place in its source. A pooler that lost the server has an error of its own, and does not know what ran.
+    if ('routine' in error && typeof error.routine === 'string') this.refused(this.results.length);
     this.reject(error);
   }
 

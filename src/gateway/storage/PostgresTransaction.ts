@@ -186,8 +186,14 @@ export class PostgresTransaction implements Transaction {
     const statements = group.map(({ statement }) => statement);
     const first = this.hasBegun ? [] : [BEGIN];
     this.hasBegun = true;
+    const sent = [...first, ...statements];
+    let mayBeCommitted = statements.includes(COMMIT);
+    // A server that ends the connection may say so at a statement before the COMMIT.
+    const refused = (index: number) => {
+      mayBeCommitted &&= index >= sent.indexOf(COMMIT);
+    };
     try {
-      const results = (await inOneRoundTrip(client, [...first, ...statements])).slice(first.length);
+      const results = (await inOneRoundTrip(client, sent, refused)).slice(first.length);
       for (const [index, { resolve, reject, statement }] of group.entries()) {
         const { rows = [], command, mistake } = results[index] ?? {};
         // The answer to COMMIT where a statement had failed.
@@ -200,7 +206,7 @@ export class PostgresTransaction implements Transaction {
         }
       }
     } catch (cause) {
-      const { error } = this.fail(statements.includes(COMMIT) ? commitFault(cause) : postgresFault(cause));
+      const { error } = this.fail(mayBeCommitted ? commitFault(cause) : postgresFault(cause));
       for (const { reject } of group) reject(error);
     }
   }

@@ -89,6 +89,22 @@ describe('durability', () => {
     expect(runs).toEqual([0]);
   });
 
+  test('a pooler that loses the server in a transaction, in its own words: the outcome is unknown, and nothing is repeated', async () => {
+    const { proxy, database, direct } = await openBehindProxy();
+    // As PgBouncer: without what the server had answered.
+    const fields = Buffer.from('SFATAL\0VFATAL\0C08P01\0Mserver conn crashed?\0\0');
+    const instead = Buffer.concat([Buffer.from('E\0\0\0'), Buffer.from([fields.length + 4]), fields]);
+    const lost = proxy.next('down', 'COMMIT\0', { instead });
+    let runs = 0;
+    const writing = database.transaction(async (tx) => {
+      runs += 1;
+      void tx.query(ADD, ['a', runs, null]);
+    });
+    await expect(writing).rejects.toMatchObject({ code: 'commit_unknown' });
+    await lost;
+    expect([await idsOf(direct), runs]).toEqual([[1], 1]);
+  });
+
   test('a COMMIT that is not answered in time has an unknown outcome too, and the connection is not used again', async () => {
     const { proxy, database, direct } = await openBehindProxy({ patience: { commitMs: 1_500 } });
     const held = proxy.next('down', 'COMMIT\0', 'hold');
@@ -134,6 +150,39 @@ describe('durability', () => {
     });
     expect(runs).toEqual([0, 1]);
     expect(await idsOf(database)).toEqual([1, 2]);
+  });
+
+  test('a backend that is terminated before the COMMIT that was sent with its statements: it is retried, once', async () => {
+    const url = await postgres.freshUrl();
+    const [database, direct] = [await openAt(url), await openAt(url)];
+    const locked = gate();
+    const release = gate();
+    const holding = direct.transaction(async (tx) => {
+      await tx.lock('a');
+      locked.resolve();
+      await release.promise;
+    });
+    await locked.promise;
+    let runs = 0;
+    const adding = database.transaction(async (tx) => {
+      runs += 1;
+      void tx.lock('a');
+      void tx.query(ADD, ['a', runs, null]);
+    });
+    adding.catch(() => undefined);
+    const waiting = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    let pid: unknown;
+    await until(
+      async () => {
+        pid = (await direct.query(waiting))[0]?.pid;
+        return pid !== undefined;
+      },
+      () => 'the transaction that waits for the lock',
+    );
+    await postgres.admin(`SELECT pg_terminate_backend(${Number(pid)})`);
+    release.resolve();
+    await Promise.all([holding, adding]);
+    expect(await idsOf(database)).toEqual([2]);
   });
 });
 
