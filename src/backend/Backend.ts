@@ -1,4 +1,5 @@
 import type { Photo, PhotoResult, PostResult } from '../model/incoming.js';
+import type { ClockSkew } from '../store/macClock.js';
 import { AckDelivery, AckPost } from './AckDelivery.js';
 import { Access } from './credentials.js';
 import { type HttpProgress, postMessage, uploadPhoto } from './HttpClient.js';
@@ -160,6 +161,11 @@ export class Backend {
   /** The same at most, see BackendTime.mostAgeOf. */
   mostAgeOf(madeAt: number): number {
     return this.parts.access.time.mostAgeOf(madeAt);
+  }
+
+  /** How far its clock is ahead of ours, see BackendTime.skew. */
+  skew(): ClockSkew | null {
+    return this.parts.access.time.skew();
   }
 
   /** Whether this instant (Unix ms) is yet to come by the backend's clock; false while that is not known. */

@@ -1,4 +1,5 @@
 import type { Problem } from '../model/problem.js';
+import type { ClockSkew } from '../store/macClock.js';
 import type { Clock } from '../system/clock.js';
 
 /** The headers of an answer that say when it was made. */
@@ -65,6 +66,12 @@ export class BackendTime {
   get skewMs(): number | null {
     const [origin] = this.knowledge().origins;
     return origin === undefined ? null : origin + this.clock.monotonic() - this.clock.now();
+  }
+
+  /** The same, and whether it is certain. */
+  skew(): ClockSkew | null {
+    const { skewMs } = this;
+    return skewMs === null ? null : { ms: skewMs, isCertain: this.knowledge().isCertain };
   }
 
   /**

@@ -271,7 +271,11 @@ export class Commands {
 
   private mayBeForgotten({ timestamp }: ReceivedCommand): boolean {
     const { commands, lineage } = this.store;
-    if (timestamp !== null) return commands.mayBeForgotten(this.ownTime(timestamp));
+    if (timestamp !== null) {
+      const gap = lineage.gap();
+      if (gap !== undefined && lineage.mayBeMadeBefore(gap, timestamp) === false) return false;
+      return commands.mayBeForgotten(Math.min(...lineage.datesInGap(timestamp, this.ownTime)));
+    }
     return commands.mayBeForgotten() && lineage.isOfferedAgain({ within: UNDATED_DOUBTED_MS });
   }
 

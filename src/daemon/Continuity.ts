@@ -6,6 +6,15 @@ import type { Logger } from '../logging/Logger.js';
 import type { Problem } from '../model/problem.js';
 import { InstanceLock, identityAt } from '../store/InstanceLock.js';
 import { type GapReason, type LedgerGap, type Standing, standingOf } from '../store/ledgerGap.js';
+import {
+  type ClockRecord,
+  clockSince,
+  clocksAtStart,
+  clocksOfAnother,
+  eitherClock,
+  UNKNOWN_CLOCK,
+  withClock,
+} from '../store/macClock.js';
 import type { Store } from '../store/Store.js';
 import {
   type AnsweredMessages,
@@ -83,6 +92,10 @@ export class Continuity {
   /** Why the lock, which was removed, cannot be taken again. */
   private unlocked: Problem<number, 'witness_unwritable'> | undefined;
   private answered: AnsweredMessages | undefined;
+  private clocks: ClockRecord = [];
+  private shownUntil = 0;
+  /** How far this clock was ahead of the monotonic one, at the least and at the most, in ms: where that differs, it was set, or the Mac slept. */
+  private ahead: readonly number[] = [];
   /** Another agent took the lock: what it did this one never learns, also where it has ended since. */
   private isTaken = false;
 
@@ -142,6 +155,9 @@ export class Continuity {
     const counter = Math.max(own?.counter ?? 0, seen?.store === this.id ? seen.counter : 0);
     // The counter that this start gets: whatever was done before it is not in a list that begins now.
     this.answered = (seen?.store === this.id ? seen.answered : undefined) ?? answeredFrom(counter + 1);
+    this.shownUntil = seen?.shownUntil ?? 0;
+    const clocks = seen?.clocks ?? [];
+    this.clocks = clocksAtStart(seen?.store === this.id ? clocks : clocksOfAnother(clocks), counter + 1);
     store.write(() => {
       if (standing.kind === 'gap' && gap !== undefined) this.say(standing, gap, store);
       store.lineage.record({ id: this.id, file, counter }, gap);
@@ -205,6 +221,11 @@ export class Continuity {
     try {
       const { id, answered, store } = this;
       const gap = store?.lineage.gap();
+      this.shownUntil = Math.max(this.shownUntil, clock.now());
+      const ahead = clock.now() - clock.monotonic();
+      this.ahead = [Math.min(ahead, ...this.ahead), Math.max(ahead, ...this.ahead)];
+      const setMs = this.ahead.map((before) => ahead - before);
+      this.clocks = withClock(this.clocks, counter, store?.lineage.skew() ?? null, setMs);
       const attempts = store === undefined ? [] : unprovenAttempts(store);
       const record = {
         store: id,
@@ -214,6 +235,8 @@ export class Continuity {
         revisions: gap?.revisions ?? 0,
         answered,
         begun: begunTexts(gap?.begun ?? [], attempts),
+        clocks: this.clocks,
+        shownUntil: this.shownUntil,
       };
       if (this.witness === undefined) return;
       this.witness.write(record, isDurable);
@@ -324,6 +347,8 @@ function gapOf(
     areRowsNoted: reason === 'new' || isSalvaged,
     revisions: revisionsAbove(before?.revisions ?? 0, seen?.revisions ?? 0, now),
     answered: forgottenAnswers(reason, store, seen),
+    shownUntil: seen === undefined ? null : Math.max(seen.aliveAt, seen.shownUntil ?? 0),
+    clock: forgottenClock(reason, store, seen),
   };
   // An earlier gap is still one: from its beginning to the end of this. A first start is none: the store was whole since.
   const earlier = before === undefined || before.reason === 'new' ? undefined : before;
@@ -337,6 +362,8 @@ function gapOf(
           movedAt: earlier.movedAt,
           from: earlier.from,
           until: Math.max(until, earlier.until),
+          shownUntil: Math.max(gap.shownUntil ?? 0, earlier.shownUntil ?? 0),
+          clock: eitherClock(gap.clock, earlier.clock),
         };
   return { ...whole, begun: forgottenTexts(before?.begun ?? [], forgottenBy(store, seen), until) };
 }
@@ -373,6 +400,17 @@ function forgottenAnswers(
   const known = new Set(earlier.flatMap(({ marks }) => marks));
   const marks = allMarks(seen.answered).filter((mark) => !known.has(mark));
   return [...earlier, { knownSends: sends.newest(), marks }];
+}
+
+/** Without a witness it is not known by which clock the forgotten agents sent, nor is that of this store where another was in use since. */
+function forgottenClock(
+  reason: GapReason,
+  { lineage }: Store,
+  seen: WitnessRecord | undefined,
+): LedgerGap['clock'] {
+  if (seen?.clocks === undefined) return UNKNOWN_CLOCK;
+  if (reason === 'older') return clockSince(seen.clocks, lineage.own()?.counter);
+  return { ...clockSince(seen.clocks), isWhole: false };
 }
 
 /** So many acks of one command are never given between two restores. */

@@ -301,6 +301,7 @@ export class EdgeAgent {
     store.onRecovery(() => components.backend.redeliver('the store takes writes again'));
     const downtime = new Downtime(store, clock, () => {
       store.lineage.endGapBy(clock.now(), (at) => components.backend.isFuture(at));
+      store.lineage.noteMadeUntil();
       if (store.fault() === undefined) store.lineage.endOffering(store.sends.newest());
     });
     const wake = new WakeDetector(clock, (gapMs) => {

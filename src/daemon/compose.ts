@@ -273,6 +273,7 @@ export function compose(options: ComponentOptions): Components {
     filter,
   });
   let isUp = true;
+  store.lineage.useBackendTime(() => backend.skew());
   backend.onOffering((can) => (can ? store.lineage.noteOffering() : store.lineage.pauseOffering()));
   store.onRecovery(() => store.lineage.forgetOffering());
   backend.onHttpOutcome(() => {

@@ -4,15 +4,23 @@ import type { Store } from '../store/Store.js';
 import { knownRows } from './SendVerifier.js';
 
 /**
- * The cause of a text. `row`: after this row of chat.db, the message that it answers. `time`: not before then
- * (Unix ms): the command was created, the schedule fell due, the message was written. `copied`: not before
- * then, and in front of this row, which iCloud wrote again after the answer to it. `unknown`: a command
- * without a time.
+ * The cause of a text, which is not before it (Unix ms). `row`: after this row of chat.db, the message that it answers. `copied`: in front
+ * of this row, which iCloud wrote again after the answer to it. `message`: the message was written. `time`: the schedule fell due, or the
+ * text was stored. `made`: the backend made the command, at `madeAt` by its clock; by ours, as rows of the gap are dated, not before `at`
+ * and not after `atMost`. `unknown`: a command without a time.
  */
 export type Cause =
   | { kind: 'row' | 'copied'; rowId: number; at: number }
-  | { kind: 'time'; at: number }
+  | { kind: 'message' | 'time'; at: number }
+  | MadeCause
   | { kind: 'unknown' };
+
+export interface MadeCause {
+  kind: 'made';
+  at: number;
+  atMost: number;
+  madeAt: number;
+}
 
 /** For a text without a known time, rows are read back this far, in ms. */
 export const LOOK_BACK_MS = 86_400_000;

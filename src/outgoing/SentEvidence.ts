@@ -1,10 +1,11 @@
 import type { SendRecord, SentRow, SentRows } from '../model/sending.js';
 import { kinshipOf } from '../store/cursor.js';
 import type { LedgerGap } from '../store/ledgerGap.js';
-import type { RecordedAnswer } from '../store/lineage.js';
+import { CLOCKS_APART_MS, type RecordedAnswer } from '../store/lineage.js';
 import type { Store } from '../store/Store.js';
 import type { GoneOut, WantedSince, WantedText } from '../store/sendRecord.js';
-import { type Cause, GapRows, LOOK_BACK_MS } from './GapRows.js';
+import type { GapEnd } from '../store/Witness.js';
+import { type Cause, GapRows, LOOK_BACK_MS, type MadeCause } from './GapRows.js';
 import { isFileOf, isSameFile } from './sentFiles.js';
 
 /**
@@ -24,8 +25,6 @@ export type Evidence =
   | { kind: 'begun'; firstRow: number | null }
   | { kind: 'unsettled' };
 
-/** A command's timestamp comes from another clock, which may be ahead by so much more than is known of it, in ms. */
-const CLOCKS_APART_MS = 2_000;
 /** A message is dated by its sender's clock, which may be this much ahead, in ms; its row shows the order. */
 const SENDER_AHEAD_MS = 86_400_000;
 /** How long after its date a row may still settle that chat.db does not show as sent, in ms. */
@@ -38,17 +37,6 @@ const MAY_LIE_BEFORE: ReadonlySet<Evidence['kind']> = new Set(['none', 'sent', '
 /** What says more of an answer than that there is one in other words. */
 const SETTLING: ReadonlySet<Evidence['kind']> = new Set(['sent', 'unsettled']);
 
-/** Whether something of then may have been done in the gap. */
-function mayBeFrom(gap: Pick<LedgerGap, 'until'>, cause: Cause): boolean {
-  if (cause.kind === 'unknown') return true;
-  return cause.at - (cause.kind === 'time' ? 0 : SENDER_AHEAD_MS) < gap.until;
-}
-
-/** The same of a gap that ended then. */
-function isOfTime(cause: Cause): (until: number) => boolean {
-  return (until) => mayBeFrom({ until }, cause);
-}
-
 function isRecorded(answer: RecordedAnswer): boolean {
   return answer === 'to_it' || answer === 'to_its_date';
 }
@@ -59,7 +47,9 @@ function isAfter(cause: Cause, { rowId, sentAt }: SentRow): boolean {
     case 'row':
       return rowId > cause.rowId;
     case 'copied':
+    case 'message':
     case 'time':
+    case 'made':
       return sentAt !== null && sentAt >= cause.at;
     case 'unknown':
       return true;
@@ -108,7 +98,7 @@ export class SentEvidence {
     if (cause === undefined) return NONE;
     const byPlace = this.foundSince(send, cause, gap);
     const answer = this.answerTo(send);
-    if (cause.kind === 'time' && byPlace.kind === 'none' && this.mayBeMisdated(send, answer, gap))
+    if (cause.kind === 'message' && byPlace.kind === 'none' && this.mayBeMisdated(send, answer, gap))
       return this.foundSince(send, ANY_TIME, gap);
     if (!MAY_LIE_BEFORE.has(byPlace.kind) || cause.kind !== 'row' || answer === 'none') return byPlace;
     // It was answered: if iCloud wrote its row again after the answer, and the first one is gone, the rows
@@ -159,8 +149,31 @@ export class SentEvidence {
     return answered === undefined ? 'none' : this.store.lineage.answerTo(answered, send.seq);
   }
 
+  /** Whether something of then may have been done in a gap with this end. `seq`: the text that was asked for. */
+  private mayBeFrom(end: GapEnd, cause: Cause, seq: number): boolean {
+    const { lineage } = this.store;
+    switch (cause.kind) {
+      case 'unknown':
+        return true;
+      case 'made':
+        // While that is not known: by our clock, and whatever may be offered again.
+        return (
+          lineage.mayBeMadeBefore(end, cause.madeAt) ??
+          (cause.at < end.until || lineage.isOfferedAgain({ seq }))
+        );
+      case 'time':
+        return cause.at < lineage.latestShown(end);
+      default:
+        return cause.at - SENDER_AHEAD_MS < end.until;
+    }
+  }
+
+  private isOfTime(cause: Cause, seq: number): (end: GapEnd) => boolean {
+    return (end) => this.mayBeFrom(end, cause, seq);
+  }
+
   private foundSince(send: SendRecord, cause: Cause, gap: LedgerGap): Evidence {
-    const mayBeOfGap = mayBeFrom(gap, cause);
+    const mayBeOfGap = this.mayBeFrom(gap, cause, send.seq);
     if (!mayBeOfGap && send.seq > gap.knownSends) return NONE;
     const rows = this.gapRows.inGap(send, cause, gap);
     if (rows === undefined) return { kind: 'unsettled' };
@@ -182,7 +195,7 @@ export class SentEvidence {
     if (row !== undefined && open.length === 0) {
       return this.isFirst(send, row, found, cause, gap) ? { kind: 'sent', row } : { kind: 'doubtful' };
     }
-    const isBegun = this.store.lineage.isBegun(send, isOfTime(cause));
+    const isBegun = this.store.lineage.isBegun(send, this.isOfTime(cause, send.seq));
     if (row === undefined && isBegun && open.length > 0)
       return { kind: 'begun', firstRow: Math.min(...open.map(({ rowId }) => rowId)) };
     if (open.some((candidate) => this.maySettle(candidate))) return { kind: 'unsettled' };
@@ -199,11 +212,12 @@ export class SentEvidence {
   }
 
   /**
-   * Whether the row that is first by its place is the text's for sure, and none of the others in its words. One that is misplaced is so only
-   * if the store had the text before it knew the row.
+   * Whether the row that is first by its place is the text's for sure, and none of the others in its words. One that is misplaced, or that
+   * may be dated before the text was wanted, is so only if the store had the text before it knew the row.
    */
   private isFirst(send: SendRecord, row: SentRow, found: readonly SentRow[], cause: Cause, gap: LedgerGap) {
-    if (!this.isMisplaced(row, cause, gap))
+    const isAfterAll = cause.kind !== 'made' || (row.sentAt ?? 0) >= cause.atMost;
+    if (isAfterAll && !this.isMisplaced(row, cause, gap))
       return !found.some((other) => isDatedBefore(other, row, cause) && this.isOf(send, other));
     return this.gapRows.mayBeOf(send.seq, row.guid) === 'surely';
   }
@@ -239,23 +253,20 @@ export class SentEvidence {
   takeUp(send: SendRecord): void {
     const gap = this.store.lineage.gap();
     const cause = gap === undefined ? undefined : this.causeOf(send, gap);
-    if (cause !== undefined) this.store.lineage.takeUp(send, isOfTime(cause));
+    if (cause !== undefined) this.store.lineage.takeUp(send, this.isOfTime(cause, send.seq));
   }
 
   /** Whether chat.db may have this text: then it is not too late but sent. */
   mayHaveGoneOut({ conversation, text }: WantedText, since: WantedSince): GoneOut {
     const gap = this.store.lineage.gap();
-    const at = since.clock === 'own' ? since.at : this.ownTime(since.at) - CLOCKS_APART_MS;
-    const cause: Cause = { kind: 'time', at };
-    if (gap === undefined || !mayBeFrom(gap, cause)) return 'no';
+    if (gap === undefined) return 'no';
+    const cause =
+      since.clock === 'own' ? ({ kind: 'time', at: since.at } as const) : this.causeMadeAt(since.at);
+    if (!this.mayBeFrom(gap, cause, Infinity)) return 'no';
     return this.rows.whole(() => this.hasWords({ conversation, text }, cause, gap)) ?? 'unreadable';
   }
 
-  private hasWords(
-    { conversation, text }: WantedText,
-    cause: Extract<Cause, { kind: 'time' }>,
-    gap: LedgerGap,
-  ): GoneOut {
+  private hasWords({ conversation, text }: WantedText, cause: Cause, gap: LedgerGap): GoneOut {
     const normalise = (words: string) => this.rows.normalise(words);
     const wanted = {
       seq: Infinity,
@@ -265,7 +276,7 @@ export class SentEvidence {
     };
     const rows = this.gapRows.inGap(wanted, cause, gap);
     if (rows === undefined) return 'unreadable';
-    if (this.store.lineage.isBegun(wanted, isOfTime(cause))) return 'maybe';
+    if (this.store.lineage.isBegun(wanted, this.isOfTime(cause, wanted.seq))) return 'maybe';
     const kin = rows.filter((row) => kinshipOf({ text, file: null }, row, normalise) === 'whole');
     return kin.some((row) => isAfter(cause, row) || this.gapRows.mayBeOf(Infinity, row.guid) !== 'no')
       ? 'maybe'
@@ -292,11 +303,10 @@ export class SentEvidence {
         if (isBehindGap && answered.sentAt >= gap.until && !isRecorded(this.answerTo(send))) return undefined;
         return { kind: 'row', rowId, at: answered.sentAt };
       }
-      return { kind: 'time', at: answered.sentAt };
+      return { kind: 'message', at: answered.sentAt };
     }
     const known = this.causeOfCommand(send);
-    // It was wanted before it was stored, by whichever clock, and may have been stored after the row was written.
-    if (known !== undefined) return { ...known, at: Math.min(known.at, send.createdAt) };
+    if (known !== undefined) return known;
     if (send.seq <= gap.knownSends) return { kind: 'time', at: send.createdAt };
     // Each `edge-agent send` is a new command and is never offered again.
     if (send.commandId === null || store.commands.find(send.commandId)?.via === 'operator') return undefined;
@@ -304,14 +314,18 @@ export class SentEvidence {
   }
 
   /** Undefined: its backend did not say when it was made. */
-  private causeOfCommand({
-    commandId,
-    scheduleId,
-  }: SendRecord): Extract<Cause, { kind: 'time' }> | undefined {
+  private causeOfCommand({ commandId, scheduleId, createdAt }: SendRecord): Cause | undefined {
     const text = scheduleId === null ? undefined : this.store.schedule.find(scheduleId);
     if (text !== undefined) return { kind: 'time', at: text.sendAt };
     const made = commandId === null ? null : this.store.commands.madeAt(commandId);
-    return made === null ? undefined : { kind: 'time', at: this.ownTime(made) - CLOCKS_APART_MS };
+    return made === null ? undefined : this.causeMadeAt(made, createdAt);
+  }
+
+  /** It was made before it was stored, by whichever clock, and may have been stored after its row was written. */
+  private causeMadeAt(madeAt: number, storedAt = Number.POSITIVE_INFINITY): MadeCause {
+    const dates = this.store.lineage.datesInGap(madeAt, this.ownTime);
+    const times = dates.map((at) => Math.min(at - CLOCKS_APART_MS, storedAt));
+    return { kind: 'made', at: Math.min(...times), atMost: Math.max(...times), madeAt };
   }
 
   private maySettle({ sentAt }: SentRow): boolean {

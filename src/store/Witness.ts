@@ -16,12 +16,13 @@ import { z } from 'zod';
 import type { IncomingMessage } from '../model/incoming.js';
 import type { SendRecord } from '../model/sending.js';
 import { identityAt, identityOf } from './InstanceLock.js';
+import { type ClockRecord, clockRecordSchema } from './macClock.js';
 
 /** The maximum number of entries in the witness, and of restores; the newest are kept, because there is no room for more. */
 const MOST = 100;
 /** Of texts that were given up as unknown so many at most, the newest. */
 export const MOST_GIVEN_UP = 50;
-const MOST_GROUPS = 16;
+const MOST_GROUPS = 12;
 const TEXT_LENGTH = 6;
 const ATTEMPT_LENGTH = 2;
 const MARK_LENGTH = TEXT_LENGTH + ATTEMPT_LENGTH;
@@ -35,19 +36,25 @@ export type MarkedAttempt = MarkedText & Pick<SendRecord, 'tag'>;
  * The marks of texts that were begun to be sent and had no row in chat.db yet: whatever copy of the store is put back, Messages may
  * still write it. Each attempt has one, of its text and of its tag, so that two of the same words are two. They are joined, in groups:
  * `until` is the end of the gap (Unix ms) that was found when their agent had been forgotten, and nothing that was wanted later is one of
- * them; null for those of the agent that writes the witness.
+ * them; null for those of the agent that writes the witness. `madeUntil`: the same by the backend's clock, once that is known.
  */
 const begunSchema = z.array(
   z.object({
     until: z.number().nullable(),
+    madeUntil: z.number().optional(),
     marks: z.string().regex(new RegExp(`^([\\w-]{${MARK_LENGTH}})*$`)),
   }),
 );
 type BegunTexts = z.infer<typeof begunSchema>;
 
-/** The same where each of them is known to be of a time that ended then. */
-export interface ForgottenTexts {
+/** When a gap ended (Unix ms): by our clock as it was then and, once that is known, by the backend's. */
+export interface GapEnd {
   until: number;
+  madeUntil?: number | undefined;
+}
+
+/** The same where each of them is known to be of a time that ended then. */
+export interface ForgottenTexts extends GapEnd {
   marks: string;
 }
 
@@ -74,7 +81,7 @@ export function forgottenTexts(
   witnessed: BegunTexts,
   until: number,
 ): ForgottenTexts[] {
-  const ended = witnessed.map(({ marks, until: end }) => ({ marks, until: end ?? until }));
+  const ended = witnessed.map((group) => ({ ...group, until: group.until ?? until }));
   const ends = [...new Set([...earlier, ...ended].map((group) => group.until))].toSorted((a, b) => a - b);
   const marksIn = (groups: readonly ForgottenTexts[], end: number) =>
     groups.flatMap((group) => (group.until === end ? split(group.marks) : []));
@@ -84,16 +91,18 @@ export function forgottenTexts(
     const before = marksIn(earlier, end);
     const marks = without([...before, ...without(marksIn(ended, end), before)], known);
     known.push(...marks);
-    return { until: end, marks: marks.join('') };
+    const ofEnd = [...earlier, ...ended].filter((group) => group.until === end);
+    const madeUntil = ofEnd.find((group) => group.madeUntil !== undefined)?.madeUntil;
+    return { until: end, madeUntil, marks: marks.join('') };
   });
   return newest(merged);
 }
 
-/** Whether one of them may be this text, under one of these names; `isOf`: whether the text may be of a time that ended then. */
+/** Whether one of them may be this text, under one of these names; `isOf`: whether the text may be of a time with this end. */
 export function isBegun(
   begun: readonly ForgottenTexts[],
   names: readonly MarkedText[],
-  isOf: (until: number) => boolean,
+  isOf: (end: GapEnd) => boolean,
 ): boolean {
   return found(begun, names, isOf) !== undefined;
 }
@@ -102,7 +111,7 @@ export function isBegun(
 export function takenUp(
   begun: readonly ForgottenTexts[],
   names: readonly MarkedText[],
-  isOf: (until: number) => boolean,
+  isOf: (end: GapEnd) => boolean,
 ): ForgottenTexts[] {
   const taken = found(begun, names, isOf);
   return taken === undefined ? [...begun] : withoutMark(begun, taken);
@@ -135,10 +144,10 @@ function withoutMark(begun: readonly ForgottenTexts[], { group, mark }: FoundMar
 function found(
   begun: readonly ForgottenTexts[],
   names: readonly MarkedText[],
-  isOf: (until: number) => boolean,
+  isOf: (end: GapEnd) => boolean,
 ): FoundMark | undefined {
   const texts = names.map(textMark);
-  return foundIn(begun, (mark, group) => isOf(group.until) && texts.includes(mark.slice(0, TEXT_LENGTH)));
+  return foundIn(begun, (mark, group) => isOf(group) && texts.includes(mark.slice(0, TEXT_LENGTH)));
 }
 
 function foundAttempt(
@@ -267,6 +276,10 @@ export interface WitnessRecord {
   answered?: AnsweredMessages | undefined;
   /** The texts that it had begun to send, and that had no row in chat.db yet. */
   begun: z.infer<typeof begunSchema>;
+  /** What the clock of this Mac showed; left out: it was of a version that did not record that. */
+  clocks?: ClockRecord;
+  /** The latest time that the clock of this Mac showed while an agent was at work; left out: the same. */
+  shownUntil?: number | undefined;
 }
 
 /** One page, so that a write is complete or absent, whenever the process is killed. */
@@ -281,6 +294,8 @@ const recordSchema = z.object({
   revisions: z.int().default(0),
   answered: answeredSchema.optional().catch(undefined),
   begun: begunSchema.catch([]),
+  clocks: clockRecordSchema.default([]).catch([]),
+  shownUntil: z.number().optional().catch(undefined),
 });
 
 /**

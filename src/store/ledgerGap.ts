@@ -1,5 +1,6 @@
 import type { RowOrder } from './cursor.js';
-import type { ForgottenTexts, WitnessRecord } from './Witness.js';
+import { type ClockRange, UNKNOWN_CLOCK } from './macClock.js';
+import type { ForgottenTexts, GapEnd, WitnessRecord } from './Witness.js';
 
 /**
  * What a store records of itself: a random id, the file that it was last opened as (`inode:birth time`), and a counter that grows
@@ -24,12 +25,11 @@ export type GapReason = 'older' | 'copied' | 'replaced' | 'rebuilt' | 'new';
  * `from`, up to `until`; regardless of date, up to `untilRow`, the newest one when the gap was found, null while that
  * is not known. Times are Unix ms; null: from the beginning.
  */
-export interface LedgerGap extends RowOrder {
+export interface LedgerGap extends RowOrder, GapEnd {
   reason: GapReason;
   afterRow: number | null;
   untilRow: number | null;
   from: number | null;
-  until: number;
   /** When it was found: from then on this store is at work, and a backend offers again what it has no ack of. */
   foundAt: number;
   /** Texts after this seq belong to no command that a backend offered again after that; null: it may still offer some. */
@@ -40,6 +40,10 @@ export interface LedgerGap extends RowOrder {
   revisions: number;
   /** Until when an agent is known to have been running; null: not known. */
   activeUntil: number | null;
+  /** The latest time that its clock showed, which may have been set back since; null: not known. */
+  shownUntil: number | null;
+  /** By what clock the forgotten agents sent, and rows of the gap are dated. */
+  clock: ClockRange;
   /** When the restored store was last in use itself; null: not known. */
   copiedAt: number | null;
   /** Whether the rows are noted that chat.db had then and the store did not know (`GapRow`). Nothing is compared before. */
@@ -144,6 +148,8 @@ const EARLIER_GAP = {
   areRowsNoted: true,
   answered: null,
   begun: [],
+  shownUntil: null,
+  clock: UNKNOWN_CLOCK,
 } as const;
 
 const SINCE_EVER = {

@@ -1,10 +1,12 @@
 import type { Clock } from '../system/clock.js';
 import type { RowOrder } from './cursor.js';
 import { type DatedRow, type GapRow, isInGap, type LedgerGap, type Lineage, storedGap } from './ledgerGap.js';
+import { type ClockSkew, SAME_CLOCK_MS, UNKNOWN_CLOCK } from './macClock.js';
 import type { CommitHooks } from './outbox.js';
 import { rowWatchedMs } from './sendRecord.js';
 import type { Database, Statement, StoredRows } from './sqlite.js';
 import {
+  type GapEnd,
   isAttempt,
   isBegun,
   type MarkedAttempt,
@@ -71,7 +73,10 @@ const OFFERED_WITHIN_MS = 600_000;
  */
 const LOOKS_APART_MS = 60_000;
 
-const ANY_TIME: (until: number) => boolean = () => true;
+/** A command's timestamp comes from another clock, which may be ahead by so much more than is known of it, in ms. */
+export const CLOCKS_APART_MS = 2_000;
+
+const ANY_TIME: (end: GapEnd) => boolean = () => true;
 const LINEAGE = 'lineage';
 const COUNTER = 'lineage_counter';
 const GAP = 'ledger_gap';
@@ -92,6 +97,9 @@ export class LineageTable {
   private offeringSeenAt: number | undefined;
   /** For how long it could before that, in this life, in ms. */
   private offeredBefore = 0;
+  /** When the gap was found (monotonic); undefined: in an earlier life. */
+  private foundAt: number | undefined;
+  private readSkew: () => ClockSkew | null = () => null;
 
   constructor(
     private readonly meta: MetaTable,
@@ -106,12 +114,14 @@ export class LineageTable {
 
   private reload(): void {
     const { meta, clock } = this;
-    this.counter = Number(meta.get(COUNTER) ?? 0);
-    this.rows = byGuid(meta.list<GapRow>(GAP_ROWS) ?? []);
-    this.hasBackdated = isAnyBackdated(this.rows);
-    this.known = undefined;
-    if (meta.get(GAP) === undefined) return;
-    this.known = storedGap(meta.object<LedgerGap>(GAP), clock.now());
+    const counter = Number(meta.get(COUNTER) ?? 0);
+    const rows = byGuid(meta.list<GapRow>(GAP_ROWS) ?? []);
+    const hasGap = meta.get(GAP) !== undefined;
+    // If one of these cannot be read, what was known stays: without a gap nothing would be compared with chat.db.
+    this.known = hasGap ? storedGap(meta.object<LedgerGap>(GAP), clock.now()) : undefined;
+    this.counter = counter;
+    this.rows = rows;
+    this.hasBackdated = isAnyBackdated(rows);
   }
 
   /** Undefined: it has never recorded itself. */
@@ -142,7 +152,7 @@ export class LineageTable {
 
   /**
    * Whether an agent that was forgotten had begun to send a text like this when it ended, and had not seen its row. `isOf`: whether the
-   * text may be of a time that ended then (Unix ms); any time if left out.
+   * text may be of a time with this end; any time if left out.
    */
   isBegun(text: MarkedText, isOf = ANY_TIME): boolean {
     return this.known !== undefined && isBegun(this.known.begun, this.byNames(text), isOf);
@@ -154,8 +164,63 @@ export class LineageTable {
     return this.known.foundAt + rowWatchedMs(text);
   }
 
+  /** `skew`: of the backend's clock now; null before its first answer. */
+  useBackendTime(skew: () => ClockSkew | null): void {
+    this.readSkew = skew;
+  }
+
+  /** How far the backend's clock is ahead of this Mac's; null: not known. */
+  skew(): ClockSkew | null {
+    return this.readSkew();
+  }
+
+  /**
+   * Whether something that the backend made then (Unix ms of its clock) may have been there before the gap ended; undefined while it is
+   * not known when that was by its clock.
+   */
+  mayBeMadeBefore(end: GapEnd, madeAt: number): boolean | undefined {
+    const madeUntil = end.madeUntil ?? this.madeUntil();
+    return madeUntil === undefined ? undefined : madeAt - CLOCKS_APART_MS < madeUntil;
+  }
+
+  /**
+   * What the clock of this Mac may have shown in the gap when the backend made something (Unix ms of its clock); what it shows now
+   * (`ownTime`) where that is not known.
+   */
+  datesInGap(madeAt: number, ownTime: (madeAt: number) => number): readonly number[] {
+    const { behindMs, isWhole } = this.known?.clock ?? UNKNOWN_CLOCK;
+    const dates = behindMs.flatMap((behind) => [
+      madeAt - behind - SAME_CLOCK_MS,
+      madeAt - behind + SAME_CLOCK_MS,
+    ]);
+    return isWhole ? dates : [ownTime(madeAt), ...dates];
+  }
+
+  /** The latest time (Unix ms) that the clock of this Mac showed in the gap: it may have been ahead, and set back since. */
+  latestShown({ until }: GapEnd): number {
+    return Math.max(until, this.known?.shownUntil ?? until, this.known?.activeUntil ?? until);
+  }
+
+  /** When the gap ended, by the backend's clock (Unix ms); undefined while that is not certain. */
+  madeUntil(): number | undefined {
+    if (this.known?.madeUntil !== undefined) return this.known.madeUntil;
+    const now = this.backendNow();
+    if (this.known === undefined || this.foundAt === undefined || now === undefined) return undefined;
+    return now - (this.clock.monotonic() - this.foundAt);
+  }
+
+  /** Inside a write, now and again. If the life in which the gap was found did not come to know its end, it counts up to now. */
+  noteMadeUntil(): void {
+    if (this.known === undefined || this.known.madeUntil !== undefined) return;
+    const madeUntil = this.madeUntil() ?? this.backendNow();
+    if (madeUntil === undefined) return;
+    const begun = this.known.begun.map((group) => ({ ...group, madeUntil: group.madeUntil ?? madeUntil }));
+    this.known = { ...this.known, madeUntil, begun };
+    this.meta.set(GAP, JSON.stringify(this.known));
+  }
+
   /** Inside a write: the attempt of a forgotten agent is this text's from now on, and no other's. */
-  takeUp(text: MarkedText, isOf: (until: number) => boolean): void {
+  takeUp(text: MarkedText, isOf: (end: GapEnd) => boolean): void {
     if (this.known === undefined) return;
     this.known = { ...this.known, begun: takenUp(this.known.begun, this.byNames(text), isOf) };
     this.meta.set(GAP, JSON.stringify(this.known));
@@ -259,6 +324,7 @@ export class LineageTable {
     if (gap !== undefined) {
       this.meta.set(GAP, JSON.stringify(gap));
       this.known = gap;
+      this.foundAt = this.clock.monotonic();
     }
     this.advance();
   }
@@ -325,6 +391,12 @@ export class LineageTable {
   /** Whether that agent may have begun to answer it. */
   mayBeAnswered(message: MarkedMessage, seq: number): boolean {
     return this.answerTo(message, seq) !== 'none';
+  }
+
+  /** Unix ms; undefined while it is not certain. */
+  private backendNow(): number | undefined {
+    const skew = this.readSkew();
+    return skew?.isCertain === true ? this.clock.now() + skew.ms : undefined;
   }
 
   /** For how long the backend could offer something in this life, while the Mac was awake. */

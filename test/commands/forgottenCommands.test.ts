@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import { BackendTime } from '../../src/backend/BackendTime.js';
 import { Acks, Commands } from '../../src/commands/Commands.js';
 import { FORGOTTEN_COMMANDS } from '../../src/store/commands.js';
-import type { LedgerGap } from '../../src/store/ledgerGap.js';
 import { Store } from '../../src/store/Store.js';
 import { FakeClock } from '../support/FakeClock.js';
+import { ledgerGap } from '../support/ledgerGap.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
 
@@ -44,24 +44,7 @@ const made = (commandId: string, timestamp: number | null) => ({
 test('after a salvage a command without a timestamp is doubted until the backend could offer it, however long that is down', () => {
   const clock = new FakeClock(FOUND_AT);
   const store = salvaged(clock);
-  const gap: LedgerGap = {
-    reason: 'rebuilt',
-    generation: null,
-    afterRow: null,
-    untilRow: null,
-    movedAt: null,
-    from: null,
-    until: FOUND_AT,
-    foundAt: FOUND_AT,
-    activeUntil: null,
-    copiedAt: null,
-    areRowsNoted: true,
-    knownSends: 0,
-    revisions: 0,
-    answered: null,
-    begun: [],
-    offeredUpTo: null,
-  };
+  const gap = ledgerGap({ reason: 'rebuilt', until: FOUND_AT });
   store.write(() => store.lineage.record({ id: 's', file: '1:1', counter: 7 }, gap));
   const { commands, ran } = begin(store, clock);
   clock.advance(3 * HOUR_MS);
@@ -102,6 +85,35 @@ test('a command that may be forgotten is not executed where an earlier version s
   const store = salvaged(clock, `${FOUND_AT - 60_000} ${FOUND_AT}`);
   const { commands, ran } = begin(store, clock);
   commands.receive([made('old', FOUND_AT - 120_000), made('fresh', FOUND_AT - 5_000)], 'http');
+  expect(ran).toEqual(['fresh']);
+  store.close();
+});
+
+test('after a salvage a command that was forgotten while the clock was behind is doubted, though the clock is right since', () => {
+  const clock = new FakeClock(FOUND_AT);
+  const store = salvaged(clock);
+  const gap = ledgerGap({ reason: 'rebuilt', until: FOUND_AT, clock: { behindMs: [90_000], isWhole: true } });
+  store.write(() => store.lineage.record({ id: 's', file: '1:1', counter: 7 }, gap));
+  const { commands, ran } = begin(store, clock);
+  const forgottenAt = FOUND_AT - 60_000 + 90_000;
+  commands.receive([made('before', forgottenAt - 1), made('since', forgottenAt + 1_001)], 'http');
+  expect(ran).toEqual(['since']);
+  store.close();
+});
+
+test('after a salvage a fresh command is executed although the clock was hours behind once', () => {
+  const clock = new FakeClock(FOUND_AT);
+  const store = salvaged(clock);
+  const time = new BackendTime(clock);
+  store.lineage.useBackendTime(() => time.skew());
+  const gap = ledgerGap({
+    ...{ reason: 'rebuilt', until: FOUND_AT, clock: { behindMs: [0, 2 * HOUR_MS], isWhole: true } },
+  });
+  store.write(() => store.lineage.record({ id: 's', file: '1:1', counter: 7 }, gap));
+  for (let nth = 0; nth < 2; nth++) time.note({ date: new Date(clock.now()).toUTCString() });
+  const { commands, ran } = begin(store, clock, (at) => clock.now() - time.mostAgeOf(at));
+  clock.advance(60_000);
+  commands.receive([made('old', FOUND_AT - 10_000), made('fresh', clock.now() - 5_000)], 'http');
   expect(ran).toEqual(['fresh']);
   store.close();
 });

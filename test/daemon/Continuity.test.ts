@@ -25,6 +25,7 @@ import { openTestStore, temporaryDirectory } from '../support/temporaryStore.js'
 
 const INSTALLED_AT = Date.UTC(2026, 0, 1);
 const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
 
 /** A Mac with one state directory, on which agents begin and end. */
 class Mac {
@@ -171,6 +172,96 @@ describe('where the lock on chat.db is removed while the agent is at work', () =
       },
     );
     expect(() => mac.run(() => undefined)).not.toThrow();
+  });
+});
+
+test('the latest time that the clock showed in the gap is known, though it was set back since', () => {
+  const mac = new Mac();
+  mac.run(() => undefined);
+  cpSync(mac.storePath, `${mac.storePath}.copy`);
+  const shownUntil = INSTALLED_AT + 90_000;
+  mac.run((store) => {
+    mac.clock.jumpWall(90_000);
+    store.write(() => store.lineage.advance());
+    mac.clock.jumpWall(-90_000);
+  });
+  mac.run(() => undefined);
+  cpSync(`${mac.storePath}.copy`, mac.storePath);
+  expect(mac.run((store) => store.lineage.gap())).toMatchObject({ reason: 'older', shownUntil });
+});
+
+describe('by what clock the forgotten agents sent', () => {
+  const copy = (mac: Mac) => cpSync(mac.storePath, `${mac.storePath}.copy`);
+  const restore = (mac: Mac) => cpSync(`${mac.storePath}.copy`, mac.storePath);
+  /** An agent is at work while the clock is so far behind the backend's; undefined: it never learns that. */
+  const work = (mac: Mac, ...behind: (number | undefined)[]) =>
+    mac.run((store) => {
+      for (const ms of behind) {
+        store.lineage.useBackendTime(() => (ms === undefined ? null : { ms, isCertain: true }));
+        const seq =
+          store.sends.add(queuedText({ id: String(ms), conversation: 'ann', text: 'ok' }))?.seq ?? 0;
+        store.write(() => {
+          store.sends.begin(seq, { tag: String(ms), generation: 'g', afterRow: 0 });
+          store.lineage.beginAttempt();
+        });
+        store.write(() => store.sends.settle(seq, { state: 'sent', guid: `row ${ms}` }));
+      }
+    });
+  const clockFound = (mac: Mac) => mac.run((store) => store.lineage.gap()?.clock);
+
+  test.each([
+    ['one clock, whatever it showed before the copy', [-3_600_000, 0], [[0]], [0], true],
+    ['a clock that was set meanwhile', [0], [[90_000, 0]], [0, 90_000], true],
+    ['several agents', [0], [[0], [-30_000]], [-30_000, 0], true],
+    ['an agent that sent without knowing the time', [0], [[undefined]], [], false],
+  ] as const)('is known after a restore: %s', (_, before, since, behindMs, isWhole) => {
+    const mac = new Mac();
+    work(mac, ...before);
+    copy(mac);
+    for (const one of since) work(mac, ...one);
+    restore(mac);
+    expect(clockFound(mac)).toEqual({ behindMs, isWhole });
+  });
+
+  test('is that of all gaps after several restores, and of no agent that the copy knows', () => {
+    const mac = new Mac();
+    work(mac, 0);
+    copy(mac);
+    work(mac, 90_000);
+    restore(mac);
+    work(mac, -30_000);
+    copy(mac);
+    work(mac, 0);
+    restore(mac);
+    expect(clockFound(mac)).toEqual({ behindMs: [0, 90_000], isWhole: true });
+  });
+
+  test('is also that before the backend was reached, where the clock was set meanwhile', () => {
+    const mac = new Mac();
+    work(mac, 0);
+    copy(mac);
+    mac.run((store) => {
+      store.write(() => store.lineage.advance());
+      mac.clock.advance(60_000);
+      mac.clock.jumpWall(2 * HOUR_MS);
+      store.lineage.useBackendTime(() => ({ ms: 0, isCertain: true }));
+      store.write(() => store.lineage.advance());
+    });
+    restore(mac);
+    expect(clockFound(mac)).toEqual({ behindMs: [0, 2 * HOUR_MS], isWhole: true });
+  });
+
+  test('is also that of another store that was in use, however often this one is put back', () => {
+    const mac = new Mac();
+    work(mac, 0);
+    copy(mac);
+    rmSync(mac.storePath);
+    work(mac, 90_000);
+    restore(mac);
+    work(mac, 0);
+    restore(mac);
+    const gap = mac.run((store) => store.lineage.gap());
+    expect(gap).toMatchObject({ reason: 'replaced', clock: { behindMs: [0, 90_000], isWhole: false } });
   });
 });
 

@@ -11,6 +11,7 @@ import { MessagesWorld, PERSON } from '../messages/chatdb/messagesWorld.js';
 import { FakeBackend } from '../support/FakeBackend.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
+import { ledgerGap } from '../support/ledgerGap.js';
 import { outgoingOn } from '../support/outgoingOn.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { makeBackend } from '../support/startBackend.js';
@@ -455,24 +456,9 @@ describe('stored times', () => {
 test('a gap in the ledger that ends in the future ends once the clock is known to be right', () => {
   const clock = new FakeClock();
   const { lineage, write } = temporaryLineage(clock);
-  const gap = {
-    generation: null,
-    afterRow: null,
-    untilRow: null,
-    from: null,
-    activeUntil: null,
-    reason: 'older',
-    movedAt: null,
-    knownSends: 0,
-    revisions: 0,
-    copiedAt: null,
-    foundAt: 0,
-    areRowsNoted: true,
-    answered: null,
-    begun: [],
-    offeredUpTo: null,
-  } as const;
-  write(() => lineage.record({ id: 's', file: 'f', counter: 1 }, { ...gap, until: clock.now() + HOUR }));
+  write(() =>
+    lineage.record({ id: 's', file: 'f', counter: 1 }, ledgerGap({ until: clock.now() + HOUR, foundAt: 0 })),
+  );
   write(() => lineage.endGapBy(clock.now(), () => false));
   expect(lineage.gap()?.until).toBe(clock.now() + HOUR);
   write(() => lineage.endGapBy(clock.now(), () => true));

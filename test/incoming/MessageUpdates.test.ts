@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { ChatEvent } from '../../src/incoming/ChatEvents.js';
 import { MessageUpdates } from '../../src/incoming/MessageUpdates.js';
-import type { LedgerGap } from '../../src/store/ledgerGap.js';
 import { FakeClock } from '../support/FakeClock.js';
+import { ledgerGap } from '../support/ledgerGap.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
 const ANN = '+13105551234';
@@ -79,21 +79,7 @@ test('a change of a message that the backend got is reported, though it is expir
   expect(told.map(({ eventType }) => eventType)).toEqual(['message_edited', 'message_unsent']);
 });
 
-const GAP: LedgerGap = {
-  ...{
-    reason: 'older',
-    generation: null,
-    movedAt: null,
-    afterRow: null,
-    untilRow: null,
-    from: null,
-    until: 1_000,
-  },
-  ...{ activeUntil: 1_000, copiedAt: null, knownSends: 0, revisions: 0, foundAt: 0, areRowsNoted: true },
-  answered: null,
-  begun: [],
-  offeredUpTo: null,
-};
+const GAP = ledgerGap({ until: 1_000, activeUntil: 1_000, foundAt: 0 });
 
 test.each([
   ['that the store forgot', 'forgotten', 900, ['message_unsent']],

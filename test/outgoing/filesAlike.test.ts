@@ -3,24 +3,11 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
+import { ledgerGap } from '../support/ledgerGap.js';
 import { outgoingOn } from '../support/outgoingOn.js';
 import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js';
 
 const PERSON = '+13105551234';
-
-const GAP = {
-  ...{
-    reason: 'older' as const,
-    generation: 'g',
-    afterRow: 0,
-    untilRow: 1,
-    movedAt: null,
-    from: null,
-    knownSends: 1,
-  },
-  ...{ activeUntil: null, revisions: 0, copiedAt: null, areRowsNoted: true, answered: null, begun: [] },
-  offeredUpTo: null,
-} as const;
 
 /** The room of texts, and files of one size that can be sent there. */
 function world(clock = new FakeClock(), store = temporaryStore(clock), directory = temporaryDirectory()) {
@@ -77,7 +64,7 @@ test.each([
     store.write(() => {
       store.lineage.record(
         { id: 's', file: '1:1', counter: 7 },
-        { ...GAP, until: clock.now(), foundAt: clock.now() },
+        ledgerGap({ generation: 'g', afterRow: 0, untilRow: 1, knownSends: 1, until: clock.now() }),
       );
       store.lineage.noteGapRows(messages.rows);
     });

@@ -8,6 +8,7 @@ import { SentEvidence } from '../../src/outgoing/SentEvidence.js';
 import { begunTexts, forgottenTexts, marksOf } from '../../src/store/Witness.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
+import { ledgerGap } from '../support/ledgerGap.js';
 import { queuedText } from '../support/queuedText.js';
 import { sized } from '../support/size.js';
 import { temporaryStore } from '../support/temporaryStore.js';
@@ -129,11 +130,10 @@ function build({ rows, gap, texts, movedAt, generation }: World) {
     const { areAllAnswered, isBegun: _, ...found } = gap;
     store.lineage.record(
       { id: 'store_1', file: '1:1', counter: 7 },
-      {
-        ...{ ...found, generation: 'g', movedAt: null, until: GAP_UNTIL, foundAt: GAP_UNTIL, revisions: 0 },
-        ...{ knownSends: store.sends.newest(), areRowsNoted: true, offeredUpTo: null, begun },
+      ledgerGap({
+        ...{ ...found, generation: 'g', until: GAP_UNTIL, knownSends: store.sends.newest(), begun },
         answered: areAllAnswered ? [{ knownSends: 0, marks }] : [],
-      },
+      }),
     );
     const noted = messages.rows.flatMap(({ guid, sentAt }, index) => {
       const { known, datedBefore = null } = rows[index] ?? {};

@@ -4,29 +4,17 @@ import { sendVerdict } from '../../src/commands/handlers/sendMessage.js';
 import type { SentRow } from '../../src/model/sending.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
+import { ledgerGap } from '../support/ledgerGap.js';
 import { outgoingOn } from '../support/outgoingOn.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
 const PERSON = '+13105551234';
 const START = Date.UTC(2026, 10, 29);
 const HOUR_MS = 3_600_000;
-const GAP = {
-  reason: 'older',
-  generation: 'g',
-  afterRow: 0,
-  untilRow: 1,
-  movedAt: null,
-  from: START - 1,
-  until: START + 70_000,
-  activeUntil: START + 10_000,
-  knownSends: 0,
-  revisions: 5_000,
-  copiedAt: START - 1,
-  areRowsNoted: true,
-  answered: null,
-  begun: [],
-  offeredUpTo: null,
-} as const;
+const GAP = ledgerGap({
+  ...{ generation: 'g', afterRow: 0, untilRow: 1, from: START - 1, until: START + 70_000 },
+  ...{ activeUntil: START + 10_000, revisions: 5_000, copiedAt: START - 1 },
+});
 const SENT_IN_THE_GAP: SentRow = {
   rowId: 1,
   guid: 'row-1',

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { SentRow } from '../../src/model/sending.js';
-import type { LedgerGap } from '../../src/store/ledgerGap.js';
 import { marksOf } from '../../src/store/Witness.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
+import { ledgerGap } from '../support/ledgerGap.js';
 import { outgoingOn } from '../support/outgoingOn.js';
 import { sized } from '../support/size.js';
 import { temporaryStore } from '../support/temporaryStore.js';
@@ -148,12 +148,10 @@ async function play({ written, answered, isMoved, later }: History) {
     messages.rows.push({ ...old, guid: `copy-of-${old.guid}`, rowId });
   }
   clock.advance(end + STEP_MS + later - BEGAN_AT);
-  const gap: LedgerGap = {
-    ...{ reason: 'older', generation: 'g', afterRow: 0, from: BEGAN_AT - 1, until: clock.now() },
-    ...{ activeUntil: clock.now(), untilRow: rowId, movedAt: null, knownSends: 0, revisions: 0 },
-    ...{ copiedAt: BEGAN_AT - 1, foundAt: clock.now(), areRowsNoted: true, offeredUpTo: null, begun: [] },
-    answered: [{ knownSends: 0, marks }],
-  };
+  const gap = ledgerGap({
+    ...{ generation: 'g', afterRow: 0, untilRow: rowId, from: BEGAN_AT - 1, until: clock.now() },
+    ...{ activeUntil: clock.now(), copiedAt: BEGAN_AT - 1, answered: [{ knownSends: 0, marks }] },
+  });
   store.write(() => {
     store.lineage.record({ id: 'store_1', file: '1:1', counter: 7 }, gap);
     store.lineage.noteGapRows(messages.rows.map(({ guid, sentAt }) => ({ guid, sentAt })));

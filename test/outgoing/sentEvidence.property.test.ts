@@ -1,21 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BackendTime } from '../../src/backend/BackendTime.js';
-import type { SentRow, TextRequest } from '../../src/model/sending.js';
 import type { LedgerGap } from '../../src/store/ledgerGap.js';
 import { begunTexts, forgottenTexts, marksOf } from '../../src/store/Witness.js';
-import { FakeClock } from '../support/FakeClock.js';
-import { FakeMessages } from '../support/FakeMessages.js';
-import { outgoingOn } from '../support/outgoingOn.js';
-import { queuedText } from '../support/queuedText.js';
 import { sized } from '../support/size.js';
-import { temporaryStore } from '../support/temporaryStore.js';
+import { BEGAN_AT, PERSON, row, RestoredWorld as World } from './RestoredWorld.js';
 
 const SEED = 20261129;
-const PERSON = '+13105551234';
 /** Further apart than the clocks of backend and Mac are assumed to be. */
 const STEP_MS = 3_000;
-const BEGAN_AT = Date.UTC(2026, 10, 29);
 
 interface Command {
   words: string;
@@ -45,105 +37,6 @@ const history = fc
     };
   });
 
-function row(rowId: number, text: string, sentAt: number): SentRow {
-  return {
-    ...{ rowId, guid: `row-${rowId}`, conversation: PERSON, text, service: 'iMessage', error: 0, sentAt },
-    ...{ isSent: true, isDelivered: false, isRead: false, wasDowngraded: false, ghostOf: null },
-  };
-}
-
-class World {
-  readonly clock = new FakeClock(BEGAN_AT);
-  readonly messages = new FakeMessages();
-  readonly store = temporaryStore(this.clock);
-  readonly backendTime = new BackendTime(this.clock);
-  readonly outgoing = outgoingOn(
-    this.store,
-    this.messages,
-    this.clock,
-    {},
-    {
-      ownTime: (time) => this.clock.now() - this.backendTime.mostAgeOf(time),
-    },
-  );
-  private offered = 0;
-
-  /** It is this time (Unix ms). */
-  at(now: number): void {
-    this.clock.advance(now - this.clock.now());
-  }
-
-  /** What chat.db has of a text that the ledger does or does not know. */
-  wasSent({ words, delay, fate }: Command, madeAt: number): void {
-    const sent = row(this.messages.rows.length + 1, words, madeAt + delay * STEP_MS);
-    this.messages.rows.push(sent);
-    if (fate === 'known') this.claim(sent);
-  }
-
-  /** The restored store, from the row on that it read last. */
-  restore(afterRow: number, until: number, more: Partial<LedgerGap> = {}): void {
-    const gap: LedgerGap = {
-      reason: 'older',
-      generation: 'g',
-      afterRow,
-      from: BEGAN_AT - 1,
-      until,
-      activeUntil: until,
-      untilRow: this.messages.position()?.rowId ?? null,
-      movedAt: this.messages.movedAt,
-      knownSends: this.store.sends.newest(),
-      revisions: 0,
-      copiedAt: BEGAN_AT - 1,
-      foundAt: 0,
-      areRowsNoted: true,
-      answered: null,
-      begun: [],
-      offeredUpTo: null,
-      ...more,
-    };
-    this.store.write(() => this.store.lineage.record({ id: 'store_1', file: '1:1', counter: 7 }, gap));
-  }
-
-  offer(words: string, madeAt: number | null, more: Partial<TextRequest> = {}): string {
-    this.offered += 1;
-    const commandId = `cmd_${this.offered}`;
-    const body = JSON.stringify({ payload: {}, priority: 'normal', timestamp: madeAt });
-    this.store.write(() => {
-      this.store.commands.add({
-        commandId,
-        commandType: 'send_message_now',
-        body,
-        bodyHash: '',
-        via: 'http',
-      });
-      this.outgoing.enqueue({
-        ...{ id: `command:${commandId}`, commandId, conversation: PERSON, threadId: PERSON, text: words },
-        ...{ role: 'message', priority: 2, pauseMs: 0 },
-        ...more,
-      });
-    });
-    return commandId;
-  }
-
-  /** Lets everything out that goes out. */
-  async run(): Promise<void> {
-    await this.outgoing.start();
-    for (let ended = 0; ended < this.messages.started.length; ended++) await this.messages.succeed(PERSON);
-  }
-
-  close(): void {
-    this.outgoing.stop();
-    this.store.close();
-  }
-
-  private claim({ guid, text }: SentRow): void {
-    this.store.write(() => {
-      const known = this.store.sends.add(queuedText({ id: `known:${guid}`, conversation: PERSON, text }));
-      if (known !== undefined) this.store.sends.settle(known.seq, { state: 'sent', guid });
-    });
-  }
-}
-
 describe(`seed ${SEED}`, () => {
   test('wherever an older store is put back, each text goes out exactly as often as it was wanted', async () => {
     await fc.assert(
@@ -152,7 +45,8 @@ describe(`seed ${SEED}`, () => {
         try {
           const madeAt = (index: number) => BEGAN_AT + index * STEP_MS;
           commands.forEach((made, index) => {
-            if (made.fate !== 'open') world.wasSent(made, madeAt(index));
+            if (made.fate !== 'open')
+              world.wasSent(made.words, madeAt(index) + made.delay * STEP_MS, made.fate === 'known');
           });
           const known = commands.filter(({ fate }) => fate === 'known').length;
           world.at(madeAt(commands.length) + 1);
@@ -810,6 +704,7 @@ describe('a text that a forgotten agent had begun to send when it was killed', (
     expect(world.messages.texts).toEqual(['ok']);
     world.close();
     const other = killed();
+    other.learnTime();
     await offered(other, 'ok', UNTIL + 5_000);
     expect(other.messages.texts).toEqual(['ok']);
     other.close();
@@ -1117,6 +1012,21 @@ test('whether a late text went out is not known while chat.db cannot be read, or
   expect(asked()).toBe('unreadable');
   world.messages.readable = false;
   expect(asked()).toBe('unreadable');
+  world.close();
+});
+
+test('a scheduled text that was sent while the clock was ahead is not sent again once the clock is right', async () => {
+  const ahead = 90_000;
+  const world = new World();
+  const sendAt = BEGAN_AT + 60_000;
+  world.wasSent('pill', sendAt + 500, false);
+  world.at(BEGAN_AT + 5_000);
+  world.restore(0, world.clock.now(), { activeUntil: BEGAN_AT + ahead });
+  world.store.write(() => world.store.lineage.noteGapRows(world.messages.rows));
+  world.at(sendAt);
+  world.schedule('due', 'pill', sendAt);
+  await world.outgoing.start();
+  expect(stateOf(world, 'due')).toBe('sent');
   world.close();
 });
 

@@ -38,7 +38,10 @@ test('a copy recognises an attempt of its own by the tag: another one with the s
 
 test('is no text that was wanted after the restore that forgot it, however often others follow', () => {
   const gap = gapOf(20, ['yes'], gapOf(10, ['ok']));
-  const wantedAt = (at: number) => (until: number) => at < until;
+  const wantedAt =
+    (at: number) =>
+    ({ until }: { until: number }) =>
+      at < until;
   expect(isBegun(gap, [text('ok')], wantedAt(15))).toBe(false);
   expect(isBegun(gap, [text('yes')], wantedAt(15))).toBe(true);
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { isInGap, type LedgerGap, standingOf } from '../../src/store/ledgerGap.js';
+import { isInGap, standingOf } from '../../src/store/ledgerGap.js';
+import { ledgerGap } from '../support/ledgerGap.js';
 import { WITNESS } from '../support/witnessNote.js';
 
 const OWN = { id: 'store_1', file: '10:1', counter: 5 };
@@ -32,13 +33,10 @@ describe('a store', () => {
 });
 
 describe('a gap', () => {
-  const gap: LedgerGap = {
-    ...{ reason: 'older', generation: 'g', afterRow: 10, untilRow: 20, movedAt: null, from: 100, until: 200 },
-    ...{ activeUntil: 150, copiedAt: 100, knownSends: 0, revisions: 0, foundAt: 0, areRowsNoted: true },
-    answered: null,
-    begun: [],
-    offeredUpTo: null,
-  };
+  const gap = ledgerGap({
+    ...{ generation: 'g', afterRow: 10, untilRow: 20, from: 100, until: 200 },
+    ...{ activeUntil: 150, copiedAt: 100 },
+  });
   test.each([
     ['a row behind the cursor', { rowId: 11, sentAt: 120 }, {}, true],
     ['a row that was read', { rowId: 10, sentAt: 120 }, {}, false],

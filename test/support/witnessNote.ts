@@ -6,4 +6,5 @@ export const WITNESS = {
   directory: '/state',
   revisions: 0,
   begun: [],
+  clocks: [],
 };

@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { IncomingReader } from '../../../src/messages/chatdb/IncomingReader.js';
 import { noteGap } from '../../../src/messages/chatdb/ReaderStore.js';
 import { openDatabase } from '../../../src/store/sqlite.js';
+import { ledgerGap } from '../../support/ledgerGap.js';
 import { MessagesWorld, PERSON } from './messagesWorld.js';
 
 /** A restored store, and a chat.db with a text that was sent since. */
@@ -22,17 +23,13 @@ function restored() {
   store.write(() =>
     store.lineage.record(
       { id: 'store', file: '1:1', counter: 7 },
-      {
-        ...{
-          reason: 'older',
-          generation: world.chatDb.generation(),
-          afterRow: 0,
-          untilRow: null,
-          movedAt: null,
-        },
-        ...{ from: null, until: now, foundAt: now, knownSends: 0, revisions: 0, activeUntil: null },
-        ...{ copiedAt: now - 1_000, areRowsNoted: false, answered: null, begun: [], offeredUpTo: null },
-      },
+      ledgerGap({
+        generation: world.chatDb.generation(),
+        afterRow: 0,
+        until: now,
+        copiedAt: now - 1_000,
+        areRowsNoted: false,
+      }),
     ),
   );
   return { world, store, messages, sent };
