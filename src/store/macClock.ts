@@ -27,14 +27,18 @@ export interface ClockRange {
 
 export const UNKNOWN_CLOCK: ClockRange = { behindMs: [], isWhole: false };
 
-/** The same when an agent starts, before it knows the backend's time. */
+/** The same when an agent starts, before it knows the backend's time. If the one before never knew it, what was before is not all known. */
 export function clocksAtStart(known: ClockRecord, counter: number): ClockRecord {
-  return known.at(-1)?.[1].length === 0 ? known : newest([...known, [counter, []]]);
+  if (known.at(-1)?.[1].length !== 0) return newest([...known, [counter, []]]);
+  const behindMs = allOf(known);
+  return [...(behindMs.length === 0 ? [] : [[counter, behindMs] as ClockRecord[number]]), [counter, []]];
 }
 
 /** What another store recorded, for a store that has its place from now on: whatever is put back, it may lack that. */
 export function clocksOfAnother(known: ClockRecord): ClockRecord {
-  return known.length === 0 ? [] : [[0, extremes(known.flatMap(([, behindMs]) => behindMs))]];
+  if (known.length === 0) return [];
+  const isWhole = known.at(-1)?.[1].length !== 0;
+  return [[0, allOf(known)], ...(isWhole ? [] : [[0, []] as ClockRecord[number]])];
 }
 
 /**
@@ -66,7 +70,7 @@ export function clockSince(known: ClockRecord, counter = 0): ClockRange {
   const entries = known.slice(Math.max(first, 0));
   const isFromStart = (entries[0]?.[0] ?? Number.POSITIVE_INFINITY) <= counter + 1;
   return {
-    behindMs: extremes(entries.flatMap(([, behindMs]) => behindMs)),
+    behindMs: allOf(entries),
     isWhole: isFromStart && entries.every(([, behindMs]) => behindMs.length > 0),
   };
 }
@@ -77,6 +81,10 @@ export function eitherClock(one: ClockRange, other: ClockRange): ClockRange {
     behindMs: extremes([...one.behindMs, ...other.behindMs]),
     isWhole: one.isWhole && other.isWhole,
   };
+}
+
+function allOf(known: ClockRecord): readonly number[] {
+  return extremes(known.flatMap(([, behindMs]) => behindMs));
 }
 
 function extremes(values: readonly number[]): readonly number[] {
