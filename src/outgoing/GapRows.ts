@@ -5,13 +5,14 @@ import { knownRows } from './SendVerifier.js';
 
 /**
  * The cause of a text, which is not before it (Unix ms). `row`: after this row of chat.db, the message that it answers. `copied`: in front
- * of this row, which iCloud wrote again after the answer to it. `message`: the message was written. `time`: the schedule fell due, or the
- * text was stored. `made`: the backend made the command, at `madeAt` by its clock; by ours, as rows of the gap are dated, not before `at`
+ * of this row, which iCloud wrote again after the answer to it. `message`: the message was written. `time`: the schedule fell due, which the
+ * backend made at `madeAt` by its clock, or the text was stored. `made`: the backend made the command, at `madeAt` by its clock; by ours, as rows of the gap are dated, not before `at`
  * and not after `atMost`. `unknown`: a command without a time.
  */
 export type Cause =
   | { kind: 'row' | 'copied'; rowId: number; at: number }
-  | { kind: 'message' | 'time'; at: number }
+  | { kind: 'message'; at: number }
+  | { kind: 'time'; at: number; madeAt?: number | null | undefined }
   | MadeCause
   | { kind: 'unknown' };
 

@@ -204,10 +204,11 @@ export class Scheduler {
    * `maybe`: it is not known to be too late, or chat.db shows its outcome. Otherwise it is too late, and this
    * is known about it.
    */
-  private goneOutIfLate(text: WantedText & { sendAt: number }, lateMs: number): GoneOut {
-    const { texts, settings } = this.options;
+  private goneOutIfLate(text: WantedText & { sendAt: number; commandId: string }, lateMs: number): GoneOut {
+    const { store, texts, settings } = this.options;
     if (lateMs <= settings().maxLatenessMs || !this.mayJudge()) return 'maybe';
-    return texts.mayHaveGoneOut(text, { at: text.sendAt, clock: 'own' });
+    const madeAt = store.commands.madeAt(text.commandId);
+    return texts.mayHaveGoneOut(text, { at: text.sendAt, clock: 'own', madeAt });
   }
 
   /** False if the disk did not take it. A text that cannot be handed on fails alone. */

@@ -162,6 +162,9 @@ export class SentEvidence {
           (cause.at < end.until || lineage.isOfferedAgain({ seq }))
         );
       case 'time':
+        // What was scheduled since is not of the gap, however far ahead the clock once was.
+        if (typeof cause.madeAt === 'number' && lineage.mayBeMadeBefore(end, cause.madeAt) === false)
+          return false;
         return cause.at < lineage.latestShown(end);
       default:
         return cause.at - SENDER_AHEAD_MS < end.until;
@@ -260,8 +263,8 @@ export class SentEvidence {
   mayHaveGoneOut({ conversation, text }: WantedText, since: WantedSince): GoneOut {
     const gap = this.store.lineage.gap();
     if (gap === undefined) return 'no';
-    const cause =
-      since.clock === 'own' ? ({ kind: 'time', at: since.at } as const) : this.causeMadeAt(since.at);
+    const { at, madeAt } = since;
+    const cause = since.clock === 'own' ? ({ kind: 'time', at, madeAt } as const) : this.causeMadeAt(at);
     if (!this.mayBeFrom(gap, cause, Infinity)) return 'no';
     return this.rows.whole(() => this.hasWords({ conversation, text }, cause, gap)) ?? 'unreadable';
   }
@@ -289,9 +292,8 @@ export class SentEvidence {
     // If there is no sign of an earlier agent, only a command that is provably older than this agent may have
     // been sent by one.
     if (gap.reason === 'new') return this.causeOfCommand(send);
-    if (send.scheduleId !== null) {
-      return { kind: 'time', at: store.schedule.find(send.scheduleId)?.sendAt ?? send.createdAt };
-    }
+    if (send.scheduleId !== null)
+      return this.causeDue(send.scheduleId) ?? { kind: 'time', at: send.createdAt };
     const message = messageOf(send);
     const answered = message === null ? undefined : store.incoming.find(message);
     if (message !== null && answered !== undefined) {
@@ -315,10 +317,17 @@ export class SentEvidence {
 
   /** Undefined: its backend did not say when it was made. */
   private causeOfCommand({ commandId, scheduleId, createdAt }: SendRecord): Cause | undefined {
-    const text = scheduleId === null ? undefined : this.store.schedule.find(scheduleId);
-    if (text !== undefined) return { kind: 'time', at: text.sendAt };
+    const due = scheduleId === null ? undefined : this.causeDue(scheduleId);
+    if (due !== undefined) return due;
     const made = commandId === null ? null : this.store.commands.madeAt(commandId);
     return made === null ? undefined : this.causeMadeAt(made, createdAt);
+  }
+
+  /** Undefined: it is not known when it falls due. */
+  private causeDue(scheduleId: string): Cause | undefined {
+    const text = this.store.schedule.find(scheduleId);
+    if (text === undefined) return undefined;
+    return { kind: 'time', at: text.sendAt, madeAt: this.store.commands.madeAt(text.commandId) };
   }
 
   /** It was made before it was stored, by whichever clock, and may have been stored after its row was written. */

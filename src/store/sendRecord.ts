@@ -78,10 +78,11 @@ export interface WantedText {
   text: string;
 }
 
-/** From when on a text was wanted (Unix ms), by this machine's clock or by the backend's. */
+/** From when on a text was wanted (Unix ms), by this machine's clock or by the backend's. `madeAt`: when its backend scheduled it, if it said. */
 export interface WantedSince {
   at: number;
   clock: 'own' | 'backend';
+  madeAt?: number | null;
 }
 
 /** `unreadable`: it may have, and chat.db cannot be asked now, so that it is not known. */
