@@ -365,7 +365,10 @@ function gapOf(
           shownUntil: Math.max(gap.shownUntil ?? 0, earlier.shownUntil ?? 0),
           clock: eitherClock(gap.clock, earlier.clock),
         };
-  return { ...whole, begun: forgottenTexts(before?.begun ?? [], forgottenBy(store, seen), until) };
+  return {
+    ...whole,
+    begun: forgottenTexts(before?.begun ?? [], forgottenBy(store, seen), until, gap.shownUntil),
+  };
 }
 
 /** What was handed to Messages, or may have been, and has no row, the newest last: first what is not looked for any more. */

@@ -36,11 +36,13 @@ export type MarkedAttempt = MarkedText & Pick<SendRecord, 'tag'>;
  * The marks of texts that were begun to be sent and had no row in chat.db yet: whatever copy of the store is put back, Messages may
  * still write it. Each attempt has one, of its text and of its tag, so that two of the same words are two. They are joined, in groups:
  * `until` is the end of the gap (Unix ms) that was found when their agent had been forgotten, and nothing that was wanted later is one of
- * them; null for those of the agent that writes the witness. `madeUntil`: the same by the backend's clock, once that is known.
+ * them; null for those of the agent that writes the witness. `shownUntil`: the latest time that their clock had shown, where that is later.
+ * `madeUntil`: the same by the backend's clock, once that is known.
  */
 const begunSchema = z.array(
   z.object({
     until: z.number().nullable(),
+    shownUntil: z.number().optional(),
     madeUntil: z.number().optional(),
     marks: z.string().regex(new RegExp(`^([\\w-]{${MARK_LENGTH}})*$`)),
   }),
@@ -50,11 +52,14 @@ type BegunTexts = z.infer<typeof begunSchema>;
 /** When a gap ended (Unix ms): by our clock as it was then and, once that is known, by the backend's. */
 export interface GapEnd {
   until: number;
+  /** The latest time that the clock had shown to the forgotten agents, which may have been set back since; null: not known. */
+  shownUntil?: number | null | undefined;
   madeUntil?: number | undefined;
 }
 
 /** The same where each of them is known to be of a time that ended then. */
 export interface ForgottenTexts extends GapEnd {
+  shownUntil?: number | undefined;
   marks: string;
 }
 
@@ -73,15 +78,19 @@ export function withoutKnown(begun: BegunTexts, known: readonly MarkedAttempt[])
 }
 
 /**
- * Those of an earlier gap of the store and those in the witness, when a gap is found that ends at `until`. Both may be
+ * Those of an earlier gap of the store and those in the witness, when a gap is found that ends then. Both may be
  * of an earlier agent: the witness no longer has a text that this store still has to process again.
  */
 export function forgottenTexts(
   earlier: readonly ForgottenTexts[],
   witnessed: BegunTexts,
   until: number,
+  shownUntil: number | null = null,
 ): ForgottenTexts[] {
-  const ended = witnessed.map((group) => ({ ...group, until: group.until ?? until }));
+  const shown = shownUntil !== null && shownUntil > until ? { shownUntil } : {};
+  const ended = witnessed.map((group) =>
+    group.until === null ? { ...group, ...shown, until } : { ...group, until: group.until },
+  );
   const ends = [...new Set([...earlier, ...ended].map((group) => group.until))].toSorted((a, b) => a - b);
   const marksIn = (groups: readonly ForgottenTexts[], end: number) =>
     groups.flatMap((group) => (group.until === end ? split(group.marks) : []));
@@ -93,7 +102,9 @@ export function forgottenTexts(
     known.push(...marks);
     const ofEnd = [...earlier, ...ended].filter((group) => group.until === end);
     const madeUntil = ofEnd.find((group) => group.madeUntil !== undefined)?.madeUntil;
-    return { until: end, madeUntil, marks: marks.join('') };
+    const latest = ofEnd.flatMap((group) => group.shownUntil ?? []);
+    const shownOf = latest.length === 0 ? {} : { shownUntil: Math.max(...latest) };
+    return { until: end, ...shownOf, madeUntil, marks: marks.join('') };
   });
   return newest(merged);
 }

@@ -197,8 +197,8 @@ export class LineageTable {
   }
 
   /** The latest time (Unix ms) that the clock of this Mac showed in the gap: it may have been ahead, and set back since. */
-  latestShown({ until }: GapEnd): number {
-    return Math.max(until, this.known?.shownUntil ?? until, this.known?.activeUntil ?? until);
+  latestShown({ until, shownUntil, activeUntil }: GapEnd & Partial<LedgerGap>): number {
+    return Math.max(until, shownUntil ?? until, activeUntil ?? until);
   }
 
   /** When the gap ended, by the backend's clock (Unix ms); undefined while that is not certain. */

@@ -29,6 +29,7 @@ describe('a witness', () => {
       earlier = forgottenTexts(earlier, begunTexts(earlier, [attempt(`${nth}`)]), at + nth).map((group) => ({
         ...group,
         madeUntil: at + 1 / 3,
+        shownUntil: at,
       }));
     const attempts = Array.from({ length: 100 }, (_, nth) => attempt(`of this one ${nth}`));
     const clocks = Array.from({ length: 8 }, (_, nth): [number, number[]] => [
