@@ -339,6 +339,7 @@ function gapOf(
     from,
     until,
     foundAt: now,
+    salvagedAt: store.salvaged?.at ?? null,
     offeredUpTo: null,
     activeUntil: isSalvaged ? null : activeUntil,
     copiedAt: from,
@@ -449,5 +450,8 @@ function directoryOf(witness: Witness | undefined): string | undefined {
 
 /** The report of a salvage is kept over crashes; the gap that it left is recorded by then, and ended with the first start. */
 function isNewlyRebuilt({ salvaged, lineage }: Store): boolean {
-  return salvaged !== undefined && (lineage.gap()?.until ?? Number.NEGATIVE_INFINITY) < salvaged.at;
+  const gap = lineage.gap();
+  if (salvaged === undefined || gap === undefined) return salvaged !== undefined;
+  // Which was later does not depend on the clock; only a gap of an earlier version does not say which salvage it knew.
+  return gap.salvagedAt === undefined ? gap.until < salvaged.at : gap.salvagedAt !== salvaged.at;
 }

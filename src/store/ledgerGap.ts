@@ -32,6 +32,8 @@ export interface LedgerGap extends RowOrder, GapEnd {
   from: number | null;
   /** When it was found: from then on this store is at work, and a backend offers again what it has no ack of. */
   foundAt: number;
+  /** When the store was salvaged last before that, as its report has it; null: never. Undefined: found by an earlier version. */
+  salvagedAt?: number | null;
   /** Texts after this seq belong to no command that a backend offered again after that; null: it may still offer some. */
   offeredUpTo: number | null;
   /** The store had the texts up to this seq when it was found; it was given those behind it since. */

@@ -503,6 +503,22 @@ function damage(path: string): void {
   closeSync(file);
 }
 
+test('a salvaged store has a gap, though the clock shows a time before the gap that was found last', () => {
+  const mac = new Mac();
+  mac.run((store) => store.write(() => store.cursor.set({ generation: 'g', rowId: 5, guid: 'row-5' })));
+  mac.clock.advance(3 * DAY_MS);
+  damage(mac.storePath);
+  mac.clock.jumpWall(-5 * DAY_MS);
+  const found = mac.run((store) => {
+    expect(store.salvaged).toBeDefined();
+    return store.lineage.gap();
+  });
+  expect(found).toMatchObject({ reason: 'rebuilt', until: mac.clock.now() });
+  mac.clock.jumpWall(5 * DAY_MS);
+  // It is found once.
+  expect(mac.run((store) => store.lineage.gap())).toEqual(found);
+});
+
 test('the gap of a salvaged store ends with its first start, however often the agent crashes after it', () => {
   const mac = new Mac();
   mac.run((store) => store.write(() => store.cursor.set({ generation: 'g', rowId: 5, guid: 'row-5' })));
