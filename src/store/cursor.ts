@@ -230,7 +230,6 @@ export class CursorTable {
   private readonly selectPending: Statement;
   private readonly clearPending: Statement;
   private readonly insertPending: Statement;
-  private keptCursor: { readonly value: Readonly<ChatCursor> | undefined } | undefined;
   private keptReading: { readonly value: Readonly<ReadingState> | undefined } | undefined;
   private keptPending: readonly PendingRow[] | undefined;
 
@@ -265,14 +264,13 @@ export class CursorTable {
 
   /** The tables may have changed otherwise than by what was asked of this. */
   reload(): void {
-    this.keptCursor = undefined;
     this.keptReading = undefined;
     this.keptPending = undefined;
   }
 
+  /** Not from memory: what was not stored, by whatever fault, is read again, and the lag shows it. */
   get(): Readonly<ChatCursor> | undefined {
-    this.keptCursor ??= { value: this.select.get() as ChatCursor | undefined };
-    return this.keptCursor.value;
+    return this.select.get() as ChatCursor | undefined;
   }
 
   /** By what a place among ROWIDs is one in the chat.db that was read last. */
@@ -282,7 +280,6 @@ export class CursorTable {
 
   set({ generation, rowId, guid }: ChatCursor): void {
     this.upsert.run(generation, rowId, guid);
-    this.keptCursor = { value: { generation, rowId, guid } };
   }
 
   /** Undefined before the first read ever. */

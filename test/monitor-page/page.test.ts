@@ -78,6 +78,11 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
     );
     await page.keyboard.press('Enter');
     await dialog.waitFor();
+    // And it goes into the question a moment after that is there.
+    await until(
+      () => dialog.evaluate((question) => question.matches(':focus-within')),
+      () => 'the focus to be in the question',
+    );
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
     await page.getByText('Nothing is scheduled.').waitFor();
