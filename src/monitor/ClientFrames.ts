@@ -15,8 +15,11 @@ export type MonitorHandler = (input: Record<string, unknown>, userId: string) =>
 
 /** Requests of all clients together: the agent answers each between two pieces of its own work. */
 const REQUEST_RATE = { burst: 200, perSecond: 100 };
-/** A user over the limit may still stop sending: these requests cost little, and cannot wait. */
-const URGENT: ReadonlySet<string> = new Set(['pause', 'resume']);
+/**
+ * A user over the limit, which the page alone may reach on a busy Mac, may still stop sending and ask for a look of the doctor, who looks
+ * every 10 s at most: these requests cost little, and a press of a button must not be lost.
+ */
+const URGENT: ReadonlySet<string> = new Set(['pause', 'resume', 'schedule.cancel', 'doctor.run']);
 
 const BINARY = { kind: 'refused', error: 'Invalid message format: binary' } as const;
 
