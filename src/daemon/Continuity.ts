@@ -12,7 +12,6 @@ import {
   clocksAtStart,
   clocksOfAnother,
   eitherClock,
-  UNKNOWN_CLOCK,
   withClock,
 } from '../store/macClock.js';
 import type { Store } from '../store/Store.js';
@@ -412,9 +411,9 @@ function forgottenClock(
   { lineage }: Store,
   seen: WitnessRecord | undefined,
 ): LedgerGap['clock'] {
-  if (seen?.clocks === undefined) return UNKNOWN_CLOCK;
-  if (reason === 'older') return clockSince(seen.clocks, lineage.own()?.counter);
-  return { ...clockSince(seen.clocks), isWhole: false };
+  const clocks = seen?.clocks ?? [];
+  if (reason === 'older') return clockSince(clocks, lineage.own()?.counter);
+  return { ...clockSince(clocks), isWhole: false };
 }
 
 /** So many acks of one command are never given between two restores. */

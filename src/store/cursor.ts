@@ -269,7 +269,7 @@ export class CursorTable {
   }
 
   /** Not from memory: what was not stored, by whatever fault, is read again, and the lag shows it. */
-  get(): Readonly<ChatCursor> | undefined {
+  get(): ChatCursor | undefined {
     return this.select.get() as ChatCursor | undefined;
   }
 
@@ -278,8 +278,8 @@ export class CursorTable {
     return { generation: this.get()?.generation ?? null, movedAt: this.reading()?.movedAt ?? null };
   }
 
-  set({ generation, rowId, guid }: ChatCursor): void {
-    this.upsert.run(generation, rowId, guid);
+  set(cursor: ChatCursor): void {
+    this.upsert.run(cursor.generation, cursor.rowId, cursor.guid);
   }
 
   /** Undefined before the first read ever. */

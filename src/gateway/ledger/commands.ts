@@ -124,13 +124,9 @@ async function knownCommand(
   agentId: string,
   { commandId, type, payload }: NewCommand,
 ): Promise<AddedCommand> {
-  const found = await queries.query('SELECT command FROM commands WHERE agent_id = $1 AND command_id = $2', [
-    agentId,
-    commandId,
-  ]);
-  const [known] = readRows(commandRow, found);
+  const known = await storedCommand(queries, agentId, commandId);
   if (known === undefined) return { kind: 'unknown_agent' };
-  return { kind: 'known', isSame: isSame(known.command, type, payload) };
+  return { kind: 'known', isSame: isSame(known, type, payload) };
 }
 
 /**
@@ -154,11 +150,20 @@ export async function acknowledge(
 
 /** The type of a command. One that cannot be read is `unknown`. */
 export async function typeOfCommand(queries: Queries, agentId: string, commandId: string): Promise<string> {
+  return commandTypeOf((await storedCommand(queries, agentId, commandId)) ?? '');
+}
+
+/** As it is stored; undefined: there is none with this id. */
+async function storedCommand(
+  queries: Queries,
+  agentId: string,
+  commandId: string,
+): Promise<string | undefined> {
   const found = await queries.query('SELECT command FROM commands WHERE agent_id = $1 AND command_id = $2', [
     agentId,
     commandId,
   ]);
-  return commandTypeOf(readRows(commandRow, found)[0]?.command ?? '');
+  return readRows(commandRow, found)[0]?.command;
 }
 
 /** A command as it is stored; undefined: it cannot be read. */

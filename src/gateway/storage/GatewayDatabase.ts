@@ -14,7 +14,7 @@ export type Dialect = 'sqlite' | 'postgres';
  * Statements in the SQL that SQLite (3.45 and newer) and PostgreSQL (14 and newer) both take, one at a time, with parameters `$1` … `$n`.
  * Names of columns are lower case. What differs:
  * - a parameter that is not compared with a column or stored in one needs a type: `CAST($1 AS BIGINT)`, and so does a LIMIT:
- *   SQLite would plan a statement anew each time it is given a number for a bare one;
+ *   SQLite would plan a statement again each time it is given a number for a bare one;
  * - INTEGER has 32 bits in PostgreSQL, so times and counters are BIGINT; a comparison (`a > b`) gives 0 or 1 in both;
  * - text sorts by its bytes in SQLite, by the database's collation in PostgreSQL: nothing is to depend on the order of texts;
  * - `LIKE` heeds upper and lower case in both.
